@@ -1,0 +1,1 @@
+"""The configuration: frozen values, and how a YAML file becomes them."""

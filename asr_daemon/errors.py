@@ -1,0 +1,50 @@
+"""The errors that cross rooms.
+
+A `CallbackError` is a callback that is not acknowledged. Its message is one sentence for the
+sender and holds no secret and no transcript. It knows no HTTP: each provider has one table that
+turns these classes into the answers of its vendor.
+"""
+
+
+class AsrDaemonError(Exception):
+    """The base of everything that this package raises on purpose."""
+
+
+class CallbackError(AsrDaemonError):
+    """A callback that is not acknowledged; the message says why, in one sentence."""
+
+
+class NotUnderstood(CallbackError):
+    """The body is not a result of this vendor."""
+
+
+class Unauthorized(CallbackError):
+    """The key, token or address is not one that is let in."""
+
+
+class TokenExpired(Unauthorized):
+    """No token was sent, or its time is over: the sender has to get a new one."""
+
+
+class NotFound(CallbackError):
+    """Nothing is served at this path."""
+
+
+class MethodNotAllowed(CallbackError):
+    """The method is not POST."""
+
+
+class BodyTooLarge(CallbackError):
+    """The body is over `limits.body`."""
+
+
+class UnsupportedBody(CallbackError):
+    """The body is compressed or multipart."""
+
+
+class CannotStore(CallbackError):
+    """The result cannot be made durable now; the sender may try again."""
+
+
+class ShuttingDown(CannotStore):
+    """The daemon is leaving and takes no more results."""

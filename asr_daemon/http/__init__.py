@@ -1,0 +1,1 @@
+"""The listeners: HTTP in, and the answers out."""

@@ -1,0 +1,102 @@
+"""Where a result stands in the tree: names that are safe whatever the vendor sent. Pure."""
+
+import re
+from datetime import tzinfo
+from hashlib import sha256
+from string import Formatter
+
+from msgspec import Struct
+
+from asr_daemon.transcript import Transcript
+
+FIELDS = ("provider", "year", "month", "day", "hour", "appid", "id")
+"""What may stand in braces in `output.layout`."""
+
+RESERVED = ("failed", "rejected")
+"""First folders below the root that results which succeeded never stand in."""
+
+_LONGEST_NAME = 120
+_CUT_NAME = 80
+_UNSAFE = re.compile(rb"[^A-Za-z0-9_.-]|\A\.|\.\Z")
+
+
+class Place(Struct, frozen=True):
+    """A folder relative to the root, with `/`, and the name in it without suffix."""
+
+    directory: str
+    stem: str
+
+
+def encode_name(raw: str) -> str:
+    """Return `raw` as one safe component of a path; different names stay different.
+
+    Bytes outside `A-Z a-z 0-9 _ -` and inner dots are percent-encoded. What is then longer than
+    120 bytes is cut to 80 and gets `~` and 16 hex digits of its SHA-256; `~` is never in a name
+    that was not cut.
+    """
+    encoded = _UNSAFE.sub(
+        lambda match: b"%%%02X" % match[0][0], raw.encode("utf-8", "surrogatepass")
+    )
+    if len(encoded) > _LONGEST_NAME:
+        encoded = encoded[:_CUT_NAME] + b"~" + sha256(encoded).hexdigest()[:16].encode()
+    return encoded.decode("ascii")
+
+
+def check_layout(layout: str) -> str | None:
+    """Say in one sentence what is wrong with a layout, or return `None` if nothing is."""
+    try:
+        parsed = list(Formatter().parse(layout))
+    except ValueError as error:
+        return f"the braces do not match ({error})"
+    for literal, name, spec, conversion in parsed:
+        if name is not None and (name not in FIELDS or spec or conversion):
+            return f"{{{name}}} is not one of {' '.join(f'{{{known}}}' for known in FIELDS)}"
+        if re.search(r"[^A-Za-z0-9_./-]", literal):
+            return "outside braces only A-Z a-z 0-9 _ - . and / may stand"
+    return _check_components(layout.split("/"))
+
+
+def _check_components(components: list[str]) -> str | None:
+    if any(component.startswith(".") or not component for component in components):
+        return "no component may be empty or start with a dot"
+    if "{id}" not in components[-1]:
+        return "the last component must hold {id}, or results would share one name"
+    if len(components) > 1 and components[0] in RESERVED:
+        return f"the first component {components[0]!r} is reserved"
+    return None
+
+
+class Layout:
+    """Names results by `output.layout` in `output.timezone`."""
+
+    def __init__(self, layout: str, timezone: tzinfo) -> None:
+        """Take a layout that `check_layout` finds nothing wrong with."""
+        self._layout = layout
+        self._timezone = timezone
+
+    def place(self, transcript: Transcript) -> Place:
+        """Return where `transcript` stands; failed tasks stand below `failed/`."""
+        local = transcript.received_at.astimezone(self._timezone)
+        path = self._layout.format_map(
+            {
+                "provider": transcript.provider,
+                "year": f"{local.year:04}",
+                "month": f"{local.month:02}",
+                "day": f"{local.day:02}",
+                "hour": f"{local.hour:02}",
+                "appid": encode_name(transcript.appid or "none"),
+                "id": _name(transcript),
+            }
+        )
+        directory, _, stem = path.rpartition("/")
+        if directory.partition("/")[0] in RESERVED:
+            directory = f"%{ord(directory[0]):02X}{directory[1:]}"
+        if transcript.status == "failed":
+            directory = f"failed/{directory}".rstrip("/")
+        return Place(directory, stem)
+
+
+def _name(transcript: Transcript) -> str:
+    if transcript.name is None or transcript.name == "":
+        return f"no-id~{transcript.digest.removeprefix('sha256:')[:16]}"
+    return encode_name(transcript.name)

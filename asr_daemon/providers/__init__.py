@@ -1,0 +1,1 @@
+"""The vendors: one module each, and the protocol that they follow."""

@@ -1,0 +1,1 @@
+"""The output formats: one module each, a transcript in and bytes out."""

@@ -1,0 +1,1 @@
+"""Where results become durable files; nothing else in the package touches the disk for them."""
