@@ -1,18 +1,39 @@
 """The configuration as frozen values, with every default.
 
-Field names carry their unit; the name in the YAML file is given by `name=` where it differs. What
-the values mean for an admin (units, reasons, consequences) stands in `etc/asr-daemon.yaml`.
+Field names carry their unit; the name in the YAML file is given by `name=` where it differs. The
+types say how a value is written and which values are taken (`kinds.py`). What the values mean for
+an admin (units, reasons, consequences) stands in `etc/asr-daemon.yaml`.
 """
 
-from datetime import tzinfo
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
 
-from asr_daemon.providers.base import Network
-from asr_daemon.secret import Secret
+from asr_daemon.config.kinds import (
+    AnySecrets,
+    AppId,
+    CidrNetwork,
+    Count,
+    DirectoryMode,
+    Duration,
+    FileMode,
+    Host,
+    Indent,
+    LayoutText,
+    Name,
+    NameBy,
+    Port,
+    ReadFile,
+    Size,
+    TextEncoding,
+    TimeZone,
+    UrlKeys,
+    UrlPath,
+    WholeSeconds,
+    WrittenFolder,
+)
 
 Format = Literal["json", "txt"]
 Speakers = Literal["auto", "always", "never"]
@@ -28,54 +49,54 @@ GIB = 1024 * MIB
 class TlsSettings(Struct, frozen=True, kw_only=True):
     """Files of a listener that speaks TLS."""
 
-    certificate: Path
-    key: Path
-    client_ca: Path | None = None
+    certificate: ReadFile
+    key: ReadFile
+    client_ca: ReadFile | None = None
 
 
 class ListenSettings(Struct, frozen=True, kw_only=True):
     """One listener for callbacks."""
 
-    address: str = "127.0.0.1"
-    port: int = 8787
+    address: Host = "127.0.0.1"
+    port: Port = 8787
     tls: TlsSettings | None = None
 
 
 class AdminSettings(Struct, frozen=True, kw_only=True):
     """The listener for the admin and for monitoring."""
 
-    address: str = "127.0.0.1"
-    port: int = 8788
+    address: Host = "127.0.0.1"
+    port: Port = 8788
 
 
 class TencentSettings(Struct, frozen=True, kw_only=True):
     """The provider `tencent`."""
 
     enabled: bool = True
-    path: str = "/callbacks/tencent"
-    keys: tuple[Secret, ...] = field(default=(), name="key")
-    allow: tuple[Network, ...] = ()
-    appids: tuple[str, ...] = ()
-    name_by: str = "request_id"
-    text_encoding: str = "utf-8"
+    path: UrlPath = "/callbacks/tencent"
+    keys: UrlKeys = field(default=(), name="key")
+    allow: tuple[CidrNetwork, ...] = ()
+    appids: tuple[AppId, ...] = ()
+    name_by: NameBy = "request_id"
+    text_encoding: TextEncoding = "utf-8"
     allow_unauthenticated: bool = False
 
 
 class HuaweiClientSettings(Struct, frozen=True, kw_only=True):
     """One client of the provider `huawei`."""
 
-    app_key: str
-    app_secrets: tuple[Secret, ...] = field(name="app_secret")
+    app_key: Name
+    app_secrets: AnySecrets = field(name="app_secret")
 
 
 class HuaweiSettings(Struct, frozen=True, kw_only=True):
     """The provider `huawei`."""
 
     enabled: bool = True
-    path: str = "/oifde/rest/sysapi/asrcallback"
-    token_path: str = "/oifde/rest/api/gettoken"  # noqa: S105 - a path, not a secret
-    token_lifetime_s: float = field(default=3600.0, name="token_lifetime")
-    allow: tuple[Network, ...] = ()
+    path: UrlPath = "/oifde/rest/sysapi/asrcallback"
+    token_path: UrlPath = "/oifde/rest/api/gettoken"  # noqa: S105 - a path, not a secret
+    token_lifetime_s: WholeSeconds = field(default=3600.0, name="token_lifetime")
+    allow: tuple[CidrNetwork, ...] = ()
     clients: tuple[HuaweiClientSettings, ...] = ()
     allow_unauthenticated: bool = False
 
@@ -97,31 +118,31 @@ class TextSettings(Struct, frozen=True, kw_only=True):
 class OutputSettings(Struct, frozen=True, kw_only=True):
     """The tree of results."""
 
-    root: Path = Path("transcripts")
-    layout: str = "{provider}/{year}/{month}/{day}/{id}"
-    timezone: tzinfo = ZoneInfo("UTC")
+    root: WrittenFolder = Path("transcripts")
+    layout: LayoutText = "{provider}/{year}/{month}/{day}/{id}"
+    timezone: TimeZone = ZoneInfo("UTC")
     formats: tuple[Format, ...] = ("json", "txt")
     text: TextSettings = TextSettings()
     keep_payload: bool = True
-    json_indent: int = 2
+    json_indent: Indent = 2
     durability: Durability = "fsync"
-    duplicate_window_s: float = field(default=48 * 3600.0, name="duplicate_window")
-    file_mode: int = 0o640
-    directory_mode: int = 0o750
+    duplicate_window_s: Duration = field(default=48 * 3600.0, name="duplicate_window")
+    file_mode: FileMode = 0o640
+    directory_mode: DirectoryMode = 0o750
 
 
 class LimitsSettings(Struct, frozen=True, kw_only=True):
     """What one sender, and all together, may ask of the machine."""
 
-    body_bytes: int = field(default=64 * MIB, name="body")
-    memory_bytes: int = field(default=256 * MIB, name="memory")
-    connections: int = 1000
-    connections_per_address: int = 200
-    header_timeout_s: float = field(default=10.0, name="header_timeout")
-    body_min_rate_bytes_per_s: int = field(default=16 * KIB, name="body_min_rate")
-    free_space_bytes: int = field(default=256 * MIB, name="free_space")
-    rejected_bytes: int = field(default=1 * GIB, name="rejected")
-    shutdown_s: float = field(default=10.0, name="shutdown")
+    body_bytes: Size = field(default=64 * MIB, name="body")
+    memory_bytes: Size = field(default=256 * MIB, name="memory")
+    connections: Count = 1000
+    connections_per_address: Count = 200
+    header_timeout_s: Duration = field(default=10.0, name="header_timeout")
+    body_min_rate_bytes_per_s: Size = field(default=16 * KIB, name="body_min_rate")
+    free_space_bytes: Size = field(default=256 * MIB, name="free_space")
+    rejected_bytes: Size = field(default=1 * GIB, name="rejected")
+    shutdown_s: Duration = field(default=10.0, name="shutdown")
 
 
 class LogSettings(Struct, frozen=True, kw_only=True):
@@ -135,10 +156,10 @@ class Config(Struct, frozen=True, kw_only=True):
     """The whole configuration; `Config()` is what holds without any file."""
 
     listen: tuple[ListenSettings, ...] = (ListenSettings(),)
-    trusted_proxies: tuple[Network, ...] = ()
+    trusted_proxies: tuple[CidrNetwork, ...] = ()
     admin: AdminSettings = AdminSettings()
     providers: ProvidersSettings = ProvidersSettings()
     output: OutputSettings = OutputSettings()
     limits: LimitsSettings = LimitsSettings()
-    state: Path = Path("state")
+    state: WrittenFolder = Path("state")
     log: LogSettings = LogSettings()

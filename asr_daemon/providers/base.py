@@ -10,15 +10,13 @@ A provider knows its vendor's words and nothing else: no HTTP server, no clock, 
 
 from collections.abc import Mapping
 from datetime import datetime
-from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Protocol
 
 from msgspec import Struct
 
 from asr_daemon.errors import CallbackError, Unauthorized
+from asr_daemon.networks import Network, is_in
 from asr_daemon.transcript import Transcript
-
-Network = IPv4Network | IPv6Network
 
 
 class Head(Struct, frozen=True):
@@ -86,13 +84,6 @@ class Provider(Protocol):
 
 
 def check_address(address: str, allow: tuple[Network, ...]) -> None:
-    """Raise `Unauthorized` unless `address` is in one of `allow`, or `allow` is empty.
-
-    An IPv4 address that reached an IPv6 socket (RFC 4291, 2.5.5.2) is judged as the IPv4 address.
-    """
-    if not allow:
-        return
-    parsed = ip_address(address)
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    if not any((mapped or parsed) in network for network in allow):
+    """Raise `Unauthorized` unless `address` is in one of `allow`, or `allow` is empty."""
+    if allow and not is_in(address, allow):
         raise Unauthorized("this address is not allowed to send callbacks")

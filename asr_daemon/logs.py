@@ -1,0 +1,65 @@
+"""What the daemon says: one line an event, as text for people or JSON for machines.
+
+An event's facts come as `extra={"fields": {...}}`. Whatever a sender put into them, a line stays
+one line and holds nothing that a terminal would obey.
+"""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+
+def configure(level: str, style: str, stream: TextIO = sys.stderr) -> None:
+    """Send every record of `level` and above to `stream`, as `text` or `json`."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+class TextFormatter(logging.Formatter):
+    """`LEVEL message name=value ...`; a traceback follows on lines of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        fields = "".join(f" {name}={_value(value)}" for name, value in _fields(record).items())
+        line = f"{record.levelname:<7} {_printable(record.getMessage())}{fields}"
+        if record.exc_info:
+            traceback = self.formatException(record.exc_info)
+            line += "".join(f"\n    {_printable(each)}" for each in traceback.splitlines())
+        return line
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line, in ASCII."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        moment = datetime.fromtimestamp(record.created, UTC)
+        event: dict[str, Any] = {
+            "time": moment.isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            event["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(event)
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    fields: dict[str, Any] = getattr(record, "fields", {})
+    return fields
+
+
+def _value(value: object) -> str:
+    text = str(value)
+    bare = text.isprintable() and not set(text) & set(' "=') and text != ""
+    return text if bare else json.dumps(text)
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)

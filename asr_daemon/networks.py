@@ -1,0 +1,46 @@
+"""Internet addresses and the networks that they are in."""
+
+from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+
+Network = IPv4Network | IPv6Network
+
+
+def is_in(address: str, networks: tuple[Network, ...]) -> bool:
+    """Say whether an address is in one of the networks.
+
+    An IPv4 address that reached an IPv6 socket (RFC 4291, 2.5.5.2) is judged as the IPv4 address.
+    What is no address, such as the name of a Unix socket, is in none.
+    """
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    return any(parsed in network for network in networks)
+
+
+def client_address(peer: str, headers: Mapping[str, str], trusted: tuple[Network, ...]) -> str:
+    """Return the address of the sender of a request, as text.
+
+    It is the peer's own, unless the peer is a trusted proxy: then the last address of
+    `X-Forwarded-For` that is not a trusted proxy too, or, where that header is missing,
+    `X-Real-Ip`. What is no address is not believed.
+    """
+    if not is_in(peer, trusted):
+        return peer
+    forwarded = headers.get("X-Forwarded-For") or headers.get("X-Real-Ip") or peer
+    hops = [hop.strip() for hop in forwarded.split(",")]
+    for hop in reversed(hops):
+        if not is_in(hop, trusted):
+            return hop if _is_address(hop) else peer
+    return hops[0]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

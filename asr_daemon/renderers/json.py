@@ -1,0 +1,141 @@
+"""The JSON document: what existing readers of whisper's and WhisperX's JSON understand, and more.
+
+Seconds are floats on the audio's clock, `null` where the vendor gave none; `speaker` and `words`
+are there only where the vendor gave them. The digest stands near the top, so that a person sees
+it first.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from asr_daemon.transcript import Segment, Status, Transcript, Word
+
+
+class WordEntry(Struct, frozen=True):
+    """A word and its place in the audio, in seconds."""
+
+    word: str
+    start: float | None
+    end: float | None
+
+
+class SegmentEntry(Struct, frozen=True):
+    """A sentence or turn, in seconds; `id` counts from 0."""
+
+    id: int
+    start: float | None
+    end: float | None
+    text: str
+    speaker: str | UnsetType = UNSET
+    words: list[WordEntry] | UnsetType = UNSET
+
+
+class AudioEntry(Struct, frozen=True):
+    """What is known of the audio; `duration` in seconds."""
+
+    duration: float | None
+    url: str | None
+    key: str | None
+
+
+class ErrorEntry(Struct, frozen=True):
+    """Why the vendor could not transcribe, in its own words."""
+
+    code: str
+    message: str
+
+
+class Document(Struct, frozen=True):
+    """The whole document, fields in the order in which they are written."""
+
+    schema_version: Literal[1]
+    provider: str
+    id: str | None
+    status: Status
+    error: ErrorEntry | None
+    received_at: str
+    digest: str
+    audio: AudioEntry
+    language: str | None
+    text: str
+    segments: list[SegmentEntry]
+    query: Mapping[str, str | list[str]]
+    payload: Mapping[str, Any] | UnsetType = UNSET
+
+
+class _DigestOnly(Struct):
+    digest: str
+
+
+class JsonRenderer:
+    """Renders `.json`, indented by `indent` blanks a level (0: one line)."""
+
+    suffix = ".json"
+
+    def __init__(self, *, keep_payload: bool, indent: int) -> None:
+        """Leave the vendor's own fields out unless `keep_payload`."""
+        self._keep_payload = keep_payload
+        self._indent = indent
+
+    def render(self, transcript: Transcript) -> bytes:
+        """Return the document in UTF-8, ended by a newline."""
+        encoded = msgspec.json.encode(_document(transcript, keep_payload=self._keep_payload))
+        if self._indent > 0:
+            encoded = msgspec.json.format(encoded, indent=self._indent)
+        return encoded + b"\n"
+
+
+def read_digest(document: bytes) -> str | None:
+    """Return the `digest` of a document that was rendered here, `None` if it is something else."""
+    try:
+        return msgspec.json.decode(document, type=_DigestOnly).digest
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _document(transcript: Transcript, *, keep_payload: bool) -> Document:
+    error = transcript.error
+    return Document(
+        schema_version=1,
+        provider=transcript.provider,
+        id=transcript.id,
+        status=transcript.status,
+        error=None if error is None else ErrorEntry(error.code, error.message),
+        received_at=_timestamp(transcript.received_at),
+        digest=transcript.digest,
+        audio=AudioEntry(
+            _seconds(transcript.duration_ms), transcript.audio_url, transcript.audio_key
+        ),
+        language=transcript.language,
+        text="\n".join([segment.text for segment in transcript.segments]),
+        segments=[_segment(number, each) for number, each in enumerate(transcript.segments)],
+        query=transcript.query,
+        payload=transcript.payload if keep_payload else UNSET,
+    )
+
+
+def _segment(number: int, segment: Segment) -> SegmentEntry:
+    return SegmentEntry(
+        id=number,
+        start=_seconds(segment.start_ms),
+        end=_seconds(segment.end_ms),
+        text=segment.text,
+        speaker=UNSET if segment.speaker is None else segment.speaker,
+        words=[_word(word) for word in segment.words] or UNSET,
+    )
+
+
+def _word(word: Word) -> WordEntry:
+    return WordEntry(word.text, _seconds(word.start_ms), _seconds(word.end_ms))
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
+
+
+def _timestamp(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"

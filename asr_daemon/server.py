@@ -1,0 +1,169 @@
+"""The life of the daemon: open the tree, listen, serve, leave."""
+
+import asyncio
+import logging
+import os
+import signal
+import ssl
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from asr_daemon import __version__
+from asr_daemon.assembly import make_endpoints, make_intake, make_tls, make_tree
+from asr_daemon.config.model import Config
+from asr_daemon.errors import AsrDaemonError
+from asr_daemon.http.admin import Facts, make_application
+from asr_daemon.http.callbacks import Exchanges, make_router
+from asr_daemon.store.committer import Committer
+
+DRAIN_S = 0.3
+"""Between closing the listeners and the connections.
+
+A request that was on its way when the listener closed is still accepted and answered; without this
+pause a few in a thousand are reset.
+"""
+
+_UNLIMITED_BYTES = 1 << 62
+
+_log = logging.getLogger(__name__)
+
+
+class StartError(AsrDaemonError):
+    """The daemon cannot start; the message says why and what to do."""
+
+
+def check_start(config: Config) -> list[str]:
+    """Return what would keep the daemon from starting, a sentence each; changes nothing."""
+    obstacles = []
+    try:
+        make_tree(config.output).check()
+    except OSError as error:
+        obstacles.append(_words(f"output.root {config.output.root} cannot be used", error))
+    for number, listen in enumerate(config.listen):
+        try:
+            make_tls(listen)
+        except OSError as error:
+            obstacles.append(_words(f"listen[{number}].tls cannot be loaded", error))
+    return obstacles
+
+
+class Server:
+    """The daemon, from start to end."""
+
+    def __init__(self, config: Config) -> None:
+        """Take a valid configuration; nothing is touched until `run`."""
+        self._config = config
+        self._tree = make_tree(config.output)
+        self._committer = Committer(self._tree)
+        self._heavy = ThreadPoolExecutor(1, thread_name_prefix="heavy")
+        self._exchanges = Exchanges()
+        self._listeners: list[HTTPServer] = []
+        self._began_s = time.monotonic()
+        self._leaving = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then leave in order.
+
+        Raises:
+            StartError: the tree cannot be opened, or an address cannot be listened on.
+        """
+        self._open_tree()
+        self._watch_signals()
+        self._committer.start()
+        self._listen()
+        try:
+            await self._leaving.wait()
+        finally:
+            await self._stop()
+
+    def _open_tree(self) -> None:
+        try:
+            self._tree.open()
+        except OSError as error:
+            root = self._config.output.root
+            raise StartError(_words(f"output.root {root} cannot be used", error)) from error
+
+    def _watch_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._leave)
+
+    def _leave(self) -> None:
+        if self._leaving.is_set():
+            _log.warning("leaving at once; what was not acknowledged is not stored")
+            os._exit(1)
+        self._leaving.set()
+
+    def _listen(self) -> None:
+        intake = make_intake(self._config)
+        endpoints = make_endpoints(self._config, self._committer, self._heavy)
+        router = make_router(endpoints, intake, self._exchanges)
+        for number, listen in enumerate(self._config.listen):
+            try:
+                context = make_tls(listen)
+            except OSError as error:
+                raise StartError(_words(f"listen[{number}].tls cannot be loaded", error)) from error
+            server = self._callback_server(router, context)
+            scheme = "http" if context is None else "https"
+            self._serve(server, listen.address, listen.port, f"callbacks at {scheme}")
+        admin = self._config.admin
+        server = HTTPServer(make_application(self._obstacles, self._facts))
+        self._serve(server, admin.address, admin.port, "admin at http")
+
+    def _callback_server(self, router: object, context: ssl.SSLContext | None) -> HTTPServer:
+        return HTTPServer(
+            router,
+            ssl_options=context,
+            idle_connection_timeout=self._config.limits.header_timeout_s,
+            # The exchange judges the length itself, so that it can answer readably.
+            max_body_size=_UNLIMITED_BYTES,
+        )
+
+    def _serve(self, server: HTTPServer, address: str, port: int, what: str) -> None:
+        try:
+            sockets = bind_sockets(port, address)
+        except OSError as error:
+            raise StartError(_words(f"cannot listen on {_shown(address, port)}", error)) from error
+        server.add_sockets(sockets)
+        self._listeners.append(server)
+        for each in sockets:
+            _log.info("%s://%s", what, _shown(*each.getsockname()[:2]))
+
+    async def _stop(self) -> None:
+        """Take no more connections, answer what was received, and leave."""
+        deadline_s = time.monotonic() + self._config.limits.shutdown_s
+        for listener in self._listeners:
+            listener.stop()
+            listener.conn_params.no_keep_alive = True
+        await asyncio.sleep(min(DRAIN_S, self._config.limits.shutdown_s))
+        await self._exchanges.settle(deadline_s - time.monotonic())
+        self._exchanges.refuse_uploads()
+        for listener in self._listeners:
+            await listener.close_all_connections()
+        await self._committer.stop()
+        self._heavy.shutdown(wait=False)
+        self._tree.close()
+        _log.info("stopped")
+
+    def _obstacles(self) -> list[str]:
+        trouble = self._committer.trouble
+        return [] if trouble is None else [f"results are being refused: {trouble}"]
+
+    def _facts(self) -> Facts:
+        return {
+            "version": __version__,
+            "up for": f"{time.monotonic() - self._began_s:.0f} s",
+            "ready": "; ".join(self._obstacles()) or "yes",
+            "output": str(self._config.output.root.absolute()),
+        }
+
+
+def _words(what: str, error: OSError) -> str:
+    where = f" ({error.filename})" if error.filename else ""
+    return f"{what}: {error.strerror or error}{where}"
+
+
+def _shown(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

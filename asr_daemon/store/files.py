@@ -1,0 +1,368 @@
+"""The tree of results: the only system calls on them, and all that makes them durable.
+
+A batch goes through four steps, each for every result before the next begins: write aside, sync
+the files, link them under their final names, sync the directories. A result counts as stored only
+after the fourth. Nothing under a final name is ever replaced. Everything here runs on one thread;
+readers may move or delete what is linked at any time, and nobody else adds files.
+"""
+
+import errno
+import fcntl
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from msgspec import Struct
+
+from asr_daemon.errors import CannotStore
+
+STAGING = ".staging"
+"""The folder below the root that holds what is not yet linked; emptied at start."""
+
+_MOST_DURABLE_DIRECTORIES = 4096
+
+_Identity = tuple[int, int]
+
+
+class Result(Struct, frozen=True):
+    """The files of one callback, and the name that they are to have."""
+
+    provider: str
+    id: str | None
+    digest: str
+    directory: str
+    """Relative to the root, with `/`."""
+    stem: str
+    files: tuple[tuple[str, bytes], ...]
+    """Suffix and content, in the order in which they are linked: the marker comes last."""
+
+
+class Stored(Struct, frozen=True):
+    """A result that is on stable storage."""
+
+    path: str
+    """Of its marker (the last file), relative to the root."""
+    duplicate: bool
+    """It was there before; nothing was written."""
+
+
+@dataclass(slots=True)
+class _Staged:
+    """One file that is written aside and still open."""
+
+    path: str
+    descriptor: int
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """How far one result of a batch has come; directories are absolute."""
+
+    result: Result
+    staged: list[_Staged] = field(default_factory=list)
+    directory: str = ""
+    directory_identity: _Identity | None = None
+    unsynced: set[str] = field(default_factory=set)
+    stored: Stored | None = None
+    error: OSError | None = None
+
+
+class ResultTree:
+    """Results below one root, committed in batches."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        file_mode: int,
+        directory_mode: int,
+        durable: bool,
+        read_digest: Callable[[bytes], str | None],
+    ) -> None:
+        """Name the tree; `open` touches it.
+
+        Args:
+            root: the directory of the tree; made if it is missing.
+            file_mode: of the files, as far as the umask lets it.
+            directory_mode: of new directories, the same.
+            durable: sync before a result counts as stored; otherwise the page cache is enough.
+            read_digest: returns the digest that a marker's content carries, `None` if it has none.
+        """
+        self._root = os.path.abspath(root)
+        self._staging = os.path.join(self._root, STAGING)
+        self._file_mode = file_mode
+        self._directory_mode = directory_mode
+        self._durable = durable
+        self._read_digest = read_digest
+        self._numbers = count()
+        self._root_identity: _Identity | None = None
+        self._durable_directories: dict[str, _Identity] = {}
+        self._lock_descriptor: int | None = None
+
+    def open(self) -> None:
+        """Make the root and an empty staging folder, durably.
+
+        Raises:
+            OSError: the root cannot be made, read or written.
+        """
+        for directory in _missing(self._root):
+            os.mkdir(directory, self._directory_mode)
+            self._sync(os.path.dirname(directory))
+        # The root may have been made by a process that was killed before it was synced; where its
+        # parent may not be read, it was not.
+        with suppress(PermissionError):
+            self._sync(os.path.dirname(self._root))
+        self._root_identity = _identity(self._root)
+        with suppress(FileExistsError):
+            os.mkdir(self._staging, self._directory_mode)
+        self._lock()
+        with os.scandir(self._staging) as leftovers:
+            for leftover in leftovers:
+                os.unlink(leftover.path)
+        self._sync(self._root)
+
+    def close(self) -> None:
+        """Let another process have the tree."""
+        if self._lock_descriptor is not None:
+            os.close(self._lock_descriptor)
+            self._lock_descriptor = None
+
+    def check(self) -> None:
+        """Find out whether `open` would succeed, and change nothing.
+
+        Raises:
+            OSError: it would not.
+        """
+        existing = self._root
+        while not os.path.lexists(existing):
+            existing = os.path.dirname(existing)
+        if not os.path.isdir(existing):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), existing)
+        if not os.access(existing, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), existing)
+
+    def _lock(self) -> None:
+        """Keep a second daemon from emptying the staging folder under the first one."""
+        self._lock_descriptor = os.open(self._staging, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(self._lock_descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.close()
+            reason = "another asr-daemon writes there"
+            raise OSError(errno.EWOULDBLOCK, reason, self._staging) from error
+
+    def commit(self, batch: Sequence[Result]) -> list[Stored | CannotStore]:
+        """Make each result of `batch` durable, and say of each, in order, what became of it.
+
+        One that fails does not hold up the others. A duplicate (same name, same digest) counts as
+        stored when the one that was there is known to be on stable storage.
+        """
+        attempts = [_Attempt(result) for result in batch]
+        try:
+            self._check_root()
+            _each(attempts, self._stage)
+            _each(attempts, self._sync_staged)
+            _each(attempts, self._link)
+            self._sync_directories(attempts)
+            self._check_root()
+        except OSError as error:
+            for attempt in attempts:
+                attempt.error = error
+        for attempt in attempts:
+            _discard(attempt)
+        return [_outcome(attempt) for attempt in attempts]
+
+    def _check_root(self) -> None:
+        if _identity(self._root) != self._root_identity:
+            raise OSError(errno.ESTALE, "not the directory that it was at start", self._root)
+
+    def _stage(self, attempt: _Attempt) -> None:
+        for suffix, content in attempt.result.files:
+            path = os.path.join(self._staging, f"{next(self._numbers)}{suffix}")
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(path, flags, self._file_mode)
+            attempt.staged.append(_Staged(path, descriptor))
+            _write_all(descriptor, content)
+
+    def _sync_staged(self, attempt: _Attempt) -> None:
+        if not self._durable:
+            return
+        try:
+            self._sync_descriptors(attempt)
+        except OSError:
+            # A page that could not be written may be marked clean, so that a second sync of the
+            # same file would succeed without the data: only a file written anew can be trusted.
+            _discard(attempt)
+            self._stage(attempt)
+            self._sync_descriptors(attempt)
+
+    def _sync_descriptors(self, attempt: _Attempt) -> None:
+        for staged in attempt.staged:
+            os.fsync(staged.descriptor)
+
+    def _link(self, attempt: _Attempt) -> None:
+        try:
+            self._place(attempt)
+        except FileNotFoundError:
+            # A reader that tidies up may remove a folder that is still empty: once more.
+            self._place(attempt)
+
+    def _place(self, attempt: _Attempt) -> None:
+        result = attempt.result
+        directory = self._enter(attempt)
+        for stem in _stems(result.stem):
+            paths = [os.path.join(directory, stem + suffix) for suffix, _ in result.files]
+            digest = self._digest_at(paths[-1])
+            if digest == result.digest or (digest is None and _free(paths[:-1], result.files)):
+                self._link_missing(attempt, paths)
+                marker = os.path.relpath(paths[-1], self._root)
+                attempt.stored = Stored(path=marker, duplicate=digest is not None)
+                return
+
+    def _enter(self, attempt: _Attempt) -> str:
+        """Make the folder of a result; note what has to be synced for its name to be durable.
+
+        A folder that was there before this process may have been made by one that was killed
+        before the sync, so its parents are synced the first time it is seen.
+        """
+        directory = os.path.join(self._root, attempt.result.directory).rstrip("/")
+        for missing in _missing(directory):
+            os.mkdir(missing, self._directory_mode)
+        identity = _identity(directory)
+        if self._durable_directories.get(directory) != identity:
+            attempt.unsynced.update(_parents(directory, self._root))
+        attempt.unsynced.add(directory)
+        attempt.directory, attempt.directory_identity = directory, identity
+        return directory
+
+    def _digest_at(self, marker: str) -> str | None:
+        """Return the digest of the marker at this path, `None` if there is nothing at all."""
+        try:
+            with open(marker, "rb") as file:
+                return self._read_digest(file.read()) or "none"
+        except FileNotFoundError:
+            return None
+        except IsADirectoryError:
+            return "none"
+
+    def _link_missing(self, attempt: _Attempt, paths: Sequence[str]) -> None:
+        for staged, path in zip(attempt.staged, paths, strict=True):
+            try:
+                os.link(staged.path, path)
+            except FileExistsError:
+                # Whoever wrote it may have been killed before it was synced.
+                self._sync(path)
+
+    def _sync_directories(self, attempts: Sequence[_Attempt]) -> None:
+        """Sync each directory once; a failure is one of every result that needs the directory."""
+        failures: dict[str, OSError] = {}
+        for directory in sorted({each for attempt in attempts for each in attempt.unsynced}):
+            try:
+                self._sync(directory)
+            except OSError as error:
+                failures[directory] = error
+        if len(self._durable_directories) > _MOST_DURABLE_DIRECTORIES:
+            self._durable_directories.clear()
+        for attempt in attempts:
+            failed = attempt.unsynced & failures.keys()
+            if failed:
+                attempt.error = failures[min(failed)]
+            elif attempt.directory_identity is not None:
+                self._durable_directories[attempt.directory] = attempt.directory_identity
+
+    def _sync(self, path: str) -> None:
+        if not self._durable:
+            return
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _each(attempts: Iterable[_Attempt], step: Callable[[_Attempt], None]) -> None:
+    """Take every result that has not failed one step further."""
+    for attempt in attempts:
+        if attempt.error is None:
+            try:
+                step(attempt)
+            except OSError as error:
+                attempt.error = error
+
+
+def _outcome(attempt: _Attempt) -> Stored | CannotStore:
+    if attempt.error is None and attempt.stored is not None:
+        return attempt.stored
+    reason = os.strerror(attempt.error.errno or errno.EIO) if attempt.error else "unknown"
+    refusal = CannotStore(f"the result cannot be stored now: {reason}")
+    refusal.__cause__ = attempt.error
+    return refusal
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    """Write everything, however little the system takes at a time."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _discard(attempt: _Attempt) -> None:
+    """Close and forget what was written aside; what is linked by now stays."""
+    for staged in attempt.staged:
+        # It was synced, or it is not going to be used; a leftover is removed at the next start.
+        with suppress(OSError):
+            os.close(staged.descriptor)
+        with suppress(OSError):
+            os.unlink(staged.path)
+    attempt.staged.clear()
+
+
+def _stems(stem: str) -> Iterator[str]:
+    """Yield the names that results of one stem may have: as it is, then `~2`, `~3` and so on."""
+    yield stem
+    for number in count(2):
+        yield f"{stem}~{number}"
+
+
+def _free(paths: Sequence[str], files: Sequence[tuple[str, bytes]]) -> bool:
+    """Say whether each path is unused, or holds just what is to be there.
+
+    The latter is what remains of a commit that was cut off before its marker was linked.
+    """
+    return all(_holds(path, content) for path, (_, content) in zip(paths, files, strict=False))
+
+
+def _holds(path: str, content: bytes) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(content) + 1) == content
+    except FileNotFoundError:
+        return True
+    except IsADirectoryError:
+        return False
+
+
+def _identity(path: str) -> _Identity:
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
+def _missing(directory: str) -> list[str]:
+    """Return `directory` and its parents as far as they are missing, the outermost first."""
+    missing = []
+    while not os.path.isdir(directory):
+        missing.append(directory)
+        directory = os.path.dirname(directory)
+    return missing[::-1]
+
+
+def _parents(directory: str, root: str) -> list[str]:
+    """Return the directories whose entries lead from `root` to `directory`."""
+    parents = []
+    while directory != root:
+        directory = os.path.dirname(directory)
+        parents.append(directory)
+    return parents

@@ -1,0 +1,59 @@
+"""A listener with an endpoint that writes down what reaches it."""
+
+import pytest
+from tornado.routing import RuleRouter
+
+from asr_daemon.errors import BodyTooLarge, CallbackError, NotFound, Unauthorized
+from asr_daemon.http.callbacks import Exchanges, Intake, make_router
+from asr_daemon.providers.base import Answer, Callback, Head
+
+
+class Recorder:
+    """An endpoint at `/in` that admits whoever asks with `?key=good`."""
+
+    name = "recorder"
+
+    def __init__(self) -> None:
+        """Begin with nothing received."""
+        self.heads: list[Head] = []
+        self.bodies: list[bytes] = []
+        self.failure: Exception | None = None
+
+    def admit(self, head: Head) -> None:
+        """Admit by key; know no path below `/in/known`."""
+        self.heads.append(head)
+        if head.query != b"key=good":
+            raise Unauthorized("wrong key")
+        if head.path.startswith(b"/in/unknown"):
+            raise NotFound("no such path")
+
+    async def respond(self, callback: Callback) -> Answer:
+        """Note the body, or fail as told."""
+        self.bodies.append(callback.body)
+        if self.failure is not None:
+            raise self.failure
+        return Answer(200, b'{"ok":true}')
+
+    def refuse(self, error: CallbackError) -> Answer:
+        """Use a status that tells the kinds of refusal apart."""
+        status = {Unauthorized: 401, NotFound: 404, BodyTooLarge: 413}.get(type(error), 500)
+        return Answer(status, str(error).encode(), (("X-Refused", type(error).__name__),))
+
+
+@pytest.fixture
+def endpoint() -> Recorder:
+    """Return the endpoint that is served at `/in`."""
+    return Recorder()
+
+
+@pytest.fixture
+def exchanges() -> Exchanges:
+    """Return the requests that are under way."""
+    return Exchanges()
+
+
+@pytest.fixture
+def app(endpoint: Recorder, exchanges: Exchanges) -> RuleRouter:
+    """Return what pytest-tornado's `http_server` serves: bodies up to 1,000 bytes."""
+    intake = Intake(body_bytes=1000, header_timeout_s=5.0, body_min_rate_bytes_per_s=1000)
+    return make_router({"/in": endpoint}, intake, exchanges)

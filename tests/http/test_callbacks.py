@@ -1,0 +1,236 @@
+"""The callback listener: judged by the head, answered readably, on a real socket."""
+
+import asyncio
+import logging
+
+import pytest
+from tornado.httpserver import HTTPServer
+
+from asr_daemon.errors import CannotStore, ShuttingDown
+from asr_daemon.http.callbacks import Exchanges
+from tests.http.conftest import Recorder
+
+pytestmark = pytest.mark.usefixtures("http_server")
+
+
+async def exchange(port: int, *requests: bytes) -> bytes:
+    """Send `requests`, the last with `Connection: close`, and return all that is answered."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    *first, last = requests
+    writer.writelines(
+        [*first, last.replace(b"Host: x\r\n", b"Host: x\r\nConnection: close\r\n", 1)]
+    )
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+def post(target: str, body: bytes = b"", *headers: str) -> bytes:
+    """Return a request with its length."""
+    lines = [f"POST {target} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", *headers]
+    return "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n" + body
+
+
+def status(answer: bytes) -> int:
+    """Return the status of the first answer in a stream."""
+    return int(answer.split(b" ", 2)[1])
+
+
+@pytest.mark.gen_test
+async def test_whole_request(http_port: int, endpoint: Recorder) -> None:
+    """An admitted request is answered with JSON, and names no server."""
+    answer = await exchange(http_port, post("/in?key=good", b"hello"))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert endpoint.bodies == [b"hello"]
+    assert body == b'{"ok":true}'
+    names = [line.split(b":")[0] for line in head.split(b"\r\n")[1:]]
+    assert names == [b"Content-Type", b"Content-Length", b"Date", b"Connection"]
+
+
+@pytest.mark.gen_test
+async def test_connection_is_kept(http_port: int, endpoint: Recorder) -> None:
+    """Several requests on one connection are answered in their order."""
+    answer = await exchange(http_port, post("/in?key=good", b"1"), post("/in?key=good", b"2"))
+    assert answer.count(b"HTTP/1.1 200 OK") == 2
+    assert endpoint.bodies == [b"1", b"2"]
+
+
+@pytest.mark.gen_test
+async def test_wrong_key_is_refused_before_the_body(http_port: int, endpoint: Recorder) -> None:
+    """The refusal is there although the announced body never comes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", http_port)
+    writer.write(post("/in?key=bad", b"x" * 900)[:-900])
+    line = await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    assert line == b"HTTP/1.1 401 Unauthorized\r\n"
+    assert endpoint.bodies == []
+
+
+@pytest.mark.gen_test
+async def test_refusal_keeps_the_connection(http_port: int, endpoint: Recorder) -> None:
+    """After a refused body has come and gone the connection serves the next request."""
+    answer = await exchange(http_port, post("/in?key=bad", b"x" * 900), post("/in?key=good", b"2"))
+    assert answer.startswith(b"HTTP/1.1 401 Unauthorized")
+    assert b"HTTP/1.1 200 OK" in answer
+    assert endpoint.bodies == [b"2"]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS", "BREW"])
+@pytest.mark.gen_test
+async def test_only_post(http_port: int, method: str) -> None:
+    """Any other method is refused in the endpoint's words."""
+    answer = await exchange(http_port, post("/in?key=good").replace(b"POST", method.encode()))
+    assert b"X-Refused: MethodNotAllowed" in answer
+
+
+@pytest.mark.gen_test
+async def test_no_such_path(http_port: int) -> None:
+    """Elsewhere there is a JSON answer, never a page."""
+    answer = await exchange(http_port, post("/other", b"body"))
+    assert status(answer) == 404
+    assert answer.endswith(b'{"code":404,"message":"no such path"}')
+
+
+@pytest.mark.parametrize("target", ["/in/unknown?key=good", "/in/unknown/deeper?key=good"])
+@pytest.mark.gen_test
+async def test_below_the_path_the_endpoint_decides(http_port: int, target: str) -> None:
+    """What is below an endpoint's path is its own to judge."""
+    assert status(await exchange(http_port, post(target))) == 404
+
+
+@pytest.mark.gen_test
+async def test_whole_url_as_target(http_port: int, endpoint: Recorder) -> None:
+    """A request line with a whole URL means its path and query."""
+    answer = await exchange(http_port, post("http://example.com/in/x?key=good", b"hello"))
+    assert status(answer) == 200
+    assert (endpoint.heads[0].path, endpoint.heads[0].query) == (b"/in/x", b"key=good")
+
+
+@pytest.mark.gen_test
+async def test_oversized_by_its_length(http_port: int, endpoint: Recorder) -> None:
+    """A body that is too large by its length is refused readably while it is uploaded."""
+    answer = await exchange(http_port, post("/in?key=good", b"x" * 3_000_000))
+    assert status(answer) == 413
+    assert answer.endswith(b"the body is larger than 1000 bytes")
+    assert endpoint.bodies == []
+
+
+@pytest.mark.gen_test
+async def test_oversized_in_chunks(http_port: int, endpoint: Recorder) -> None:
+    """A body of unknown length is refused when it grows too large."""
+    head = b"POST /in?key=good HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunk = b"200\r\n" + b"x" * 512 + b"\r\n"
+    answer = await exchange(http_port, head + chunk * 4 + b"0\r\n\r\n")
+    assert status(answer) == 413
+    assert answer.count(b"HTTP/1.1") == 1
+    assert endpoint.bodies == []
+
+
+@pytest.mark.gen_test
+async def test_chunked(http_port: int, endpoint: Recorder) -> None:
+    """A body in chunks arrives whole."""
+    head = b"POST /in?key=good HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = await exchange(http_port, head + b"3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n")
+    assert status(answer) == 200
+    assert endpoint.bodies == [b"hello"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Content-Encoding: gzip", "Content-Type: multipart/form-data; boundary=x"],
+)
+@pytest.mark.gen_test
+async def test_compressed_and_multipart(http_port: int, header: str, endpoint: Recorder) -> None:
+    """Compressed and multipart bodies are refused unread."""
+    answer = await exchange(http_port, post("/in?key=good", b"x", header))
+    assert b"X-Refused: UnsupportedBody" in answer
+    assert endpoint.bodies == []
+
+
+@pytest.mark.gen_test
+async def test_expect_is_answered_by_a_refusal(http_port: int) -> None:
+    """Who asks before sending a body is told at once, and not to go on."""
+    request = post("/in?key=bad", b"x" * 900, "Expect: 100-continue")[:-900]
+    answer = await exchange(http_port, request)
+    assert answer.startswith(b"HTTP/1.1 401 Unauthorized")
+
+
+@pytest.mark.gen_test
+async def test_refusal_by_the_endpoint(http_port: int, endpoint: Recorder) -> None:
+    """What cannot be stored is refused in the endpoint's words."""
+    endpoint.failure = CannotStore("disk full")
+    answer = await exchange(http_port, post("/in?key=good", b"x"))
+    assert b"X-Refused: CannotStore" in answer
+    assert answer.endswith(b"disk full")
+
+
+@pytest.mark.gen_test
+async def test_bug_in_the_endpoint(
+    http_port: int, endpoint: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A bug is a refusal for the sender, and a traceback for the admin."""
+    endpoint.failure = ZeroDivisionError("secret detail")
+    answer = await exchange(http_port, post("/in?key=good", b"x"))
+    assert answer.endswith(b"internal error")
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("key", ["good", "bad"])
+@pytest.mark.parametrize(
+    "framing",
+    [
+        "Content-Length: 5, 6",
+        "Content-Length: 5, 5",
+        "Content-Length: -1",
+        "Content-Length: 0x5",
+        "Content-Length: ",
+        "Content-Length: 5\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: gzip",
+    ],
+)
+@pytest.mark.gen_test
+async def test_doubtful_framing_is_one_answer(
+    http_port: int, endpoint: Recorder, key: str, framing: str
+) -> None:
+    """Where it is not clear where a body ends, one 400 is answered, whatever the key."""
+    request = post(f"/in?key={key}").replace(b"Content-Length: 0", framing.encode())
+    answer = await exchange(http_port, request + b"hello")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert status(answer) == 400
+    assert endpoint.bodies == []
+
+
+@pytest.mark.gen_test
+async def test_refusals_are_logged_without_secrets(
+    http_port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A refusal is one line that names endpoint, reason and address, but not the URL."""
+    caplog.set_level(logging.INFO)
+    await exchange(http_port, post("/in?key=bad", b"x"))
+    [record] = [each for each in caplog.records if each.message == "request refused"]
+    assert getattr(record, "fields", None) == {
+        "endpoint": "recorder",
+        "outcome": "Unauthorized",
+        "reason": "wrong key",
+        "status": 401,
+        "address": "127.0.0.1",
+    }
+
+
+@pytest.mark.gen_test
+async def test_uploads_are_refused_at_the_end(
+    http_port: int, http_server: HTTPServer, exchanges: Exchanges
+) -> None:
+    """Who is still uploading when the daemon leaves is told so."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", http_port)
+    writer.write(post("/in?key=good", b"x" * 900)[:-1])
+    await writer.drain()
+    while not exchanges.uploading:
+        await asyncio.sleep(0.001)
+    exchanges.refuse_uploads()
+    answer = await reader.readuntil(b"shutting down")
+    writer.close()
+    await writer.wait_closed()
+    assert f"X-Refused: {ShuttingDown.__name__}".encode() in answer

@@ -1,0 +1,67 @@
+"""The JSON document."""
+
+import pytest
+
+from asr_daemon.renderers.json import JsonRenderer, read_digest
+from asr_daemon.transcript import Segment, VendorError, Word
+from tests.conftest import MakeTranscript
+
+RENDERER = JsonRenderer(keep_payload=True, indent=0)
+
+WHOLE = (
+    '{"schema_version":1,"provider":"tencent","id":"4000048858","status":"succeeded","error":null,'
+    '"received_at":"2026-11-21T12:34:56.789Z","digest":"sha256:' + "ab" * 32 + '",'
+    '"audio":{"duration":8.42,"url":null,"key":null},"language":null,"text":"first sentence",'
+    '"segments":[{"id":0,"start":1.64,"end":4.6,"text":"first sentence","speaker":"0",'
+    '"words":[{"word":"first","start":1.64,"end":1.9}]}],'
+    '"query":{"job":"42"},"payload":{"code":"0","requestId":"4000048858"}}\n'
+)
+
+
+def test_whole_document(make_transcript: MakeTranscript) -> None:
+    """Every field stands in its place, in its order."""
+    words = (Word("first", 1640, 1900),)
+    transcript = make_transcript(
+        duration_ms=8420,
+        segments=(Segment("first sentence", 1640, 4600, "0", words),),
+        query={"job": "42"},
+        payload={"code": "0", "requestId": "4000048858"},
+    )
+    assert RENDERER.render(transcript).decode() == WHOLE
+
+
+def test_what_the_vendor_did_not_give(make_transcript: MakeTranscript) -> None:
+    """Times that are not known are null; speaker and words are not there at all."""
+    document = RENDERER.render(make_transcript(segments=(Segment("hello"),)))
+    assert b'"segments":[{"id":0,"start":null,"end":null,"text":"hello"}]' in document
+
+
+def test_failed_task(make_transcript: MakeTranscript) -> None:
+    """A failure carries the vendor's code and message, and no segments."""
+    failed = make_transcript(segments=(), error=VendorError("10001", "recognition failed"))
+    document = RENDERER.render(failed)
+    assert b'"status":"failed","error":{"code":"10001","message":"recognition failed"}' in document
+    assert b'"text":"","segments":[]' in document
+
+
+def test_payload_can_be_left_out(make_transcript: MakeTranscript) -> None:
+    """Without `keep_payload` the vendor's own fields are not in the document."""
+    document = JsonRenderer(keep_payload=False, indent=0).render(make_transcript())
+    assert document.endswith(b'"query":{}}\n')
+
+
+def test_indent(make_transcript: MakeTranscript) -> None:
+    """The document is indented by as many blanks as asked for."""
+    document = JsonRenderer(keep_payload=True, indent=2).render(make_transcript())
+    assert document.startswith(b'{\n  "schema_version": 1,\n  "provider": "tencent",\n')
+
+
+def test_digest_can_be_read_back(make_transcript: MakeTranscript) -> None:
+    """The digest of a rendered document is found in it."""
+    assert read_digest(RENDERER.render(make_transcript())) == "sha256:" + "ab" * 32
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"digest": 1}', b"{" * 100_000, b"\xff"])
+def test_no_digest_in_anything_else(content: bytes) -> None:
+    """What was not rendered here has no digest."""
+    assert read_digest(content) is None

@@ -1,0 +1,377 @@
+"""The tree: whole files, durable in order, never replaced."""
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from asr_daemon.errors import CannotStore
+from asr_daemon.renderers.json import read_digest
+from asr_daemon.store.files import Result, ResultTree, Stored
+
+MakeTree = Callable[..., ResultTree]
+
+
+@pytest.fixture
+def make_tree(tmp_path: Path) -> Iterator[MakeTree]:
+    """Return a maker of open trees at `tmp_path/root`; they are closed at the end."""
+    made: list[ResultTree] = []
+
+    def make(*, durable: bool = True) -> ResultTree:
+        tree = ResultTree(
+            tmp_path / "root",
+            file_mode=0o640,
+            directory_mode=0o750,
+            durable=durable,
+            read_digest=read_digest,
+        )
+        made.append(tree)
+        tree.open()
+        return tree
+
+    yield make
+    for tree in made:
+        tree.close()
+
+
+def result(stem: str = "42", digest: str = "d1", text: bytes = b"hello\n") -> Result:
+    """Return a result whose JSON carries nothing but its digest."""
+    document = b'{"digest": "%s"}' % digest.encode()
+    files = ((".txt", text), (".json", document))
+    return Result("tencent", stem, digest, "tencent/2026/11/21", stem, files)
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    """Return every file below `root` with its content."""
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+@pytest.fixture
+def system_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Return the list of what is written, synced and linked from now on, by name."""
+    calls: list[str] = []
+    opened: dict[int, str] = {}
+    real_open, real_fsync, real_link, real_mkdir = os.open, os.fsync, os.link, os.mkdir
+
+    def name(path: str) -> str:
+        return os.path.relpath(path, tmp_path)
+
+    def fake_open(path: str, flags: int, mode: int = 0o777) -> int:
+        descriptor = real_open(path, flags, mode)
+        opened[descriptor] = name(path)
+        if flags & os.O_CREAT:
+            calls.append(f"create {name(path)}")
+        return descriptor
+
+    def fake_fsync(descriptor: int) -> None:
+        calls.append(f"fsync {opened[descriptor]}")
+        real_fsync(descriptor)
+
+    def fake_link(source: str, target: str) -> None:
+        calls.append(f"link {name(source)} {name(target)}")
+        real_link(source, target)
+
+    def fake_mkdir(path: str, mode: int) -> None:
+        calls.append(f"mkdir {name(path)}")
+        real_mkdir(path, mode)
+
+    for function, fake in (
+        ("open", fake_open),
+        ("fsync", fake_fsync),
+        ("link", fake_link),
+        ("mkdir", fake_mkdir),
+    ):
+        monkeypatch.setattr(os, function, fake)
+    return calls
+
+
+def test_files_stand_under_their_names(make_tree: MakeTree, tmp_path: Path) -> None:
+    """A result's files are there whole, and nothing is left aside."""
+    assert make_tree().commit([result()]) == [Stored("tencent/2026/11/21/42.json", False)]
+    assert contents(tmp_path / "root") == {
+        "tencent/2026/11/21/42.txt": b"hello\n",
+        "tencent/2026/11/21/42.json": b'{"digest": "d1"}',
+    }
+
+
+def test_open_makes_the_root_durable(make_tree: MakeTree, system_calls: list[str]) -> None:
+    """The root's own name, and the staging folder in it, are synced at start."""
+    make_tree()
+    assert system_calls == ["mkdir root", "fsync .", "fsync .", "mkdir root/.staging", "fsync root"]
+
+
+def test_commit_syncs_everything_in_order(make_tree: MakeTree, system_calls: list[str]) -> None:
+    """The first result of a day has its files, its folder and all new parents synced."""
+    tree = make_tree()
+    system_calls.clear()
+    tree.commit([result()])
+    assert system_calls == [
+        "create root/.staging/0.txt",
+        "create root/.staging/1.json",
+        "fsync root/.staging/0.txt",
+        "fsync root/.staging/1.json",
+        "mkdir root/tencent",
+        "mkdir root/tencent/2026",
+        "mkdir root/tencent/2026/11",
+        "mkdir root/tencent/2026/11/21",
+        "link root/.staging/0.txt root/tencent/2026/11/21/42.txt",
+        "link root/.staging/1.json root/tencent/2026/11/21/42.json",
+        "fsync root",
+        "fsync root/tencent",
+        "fsync root/tencent/2026",
+        "fsync root/tencent/2026/11",
+        "fsync root/tencent/2026/11/21",
+    ]
+
+
+def test_known_folder_is_synced_alone(make_tree: MakeTree, system_calls: list[str]) -> None:
+    """A later result in a folder that is durable syncs only that folder, once a batch."""
+    tree = make_tree()
+    tree.commit([result("41")])
+    system_calls.clear()
+    tree.commit([result("42"), result("43", "d2")])
+    assert [call for call in system_calls if call.startswith("fsync root/tencent")] == [
+        "fsync root/tencent/2026/11/21"
+    ]
+
+
+def test_folder_of_an_earlier_run_is_not_trusted(
+    make_tree: MakeTree, system_calls: list[str]
+) -> None:
+    """A folder that another process made may not be durable: its parents are synced again."""
+    first = make_tree()
+    first.commit([result("41")])
+    first.close()
+    tree = make_tree()
+    system_calls.clear()
+    tree.commit([result("42")])
+    assert "fsync root" in system_calls
+    assert "fsync root/tencent/2026/11" in system_calls
+
+
+def test_without_durability_nothing_is_synced(make_tree: MakeTree, system_calls: list[str]) -> None:
+    """`durability: none` leaves everything to the page cache."""
+    make_tree(durable=False).commit([result()])
+    assert not [call for call in system_calls if call.startswith("fsync")]
+
+
+def test_duplicate(make_tree: MakeTree, tmp_path: Path) -> None:
+    """The same name and digest again writes nothing, and is stored."""
+    tree = make_tree()
+    tree.commit([result()])
+    before = contents(tmp_path / "root")
+    assert tree.commit([result()]) == [Stored("tencent/2026/11/21/42.json", True)]
+    assert contents(tmp_path / "root") == before
+
+
+def test_duplicate_in_one_batch(make_tree: MakeTree) -> None:
+    """Of two equal results in one batch one is written."""
+    outcomes = make_tree().commit([result(), result()])
+    assert outcomes == [
+        Stored("tencent/2026/11/21/42.json", False),
+        Stored("tencent/2026/11/21/42.json", True),
+    ]
+
+
+def test_duplicate_is_synced_before_it_counts(make_tree: MakeTree, system_calls: list[str]) -> None:
+    """Files found in the tree may stem from a killed process: they are synced first."""
+    tree = make_tree()
+    tree.commit([result()])
+    system_calls.clear()
+    tree.commit([result()])
+    assert "fsync root/tencent/2026/11/21/42.txt" in system_calls
+    assert "fsync root/tencent/2026/11/21/42.json" in system_calls
+    assert system_calls[-1] == "fsync root/tencent/2026/11/21"
+
+
+def test_same_name_other_content(make_tree: MakeTree, tmp_path: Path) -> None:
+    """Another result of the same name is kept beside the first, as `~2`, `~3`."""
+    tree = make_tree()
+    others = [result(digest=f"d{n}", text=b"%d" % n) for n in range(3)]
+    outcomes = [tree.commit([each])[0] for each in others]
+    assert [getattr(each, "path", each) for each in outcomes] == [
+        "tencent/2026/11/21/42.json",
+        "tencent/2026/11/21/42~2.json",
+        "tencent/2026/11/21/42~3.json",
+    ]
+    folder = tmp_path / "root/tencent/2026/11/21"
+    assert (folder / "42.txt").read_bytes() == b"0"
+    assert (folder / "42~3.txt").read_bytes() == b"2"
+
+
+def test_text_without_its_marker_is_completed(make_tree: MakeTree, tmp_path: Path) -> None:
+    """What a killed commit left (the text, not yet the JSON) is completed, not doubled."""
+    tree = make_tree()
+    folder = tmp_path / "root/tencent/2026/11/21"
+    folder.mkdir(parents=True)
+    (folder / "42.txt").write_bytes(b"hello\n")
+    assert tree.commit([result()]) == [Stored("tencent/2026/11/21/42.json", False)]
+
+
+def test_text_of_somebody_else_is_left_alone(make_tree: MakeTree, tmp_path: Path) -> None:
+    """A text of other content whose JSON was moved away keeps its name."""
+    tree = make_tree()
+    folder = tmp_path / "root/tencent/2026/11/21"
+    folder.mkdir(parents=True)
+    (folder / "42.txt").write_bytes(b"hello\nand more\n")
+    assert tree.commit([result()]) == [Stored("tencent/2026/11/21/42~2.json", False)]
+    assert (folder / "42.txt").read_bytes() == b"hello\nand more\n"
+
+
+def test_marker_that_cannot_be_read_is_left_alone(make_tree: MakeTree, tmp_path: Path) -> None:
+    """A JSON that is not ours, or a folder of its name, counts as another result."""
+    tree = make_tree()
+    folder = tmp_path / "root/tencent/2026/11/21"
+    (folder / "42.json").mkdir(parents=True)
+    (folder / "42~2.json").write_bytes(b"not ours")
+    assert tree.commit([result()]) == [Stored("tencent/2026/11/21/42~3.json", False)]
+
+
+def test_short_writes_are_continued(
+    make_tree: MakeTree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write that takes only a part is followed by the rest."""
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, bytes(data)[:2]))
+    make_tree().commit([result()])
+    assert (tmp_path / "root/tencent/2026/11/21/42.txt").read_bytes() == b"hello\n"
+
+
+def test_full_disk(make_tree: MakeTree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the disk is full nothing stands under a final name, and nothing is left aside."""
+
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    tree = make_tree()
+    monkeypatch.setattr(os, "write", full)
+    [outcome] = tree.commit([result()])
+    assert isinstance(outcome, CannotStore)
+    assert str(outcome) == "the result cannot be stored now: No space left on device"
+    assert contents(tmp_path / "root") == {}
+
+
+def test_one_that_fails_does_not_hold_up_the_others(
+    make_tree: MakeTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a batch each result succeeds or fails by itself."""
+    write = os.write
+
+    def picky(descriptor: int, data: bytes) -> int:
+        if bytes(data).startswith(b"bad"):
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+        return write(descriptor, data)
+
+    tree = make_tree()
+    monkeypatch.setattr(os, "write", picky)
+    outcomes = tree.commit([result("1", text=b"bad"), result("2")])
+    assert isinstance(outcomes[0], CannotStore)
+    assert outcomes[1] == Stored("tencent/2026/11/21/2.json", False)
+
+
+def test_file_that_could_not_be_synced_is_written_anew(
+    make_tree: MakeTree, system_calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failed sync is not tried again on the same file: a new one is written."""
+    tree = make_tree()
+    fsync = os.fsync
+    failures = iter([True])
+
+    def once(descriptor: int) -> None:
+        if next(failures, False):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", once)
+    system_calls.clear()
+    assert tree.commit([result()]) == [Stored("tencent/2026/11/21/42.json", False)]
+    assert system_calls[:6] == [
+        "create root/.staging/0.txt",
+        "create root/.staging/1.json",
+        "create root/.staging/2.txt",
+        "create root/.staging/3.json",
+        "fsync root/.staging/2.txt",
+        "fsync root/.staging/3.json",
+    ]
+
+
+def test_directory_that_cannot_be_synced(
+    make_tree: MakeTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A result whose name may not be durable is refused."""
+    tree = make_tree()
+    sync = tree._sync
+
+    def failing(path: str) -> None:
+        if path.endswith("/21"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(path)
+
+    monkeypatch.setattr(tree, "_sync", failing)
+    assert isinstance(tree.commit([result()])[0], CannotStore)
+
+
+def test_folder_that_a_reader_removed_is_made_again(make_tree: MakeTree, tmp_path: Path) -> None:
+    """Readers may remove folders; the next result makes them anew."""
+    tree = make_tree()
+    tree.commit([result("1")])
+    folder = tmp_path / "root/tencent/2026/11/21"
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+    assert tree.commit([result("2")]) == [Stored("tencent/2026/11/21/2.json", False)]
+
+
+def test_root_that_was_replaced(make_tree: MakeTree, tmp_path: Path) -> None:
+    """Nothing is stored below a root that is not the one of the start; it is when that is back."""
+    tree = make_tree()
+    (tmp_path / "root").rename(tmp_path / "away")
+    (tmp_path / "root").mkdir()
+    assert isinstance(tree.commit([result()])[0], CannotStore)
+    assert contents(tmp_path / "root") == {}
+    (tmp_path / "root").rmdir()
+    (tmp_path / "away").rename(tmp_path / "root")
+    assert isinstance(tree.commit([result()])[0], Stored)
+
+
+def test_staging_is_emptied_at_start(make_tree: MakeTree, tmp_path: Path) -> None:
+    """What a killed process left aside is removed."""
+    make_tree().close()
+    (tmp_path / "root/.staging/7.json").write_bytes(b"half")
+    make_tree()
+    assert list((tmp_path / "root/.staging").iterdir()) == []
+
+
+def test_modes(make_tree: MakeTree, tmp_path: Path) -> None:
+    """Files and folders have the configured modes."""
+    make_tree().commit([result()])
+    folder = tmp_path / "root/tencent"
+    assert folder.stat().st_mode & 0o777 == 0o750
+    assert (folder / "2026/11/21/42.json").stat().st_mode & 0o777 == 0o640
+
+
+def test_second_daemon_is_kept_out(make_tree: MakeTree) -> None:
+    """Two daemons cannot write to one tree."""
+    tree = make_tree()
+    with pytest.raises(OSError, match="another asr-daemon writes there"):
+        make_tree()
+    tree.close()
+    make_tree()
+
+
+def test_check_changes_nothing(tmp_path: Path) -> None:
+    """Checking a root that is not there yet leaves it so; one that cannot be made is found."""
+    tree = ResultTree(
+        tmp_path / "a/b",
+        file_mode=0o640,
+        directory_mode=0o750,
+        durable=True,
+        read_digest=read_digest,
+    )
+    tree.check()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "a").write_bytes(b"")
+    with pytest.raises(NotADirectoryError):
+        tree.check()

@@ -1,0 +1,109 @@
+"""Names are safe and telling, whatever the vendor sent."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr_daemon.layout import Layout, Place, check_layout, encode_name
+from asr_daemon.transcript import VendorError
+from tests.conftest import MakeTranscript
+
+DEFAULT = "{provider}/{year}/{month}/{day}/{id}"
+
+
+def test_default_layout(make_transcript: MakeTranscript) -> None:
+    """A result stands below provider, year, month and day."""
+    place = Layout(DEFAULT, UTC).place(make_transcript())
+    assert place == Place("tencent/2026/11/21", "4000048858")
+
+
+def test_failed_task(make_transcript: MakeTranscript) -> None:
+    """A task that failed stands below `failed`."""
+    failed = make_transcript(error=VendorError("10001", "recognition failed"))
+    assert Layout(DEFAULT, UTC).place(failed).directory == "failed/tencent/2026/11/21"
+
+
+def test_timezone_decides_the_day(make_transcript: MakeTranscript) -> None:
+    """The folders of a day follow `output.timezone`."""
+    late = make_transcript(received_at=datetime(2026, 12, 31, 20, 0, tzinfo=UTC))
+    layout = Layout("{year}-{month}-{day}/{hour}/{id}", ZoneInfo("Asia/Shanghai"))
+    assert layout.place(late).directory == "2027-01-01/04"
+
+
+def test_nothing_to_be_named_by(make_transcript: MakeTranscript) -> None:
+    """A result without a name is named by its digest."""
+    assert Layout(DEFAULT, UTC).place(make_transcript(name=None)).stem == "no-id~abababababababab"
+
+
+def test_appid(make_transcript: MakeTranscript) -> None:
+    """`{appid}` is `none` where there is none, and encoded where it is hostile."""
+    layout = Layout("{appid}/{id}", UTC)
+    assert layout.place(make_transcript()).directory == "none"
+    assert layout.place(make_transcript(appid="../x")).directory == "%2E.%2Fx"
+
+
+@pytest.mark.parametrize("appid", ["failed", "rejected"])
+def test_reserved_folders(make_transcript: MakeTranscript, appid: str) -> None:
+    """No vendor can put a transcript among the failed or rejected ones."""
+    place = Layout("{appid}/{id}", UTC).place(make_transcript(appid=appid))
+    assert place.directory == f"%{ord(appid[0]):02X}{appid[1:]}"
+
+
+@pytest.mark.parametrize(
+    ("raw", "encoded"),
+    [
+        ("FJKkMeepk8l", "FJKkMeepk8l"),
+        ("a.b_c-d", "a.b_c-d"),
+        ("..", "%2E%2E"),
+        (".hidden", "%2Ehidden"),
+        ("../../etc/passwd", "%2E.%2F..%2Fetc%2Fpasswd"),
+        ("a\x00b\n", "a%00b%0A"),
+        ("通话", "%E9%80%9A%E8%AF%9D"),
+        ("50%", "50%25"),
+        ("x~2", "x%7E2"),
+    ],
+)
+def test_encode_name(raw: str, encoded: str) -> None:
+    """What is not plainly safe is percent-encoded."""
+    assert encode_name(raw) == encoded
+
+
+def test_long_name_is_cut() -> None:
+    """An encoded name over 120 bytes keeps 80 and gets part of its SHA-256."""
+    assert encode_name("a" * 120) == "a" * 120
+    assert encode_name("a" * 121) == "a" * 80 + "~e9615320128cc7a3"
+
+
+@given(st.text(), st.text())
+def test_names_are_safe_and_distinct(first: str, second: str) -> None:
+    """Any two different ids have different names, each one safe component."""
+    name = encode_name(first)
+    assert "/" not in name
+    assert not name.startswith(".")
+    assert len(name) <= 120
+    assert (name == encode_name(second)) == (first == second)
+
+
+@pytest.mark.parametrize(
+    ("layout", "complaint"),
+    [
+        (DEFAULT, None),
+        ("{id}", None),
+        ("calls.{appid}/{year}-{month}/{hour}-{id}", None),
+        ("../{id}", "no component may be empty or start with a dot"),
+        ("/{id}", "no component may be empty or start with a dot"),
+        ("{id}/x", "the last component must hold {id}, or results would share one name"),
+        ("failed/{id}", "the first component 'failed' is reserved"),
+        ("{provider}/{id!r}", "{id} is not one of"),
+        ("{tenant}/{id}", "{tenant} is not one of"),
+        ("a b/{id}", "outside braces only"),
+        ("{id", "the braces do not match"),
+    ],
+)
+def test_check_layout(layout: str, complaint: str | None) -> None:
+    """A layout that could lose or hide results is refused with the reason."""
+    found = check_layout(layout)
+    assert found == complaint or (complaint and found and found.startswith(complaint))

@@ -1,0 +1,43 @@
+"""Addresses, networks, and whose word on them is believed."""
+
+from ipaddress import ip_network
+
+import pytest
+
+from asr_daemon.networks import client_address, is_in
+
+PROXIES = (ip_network("10.0.0.0/8"), ip_network("::1/128"))
+
+
+@pytest.mark.parametrize(
+    ("address", "inside"),
+    [
+        ("10.1.2.3", True),
+        ("::ffff:10.1.2.3", True),
+        ("::1", True),
+        ("11.1.2.3", False),
+        ("fe80::1%eth0", False),
+        ("not an address", False),
+    ],
+)
+def test_is_in(address: str, inside: bool) -> None:
+    """IPv4 in IPv6 is judged as IPv4; what is no address is nowhere."""
+    assert is_in(address, PROXIES) is inside
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers", "address"),
+    [
+        ("192.0.2.1", {"X-Forwarded-For": "198.51.100.7"}, "192.0.2.1"),
+        ("10.0.0.1", {"X-Forwarded-For": "198.51.100.7"}, "198.51.100.7"),
+        ("10.0.0.1", {"X-Forwarded-For": "203.0.113.9, 198.51.100.7, 10.0.0.2"}, "198.51.100.7"),
+        ("10.0.0.1", {"X-Forwarded-For": "198.51.100.7, nonsense"}, "10.0.0.1"),
+        ("10.0.0.1", {"X-Forwarded-For": "10.0.0.9, 10.0.0.2"}, "10.0.0.9"),
+        ("10.0.0.1", {"X-Real-Ip": "198.51.100.7"}, "198.51.100.7"),
+        ("10.0.0.1", {"X-Real-Ip": "nonsense"}, "10.0.0.1"),
+        ("10.0.0.1", {}, "10.0.0.1"),
+    ],
+)
+def test_client_address(peer: str, headers: dict[str, str], address: str) -> None:
+    """A trusted proxy is believed, anybody else is not, and nobody is beyond the last hop."""
+    assert client_address(peer, headers, PROXIES) == address

@@ -1,0 +1,145 @@
+"""The path of a callback, with doubles for what it passes through."""
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from threading import current_thread
+
+import pytest
+
+from asr_daemon.errors import CallbackError, CannotStore, NotUnderstood
+from asr_daemon.layout import Layout
+from asr_daemon.providers.base import Answer, Callback, Head
+from asr_daemon.receiver import LARGEST_ON_LOOP, Receiver
+from asr_daemon.renderers.json import JsonRenderer
+from asr_daemon.renderers.text import TextRenderer
+from asr_daemon.store.files import Result, Stored
+from asr_daemon.transcript import Segment, Transcript, VendorError
+
+HEAD = Head(b"/in", b"", {}, "127.0.0.1")
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+class Provider:
+    """A vendor whose body is the text, unless it is `garbage` or `failed`."""
+
+    name = "acme"
+
+    def __init__(self) -> None:
+        """Remember on which thread a body was decoded."""
+        self.thread = ""
+
+    def admit(self, head: Head) -> None:
+        """Let everybody in."""
+
+    def decode(self, callback: Callback) -> Transcript:
+        """Take the body for the only segment."""
+        self.thread = current_thread().name
+        if callback.body == b"garbage":
+            raise NotUnderstood("no text")
+        failed = callback.body == b"failed"
+        return Transcript(
+            provider="acme",
+            id="7",
+            name="7",
+            received_at=callback.received_at,
+            digest="sha256:00",
+            error=VendorError("1", "no speech") if failed else None,
+            segments=() if failed else (Segment(callback.body.decode()),),
+            query={},
+            payload={},
+        )
+
+    def acknowledge(self) -> Answer:
+        """Say yes."""
+        return Answer(200, b"yes")
+
+    def refuse(self, error: CallbackError) -> Answer:
+        """Say no."""
+        return Answer(500, b"no")
+
+
+class Committer:
+    """Keeps what it is given, or fails."""
+
+    def __init__(self, failure: CallbackError | None = None) -> None:
+        """Fail with `failure`, if there is one."""
+        self.results: list[Result] = []
+        self.failure = failure
+
+    async def commit(self, result: Result) -> Stored:
+        """Note the result."""
+        if self.failure:
+            raise self.failure
+        self.results.append(result)
+        return Stored(f"{result.directory}/{result.stem}.json", False)
+
+
+def receive(body: bytes, committer: Committer, provider: Provider | None = None) -> Answer:
+    """Pass one body through a receiver."""
+    renderers = (
+        TextRenderer(speakers="auto", timestamps=False),
+        JsonRenderer(keep_payload=True, indent=0),
+    )
+    layout = Layout("{provider}/{id}", UTC)
+    with ThreadPoolExecutor(1, thread_name_prefix="heavy") as heavy:
+        receiver = Receiver(provider or Provider(), layout, renderers, committer, heavy)
+        return asyncio.run(receiver.respond(Callback(HEAD, body, NOW)))
+
+
+def test_a_result_is_committed_then_acknowledged() -> None:
+    """The text comes first, the JSON last, and then the vendor's yes."""
+    committer = Committer()
+    assert receive(b"hello", committer) == Answer(200, b"yes")
+    [result] = committer.results
+    assert (result.directory, result.stem, result.digest) == ("acme", "7", "sha256:00")
+    assert [suffix for suffix, _ in result.files] == [".txt", ".json"]
+    assert result.files[0][1] == b"hello\n"
+
+
+def test_a_failed_task_has_only_its_document() -> None:
+    """A failure is a result: a JSON below `failed`, and no transcript."""
+    committer = Committer()
+    assert receive(b"failed", committer) == Answer(200, b"yes")
+    [result] = committer.results
+    assert result.directory == "failed/acme"
+    assert [suffix for suffix, _ in result.files] == [".json"]
+
+
+@pytest.mark.parametrize(
+    ("body", "failure", "raised"),
+    [(b"garbage", None, NotUnderstood), (b"hello", CannotStore("disk full"), CannotStore)],
+)
+def test_what_is_not_stored_is_not_acknowledged(
+    body: bytes, failure: CallbackError | None, raised: type[CallbackError]
+) -> None:
+    """An error of decoding or committing reaches the listener."""
+    with pytest.raises(raised):
+        receive(body, Committer(failure))
+
+
+@pytest.mark.parametrize(
+    ("size", "thread"), [(LARGEST_ON_LOOP, "MainThread"), (LARGEST_ON_LOOP + 1, "heavy_0")]
+)
+def test_large_bodies_are_decoded_beside_the_loop(size: int, thread: str) -> None:
+    """What would hold up other callbacks is done on another thread."""
+    provider = Provider()
+    receive(b"x" * size, Committer(), provider)
+    assert provider.thread == thread
+
+
+def test_one_line_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Each result is one line with its facts, and nothing of its text."""
+    caplog.set_level(logging.INFO)
+    receive(b"secret words", Committer())
+    [record] = [each for each in caplog.records if each.name == "asr_daemon.receiver"]
+    fields = record.__dict__["fields"]
+    assert fields.pop("ms") >= 0
+    assert fields == {
+        "provider": "acme",
+        "id": "7",
+        "outcome": "committed",
+        "path": "acme/7.json",
+        "bytes": 12,
+    }
