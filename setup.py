@@ -9,17 +9,23 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["asr_daemon", "asr_daemon.*"]),
-    package_data={"asr_daemon": ["py.typed"]},
+    package_data={
+        "asr_daemon": ["py.typed"],
+        # A link to etc/asr-daemon.yaml, the one original; wheels get what is behind it.
+        "asr_daemon.config": ["asr-daemon.yaml"],
+    },
     entry_points={"console_scripts": ["asr-daemon = asr_daemon.cli:main"]},
     install_requires=[
         # The listener relies on how 6.6 hands over bodies; 6.7 will change signatures.
         "tornado>=6.6.1,<6.7",
-        # YAML with line numbers; 6.0 is the first with wheels for every Python we support.
+        # YAML as a tree with line numbers; 6.0.1 is the first that builds with Cython 3.
         "PyYAML>=6.0.1,<7",
-        # Notices edits of the configuration; 4 renamed what we import.
-        "watchdog>=4,<8",
-        # Typed, strict and fast JSON; 0.19 is the first with deterministic order and formatting.
-        "msgspec>=0.19,<1",
+        # Will notice edits of the configuration; tried with 7.
+        "watchdog>=6,<8",
+        # Typed, strict and fast JSON and frozen values; tried with 0.22, and it is not yet 1.0.
+        "msgspec>=0.20,<0.23",
+        # Metrics in the format that Prometheus reads; tried with 0.26.
+        "prometheus_client>=0.21,<1",
         # Time zones on machines that carry none of their own, such as a minimal Debian.
         "tzdata>=2024.1",
     ],

@@ -27,6 +27,7 @@ from asr_daemon.config.kinds import (
     Port,
     ReadFile,
     Size,
+    SizeOrNone,
     TextEncoding,
     TimeZone,
     UrlKeys,
@@ -140,8 +141,8 @@ class LimitsSettings(Struct, frozen=True, kw_only=True):
     connections_per_address: Count = 200
     header_timeout_s: Duration = field(default=10.0, name="header_timeout")
     body_min_rate_bytes_per_s: Size = field(default=16 * KIB, name="body_min_rate")
-    free_space_bytes: Size = field(default=256 * MIB, name="free_space")
-    rejected_bytes: Size = field(default=1 * GIB, name="rejected")
+    free_space_bytes: SizeOrNone = field(default=256 * MIB, name="free_space")
+    rejected_bytes: SizeOrNone = field(default=1 * GIB, name="rejected")
     shutdown_s: Duration = field(default=10.0, name="shutdown")
 
 

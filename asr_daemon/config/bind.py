@@ -1,0 +1,155 @@
+"""The tree of a document to the values of the model, driven by the model's types alone.
+
+Nothing stops at a mistake: it is noted, the default takes the place of the value, and the search
+goes on. Which settings are thus not what the file says is told too, so that nobody draws
+conclusions from them.
+"""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from msgspec import UNSET, Struct, structs
+
+from asr_daemon.config.document import Document, Entry, Node, Scalar, Section, Sequence, join
+from asr_daemon.config.kinds import Kind, Marker, describe, unwrap
+from asr_daemon.config.model import Config
+from asr_daemon.config.problems import Problem, Wrong, one_of
+from asr_daemon.config.scalar import name_shape, read_scalar
+from asr_daemon.config.sources import Sources
+from asr_daemon.secret import Secret
+
+_CORE_TAGS = {"str", "int", "float", "bool", "null", "timestamp", "value", "merge", "map", "seq"}
+_SECRET_TAGS = {"!file", "!env"}
+
+
+class Bound(Struct, frozen=True):
+    """What came of a document."""
+
+    config: Config
+    problems: tuple[Problem, ...]
+    doubtful: frozenset[str]
+    """The paths of settings whose value in `config` is not what the file means to say."""
+
+
+def bind(document: Document, sources: Sources) -> Bound:
+    """Make a configuration of a document, as far as it goes, and say what is wrong with it."""
+    binder = _Binder(document.file, sources)
+    config = binder.section(Config, document.root, "")
+    return Bound(config, tuple(binder.problems), frozenset(binder.doubtful))
+
+
+class _Binder:
+    """Walks tree and types side by side, noting what does not fit."""
+
+    def __init__(self, file: str, sources: Sources) -> None:
+        self.problems: list[Problem] = []
+        self.doubtful: set[str] = set()
+        self._file = file
+        self._sources = sources
+
+    def section(self, model: Any, node: Section, key: str) -> Any:
+        """Return a `model`, or `UNSET` if something it cannot do without is missing or wrong."""
+        fields = {field.encode_name: field for field in structs.fields(model)}
+        values: dict[str, Any] = {}
+        for entry in node.entries:
+            field = fields.get(entry.name)
+            if field is None:
+                self._note_unknown(entry, key, fields)
+                continue
+            kind = unwrap(field.type)
+            if not _stands_for_default(kind, entry.value):
+                values[field.name] = self._try(kind, entry.value, join(key, entry.name))
+        self._note_missing(fields, node, key)
+        values = {name: value for name, value in values.items() if value is not UNSET}
+        complete = all(field.name in values for field in fields.values() if field.required)
+        return model(**values) if complete else UNSET
+
+    def _try(self, kind: Kind, node: Node, key: str) -> Any:
+        try:
+            return self._value(kind, node, key)
+        except Wrong as wrong:
+            self._note(key, node.line, wrong)
+            return UNSET
+
+    def _value(self, kind: Kind, node: Node, key: str) -> Any:
+        _check_tag(kind, node)
+        if kind.is_section:
+            if not isinstance(node, Section):
+                raise Wrong(f"is {name_shape(node)}", f"write {describe(kind)}")
+            return self.section(kind.base, node, key)
+        if kind.item is not None:
+            return self._items(kind, node, key)
+        return read_scalar(kind, node, self._sources)
+
+    def _items(self, kind: Kind, node: Node, key: str) -> tuple[Any, ...]:
+        item = unwrap(kind.item)
+        alone = kind.note is Marker.ONE_OR_MANY
+        if alone and isinstance(node, Scalar):
+            return (self._value(item, node, key),)
+        if not isinstance(node, Sequence):
+            raise Wrong(f"is {name_shape(node)}", f"write {describe(kind)}")
+        if alone and not node.items:
+            raise Wrong("is an empty list", f"write {describe(kind)}")
+        values = (
+            self._try(item, value, f"{key}[{index}]") for index, value in enumerate(node.items)
+        )
+        return tuple(value for value in values if value is not UNSET)
+
+    def _note(self, key: str, line: int, wrong: Wrong) -> None:
+        self.problems.append(Problem(self._file, line, key, wrong.wrong, wrong.right))
+        self.doubtful.add(key)
+
+    def _note_missing(
+        self, fields: Mapping[str, structs.FieldInfo], node: Section, key: str
+    ) -> None:
+        given = {entry.name for entry in node.entries}
+        for name, field in fields.items():
+            if field.required and name not in given:
+                right = f"write {describe(unwrap(field.type))}"
+                self._note(join(key, name), node.line, Wrong("is missing", right))
+
+    def _note_unknown(self, entry: Entry, key: str, known: Iterable[str]) -> None:
+        near = get_close_matches(entry.name.lower().replace("-", "_"), known, n=1)
+        if near:
+            right = f"did you mean {near[0]}?"
+            self.doubtful.add(join(key, near[0]))
+        elif ":" in entry.name:
+            right = "write a blank after the colon"
+        elif places := _places(Config, entry.name):
+            right = f"move it below {one_of(places)}"
+        else:
+            right = f"the settings here are {', '.join(known)}"
+        self._note(join(key, entry.name), entry.value.line, Wrong("is no setting here", right))
+
+
+def _stands_for_default(kind: Kind, node: Node) -> bool:
+    """Say whether this is a section or list all of whose lines are commented out."""
+    lines_below = kind.is_section or (kind.item is not None and kind.note is None)
+    return lines_below and isinstance(node, Scalar) and node.tag == "null"
+
+
+def _check_tag(kind: Kind, node: Node) -> None:
+    if node.tag in _CORE_TAGS:
+        return
+    right = "write the value without it; a value that starts with ! needs quotes"
+    if kind.base is Secret or kind.note is Marker.ONE_OR_MANY:
+        if isinstance(node, Scalar) and node.tag in _SECRET_TAGS:
+            return
+        right = "write !file PATH or !env NAME; a secret that starts with ! needs quotes"
+    elif node.tag in _SECRET_TAGS:
+        raise Wrong(f"{node.tag} is for secrets only", "write the value itself")
+    raise Wrong("has a tag that is not known here", right)
+
+
+def _places(model: Any, name: str, key: str = "") -> list[str]:
+    """Return the sections below `model` that have a setting `name`."""
+    places = [key] if key and name in model.__struct_encode_fields__ else []
+    for field in structs.fields(model):
+        kind = unwrap(field.type)
+        below = join(key, field.encode_name)
+        if kind.item is not None:
+            kind, below = unwrap(kind.item), f"{below}[]"
+        if kind.is_section:
+            places += _places(kind.base, name, below)
+    return places

@@ -1,0 +1,189 @@
+"""One YAML file as a tree of frozen nodes that know their lines.
+
+The tree holds what was written, not what YAML makes of it: `0640` is still those four characters.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+from msgspec import Struct
+
+from asr_daemon.config.problems import ConfigError, Problem, Wrong, quote
+from asr_daemon.config.syntax import compose
+
+LARGEST_FILE_BYTES = 256 * 1024
+"""More than any configuration needs, and little enough to be parsed in seconds."""
+
+_CORE_TAG = "tag:yaml.org,2002:"
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+
+class Node(Struct, frozen=True):
+    """Anything in the tree: the line to name for it, and its YAML tag without the usual prefix."""
+
+    line: int
+    tag: str
+
+
+class Scalar(Node, frozen=True):
+    """A single value as it was written."""
+
+    text: str
+    quoted: bool = False
+
+
+class Sequence(Node, frozen=True):
+    """A list."""
+
+    items: tuple[Node, ...] = ()
+
+
+class Entry(Struct, frozen=True):
+    """A name in a section, and what belongs to it."""
+
+    name: str
+    value: Node
+
+
+class Section(Node, frozen=True):
+    """A mapping; each name is there once."""
+
+    entries: tuple[Entry, ...] = ()
+
+
+class Document(Struct, frozen=True):
+    """A file that was read and is sound YAML."""
+
+    file: str
+    root: Section
+    lines: Mapping[str, int]
+    """The line of every setting and item, by its path such as `listen[0].port`."""
+    problems: tuple[Problem, ...] = ()
+    """What is wrong so far without hindering the search for more, such as keys given twice."""
+
+    def line_of(self, key: str) -> int:
+        """Return the line of `key`, or of the nearest section around it that is in the file."""
+        while key not in self.lines:
+            key = key[: max(key.rfind("."), key.rfind("["), 0)]
+        return self.lines[key]
+
+
+def join(key: str, name: str) -> str:
+    """Return the path of the setting `name` in the section `key`.
+
+    Of `key:value`, written without a blank, only the key is shown: the value may be a secret.
+    """
+    word, colon, _ = name.partition(":")
+    shown = name if _PLAIN_NAME.fullmatch(name) else quote(f"{word}:..." if colon else name)
+    return f"{key}.{shown}" if key else shown
+
+
+def read_document(path: Path) -> Document:
+    """Read and parse one file.
+
+    Raises:
+        ConfigError: it cannot be read, is too large, not UTF-8, or not sound YAML.
+    """
+    return parse(_decode(_read(path), path), str(path))
+
+
+def parse(text: str, file: str) -> Document:
+    """Parse `text`; `file` is how messages name it.
+
+    Raises:
+        ConfigError: it is not sound YAML, or no mapping.
+    """
+    raw = compose(text, file)
+    builder = _Builder(file)
+    if raw is None or raw.tag == f"{_CORE_TAG}null":
+        root = Section(1, "map")
+    elif isinstance(raw, yaml.MappingNode):
+        root = builder.section(raw, "", 1)
+    else:
+        line, wrong = raw.start_mark.line + 1, "the file is no mapping of settings"
+        right = 'write lines of "key: value", such as asr-daemon init writes'
+        raise ConfigError([Problem(file, line, "(top level)", wrong, right)])
+    return Document(file, root, builder.lines, tuple(builder.problems))
+
+
+def _read(path: Path) -> bytes:
+    right = "name a readable YAML file (asr-daemon init FILE writes one)"
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        wrong = f"cannot be read ({getattr(error, 'strerror', None) or 'no path of a file'})"
+        raise ConfigError([Problem(str(path), 1, "(file)", wrong, right)]) from None
+    if len(content) > LARGEST_FILE_BYTES:
+        wrong = f"has more than {LARGEST_FILE_BYTES // 1024} KiB"
+        raise ConfigError([Problem(str(path), 1, "(file)", wrong, right)])
+    return content
+
+
+def _decode(content: bytes, path: Path) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        problem = Problem(str(path), line, "(file)", "is not UTF-8", "save the file in UTF-8")
+        raise ConfigError([problem]) from None
+
+
+class _Builder:
+    """Turns PyYAML's nodes into ours, noting where each key stands and which stands twice."""
+
+    def __init__(self, file: str) -> None:
+        self.lines = {"": 1}
+        self.problems: list[Problem] = []
+        self._file = file
+
+    def section(self, raw: yaml.MappingNode, key: str, line: int) -> Section:
+        entries: dict[str, Entry] = {}
+        for raw_name, raw_value in raw.value:
+            name = str(raw_name.value) if isinstance(raw_name, yaml.ScalarNode) else "?"
+            path, name_line = join(key, name), _line(raw_name)
+            try:
+                _check_name(raw_name, self.lines.get(path))
+            except Wrong as error:
+                problem = Problem(self._file, name_line, path, error.wrong, error.right)
+                self.problems.append(problem)
+            else:
+                self.lines[path] = name_line
+                entries[name] = Entry(name, self._node(raw_value, path, name_line))
+        return Section(line, _short(raw.tag), tuple(entries.values()))
+
+    def _sequence(self, raw: yaml.SequenceNode, key: str, line: int) -> Sequence:
+        items = []
+        for index, raw_item in enumerate(raw.value):
+            path = f"{key}[{index}]"
+            self.lines[path] = _line(raw_item)
+            items.append(self._node(raw_item, path, _line(raw_item)))
+        return Sequence(line, _short(raw.tag), tuple(items))
+
+    def _node(self, raw: yaml.Node, key: str, line: int) -> Node:
+        if isinstance(raw, yaml.MappingNode):
+            return self.section(raw, key, line)
+        if isinstance(raw, yaml.SequenceNode):
+            return self._sequence(raw, key, line)
+        quoted = isinstance(raw, yaml.ScalarNode) and raw.style is not None
+        return Scalar(line, _short(raw.tag), str(raw.value), quoted)
+
+
+def _check_name(raw: yaml.Node, first_line: int | None) -> None:
+    if not isinstance(raw, yaml.ScalarNode):
+        right = "put values that start with a brace or bracket in quotes"
+        raise Wrong("a key is a mapping or list itself", right)
+    if raw.tag == f"{_CORE_TAG}merge":
+        raise Wrong("merge keys are not taken", "write the settings out")
+    if first_line is not None:
+        raise Wrong(f"is given twice, first on line {first_line}", "keep one of the two")
+
+
+def _line(raw: yaml.Node) -> int:
+    return int(raw.start_mark.line) + 1
+
+
+def _short(tag: str) -> str:
+    return tag.removeprefix(_CORE_TAG)

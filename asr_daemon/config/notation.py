@@ -1,0 +1,222 @@
+"""How single values are written in the file: durations, sizes, modes, networks, paths, names.
+
+Each `read_...` turns text into a value, or raises `Wrong` with what would be right. Pure, except
+that time zones and encodings are looked up in what is installed.
+"""
+
+import re
+from difflib import get_close_matches
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from zoneinfo import ZoneInfo, available_timezones
+
+from asr_daemon.config.problems import Wrong, quote
+from asr_daemon.layout import check_layout
+from asr_daemon.networks import Network
+from asr_daemon.secret import Secret
+
+"""Characters; 16 of `openssl rand -hex` are 64 bits, out of reach for guessing over a network."""
+
+_DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
+_NEARLY_DURATION = re.compile(r"([0-9]{1,9})\s*(ms|s|m|h|d)?", re.IGNORECASE)
+_MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_LONGEST_DURATION_S = 3650 * 86_400
+_SIZE = re.compile(r"([0-9]{1,15})(B|KiB|MiB|GiB)")
+_NEARLY_SIZE = re.compile(r"([0-9]{1,15})\s*([kmg]?)(?:i?b)?(?:/s)?", re.IGNORECASE)
+_BYTES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_LARGEST_SIZE = 2**50
+_MODE = re.compile(r"0?[0-7]{3}")
+_EVERYBODY_WRITES = 0o002
+_MAPPED_PREFIX = 96
+_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
+_HOST_NAME = re.compile(rf"(?:{_LABEL}\.)*(?![0-9]+\Z){_LABEL}")
+_URL_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
+_URL_KEY = re.compile(r"[A-Za-z0-9._~-]+")
+_ASCII_SAMPLE = "[0:1.640,0:4.600]  az AZ 09 %+&=\n"
+
+
+def read_duration(text: str, least: str = "1ms") -> float:
+    """Read `10s`, `5m`, `48h`, `250ms`, `7d` as seconds; at least `least`, at most ten years."""
+    duration_s = _seconds(text)
+    if duration_s is None:
+        raise Wrong(f"{quote(text)} is no duration", f"write {_nearest_duration(text)}")
+    if duration_s < (_seconds(least) or 0):
+        raise Wrong(f"{text} is too short", f"write at least {least}")
+    if duration_s > _LONGEST_DURATION_S:
+        raise Wrong(f"{text} is too long", "write at most 3650d")
+    return duration_s
+
+
+def _seconds(text: str) -> float | None:
+    match = _DURATION.fullmatch(text)
+    return match and int(match[1]) * _MILLISECONDS[match[2]] / 1000
+
+
+def _nearest_duration(text: str) -> str:
+    match = _NEARLY_DURATION.fullmatch(text)
+    if match is None:
+        return "a whole number and one of ms, s, m, h, d, such as 10s or 48h"
+    return f"{match[1]}{(match[2] or 's').lower()} (the units are ms, s, m, h and d)"
+
+
+def read_size(text: str, least: int = 1) -> int:
+    """Read `64MiB`, `16KiB`, `1GiB`, `512B` as bytes; at least `least`, at most 1 PiB."""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise Wrong(f"{quote(text)} is no size", f"write {_nearest_size(text)}")
+    size = int(match[1]) * _BYTES[match[2]]
+    if size < least:
+        raise Wrong(f"{text} is too small", f"write at least {format_size(least)}")
+    if size > _LARGEST_SIZE:
+        raise Wrong(f"{text} is too large", "write at most 1048576GiB")
+    return size
+
+
+def format_size(size: int) -> str:
+    """Write a number of bytes in the largest unit that leaves it whole."""
+    unit = max((unit for unit in _BYTES if size % _BYTES[unit] == 0), key=_BYTES.__getitem__)
+    return f"{size // _BYTES[unit]}{unit}"
+
+
+def _nearest_size(text: str) -> str:
+    match = _NEARLY_SIZE.fullmatch(text)
+    if match is None:
+        return "a whole number and one of B, KiB, MiB, GiB, such as 64MiB"
+    unit = f"{match[2].upper()}iB" if match[2] else "B"
+    return f"{match[1]}{unit} (the units are B, KiB, MiB and GiB)"
+
+
+def read_file_mode(text: str) -> int:
+    """Read the mode of a file, in octal."""
+    return _mode(text, 0o600, "read and write")
+
+
+def read_directory_mode(text: str) -> int:
+    """Read the mode of a directory, in octal."""
+    return _mode(text, 0o700, "read, write and enter")
+
+
+def _mode(text: str, owner: int, does: str) -> int:
+    if _MODE.fullmatch(text) is None:
+        raise Wrong(f"{quote(text)} is no mode", 'write octal digits in quotes, such as "0640"')
+    mode = int(text, 8)
+    right = f'write "{(mode | owner) & ~_EVERYBODY_WRITES:04o}"'
+    if mode & owner != owner:
+        raise Wrong(f'"{text}" does not let the owner {does}', right)
+    if mode & _EVERYBODY_WRITES:
+        raise Wrong(f'"{text}" lets every user of the machine write', right)
+    return mode
+
+
+def read_network(text: str) -> Network:
+    """Read a CIDR, or one address as the network of it alone."""
+    try:
+        loose = ip_network(text, strict=False)
+    except ValueError:
+        right = "write an address or CIDR such as 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32"
+        raise Wrong(f"{quote(text)} is no network", right) from None
+    address = ip_address(text.partition("/")[0])
+    if address != loose.network_address:
+        raise Wrong(
+            f"{text} has bits set behind its prefix", f"write {loose} or the address without /"
+        )
+    if isinstance(loose, IPv6Network) and loose.prefixlen >= _MAPPED_PREFIX:
+        mapped = loose.network_address.ipv4_mapped
+        if mapped is not None:
+            prefix = loose.prefixlen - _MAPPED_PREFIX
+            raise Wrong(f"{text} is an IPv4 network in disguise", f"write {mapped}/{prefix}")
+    return loose
+
+
+def read_host(text: str) -> str:
+    """Read what a socket is bound to: an IP address, or a name that stands for one."""
+    if _is_ip_address(text) or _HOST_NAME.fullmatch(text):
+        return text
+    bare = text.strip("[]")
+    if _is_ip_address(bare):
+        raise Wrong(f"{quote(text)} has brackets, which only URLs need", f"write {quote(bare)}")
+    host, _, port = text.rpartition(":")
+    if port.isdecimal() and host:
+        raise Wrong(f"{quote(text)} holds a port too", f"write {quote(host)} and port: {port}")
+    right = "write an IP address such as 127.0.0.1 (0.0.0.0 or :: for all), or a host name"
+    raise Wrong(f"{quote(text)} is neither an IP address nor a host name", right)
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        return isinstance(ip_address(text), IPv4Address | IPv6Address)
+    except ValueError:
+        return False
+
+
+def read_url_path(text: str) -> str:
+    """Read the path of a URL that is compared byte by byte with what senders ask for."""
+    if not text.startswith("/"):
+        raise Wrong(f"{quote(text)} does not start with /", "write a path such as /callbacks/asr")
+    if _URL_PATH.fullmatch(text) is None:
+        right = "write a path without ?, #, %, blanks and non-ASCII characters"
+        raise Wrong(f"{quote(text)} is more than a plain path", right)
+    components = text[1:].split("/")
+    if text != "/" and components[-1] == "":
+        raise Wrong(f"{quote(text)} ends with /", f"write {quote(text.rstrip('/') or '/')}")
+    if text != "/" and not {"", ".", ".."}.isdisjoint(components):
+        right = "write a path without them: many senders remove them on the way"
+        raise Wrong(f"{quote(text)} has an empty, . or .. component", right)
+    return text
+
+
+def read_url_key(text: str) -> Secret:
+    """Read a secret that is part of a URL; never quotes it."""
+    if _URL_KEY.fullmatch(text) is None:
+        raise Wrong(
+            "the key holds characters that change their look in a URL",
+            "write A-Z a-z 0-9 - . _ ~ only (openssl rand -hex 16 makes such a key)",
+        )
+    return Secret(text)
+
+
+def read_layout(text: str) -> str:
+    """Read a layout of the output tree."""
+    wrong = check_layout(text)
+    if wrong is not None:
+        raise Wrong(
+            f"{quote(text)} is no layout: {wrong}",
+            'write one such as "{provider}/{year}/{month}/{day}/{id}"',
+        )
+    return text
+
+
+def read_timezone(text: str) -> ZoneInfo:
+    """Read the name of a time zone in the IANA database."""
+    try:
+        return ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        near = get_close_matches(text, available_timezones(), n=1)
+        right = quote(near[0]) if near else "a name such as UTC, Asia/Shanghai or Europe/Berlin"
+        raise Wrong(f"{quote(text)} is no time zone known here", f"write {right}") from None
+
+
+def read_text_encoding(text: str) -> str:
+    """Read the name of an encoding of text that leaves ASCII as it is."""
+    right = "write one such as utf-8, gb18030 or big5"
+    sample = _ASCII_SAMPLE.encode("ascii")
+    try:
+        decoded = sample.decode(text, "replace")
+    except (LookupError, ValueError):
+        raise Wrong(f"{quote(text)} is no encoding of text", right) from None
+    if decoded != _ASCII_SAMPLE:
+        raise Wrong(f"{quote(text)} does not leave ASCII as it is, as callbacks need", right)
+    return text
+
+
+def read_name_by(text: str) -> str:
+    """Read what results are named by: `request_id`, `audio_key` or `query:NAME`."""
+    if text in {"request_id", "audio_key"}:
+        return text
+    kind, colon, name = text.partition(":")
+    if kind != "query" or not colon or not name.strip():
+        right = "write request_id, audio_key or query:NAME (a parameter of the callback URL)"
+        raise Wrong(f"{quote(text)} names nothing of a callback", right)
+    if name == "key":
+        right = "write another parameter, such as query:job"
+        raise Wrong("the parameter key is the secret, and no result is named by it", right)
+    return text

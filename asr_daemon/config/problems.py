@@ -1,0 +1,62 @@
+"""What can be wrong with a configuration, as values that are printed one a line."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
+
+from asr_daemon.errors import AsrDaemonError
+
+_LONGEST_QUOTE = 200
+
+
+class Problem(Struct, frozen=True):
+    """One mistake, where it stands, and what would be right there; holds no secret.
+
+    `key` is the path of the setting (`listen[0].port`), or a word in parentheses where the mistake
+    is not in one setting: `(file)`, `(syntax)`, `(top level)`.
+    """
+
+    file: str
+    line: int
+    key: str
+    wrong: str
+    right: str
+
+    def __str__(self) -> str:
+        """Return the line that `check` prints: where, what is wrong, what would be right."""
+        return f"{self.file}:{self.line}: {self.key}: {self.wrong}, {self.right}"
+
+
+class ConfigError(AsrDaemonError):
+    """A configuration that is not taken, with every problem in it in the order of the lines."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(problems, key=lambda problem: problem.line))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class Wrong(AsrDaemonError):
+    """A value that is not taken, while file and line are not at hand.
+
+    Both sentences are parts of one: "`wrong`, `right`". `wrong` follows the key as its subject
+    does a verb or stands alone; `right` is what to do. Neither may quote a secret.
+    """
+
+    def __init__(self, wrong: str, right: str) -> None:
+        self.wrong = wrong
+        self.right = right
+        super().__init__(f"{wrong}, {right}")
+
+
+def quote(text: str) -> str:
+    """Return `text` in double quotes, on one line, without control characters, cut if very long."""
+    cut = text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}..."
+    return json.dumps(cut, ensure_ascii=not cut.isprintable())
+
+
+def one_of(words: Iterable[Any]) -> str:
+    """Return `words` as `a, b or c`."""
+    *front, last = map(str, words)
+    return f"{', '.join(front)} or {last}" if front else last

@@ -1,0 +1,207 @@
+"""The tree becomes the model, and what does not fit is told all at once."""
+
+from ipaddress import ip_network
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from asr_daemon.config.bind import Bound, bind
+from asr_daemon.config.document import parse
+from asr_daemon.config.model import (
+    AdminSettings,
+    Config,
+    HuaweiClientSettings,
+    LimitsSettings,
+    ListenSettings,
+    LogSettings,
+    OutputSettings,
+    TextSettings,
+)
+from asr_daemon.config.sources import Sources
+from asr_daemon.secret import Secret
+
+
+def bound(text: str) -> Bound:
+    """Bind a text beside no files, with one variable."""
+    return bind(parse(text, "f"), Sources(Path("/nowhere"), {"KEY": "hunter2"}))
+
+
+def told(text: str) -> list[str]:
+    """Return the problems of a text without the file's name."""
+    return [str(problem).removeprefix("f:") for problem in bound(text).problems]
+
+
+def test_nothing_is_the_defaults() -> None:
+    """What is not in the file keeps its default."""
+    assert bound("") == Bound(Config(), (), frozenset())
+
+
+def test_values_of_all_kinds_are_bound() -> None:
+    """Every notation reaches its field."""
+    output = bound(
+        "output:\n  root: /srv/asr\n  timezone: Asia/Shanghai\n  formats: [json]\n"
+        "  text: {speakers: never, timestamps: on}\n  json_indent: 0\n  durability: none\n"
+        '  duplicate_window: 5m\n  file_mode: "0600"\n  keep_payload: false\n'
+    ).config.output
+    assert output == OutputSettings(
+        root=Path("/srv/asr"),
+        timezone=ZoneInfo("Asia/Shanghai"),
+        formats=("json",),
+        text=TextSettings(speakers="never", timestamps=True),
+        json_indent=0,
+        durability="none",
+        duplicate_window_s=300.0,
+        file_mode=0o600,
+        keep_payload=False,
+    )
+
+
+def test_lists_of_sections_are_bound() -> None:
+    """Each item has the defaults of its own section."""
+    config = bound(
+        "listen:\n  - address: ::1\n  - port: 80\ntrusted_proxies: [10.0.0.0/8]\n"
+    ).config
+    assert config.listen == (ListenSettings(address="::1"), ListenSettings(port=80))
+    assert config.trusted_proxies == (ip_network("10.0.0.0/8"),)
+
+
+@pytest.mark.parametrize("value", ["hunter2", "!env KEY", "[hunter2]", "[!env KEY]"])
+def test_one_secret_is_a_list_of_one(value: str) -> None:
+    """Several are only needed while they change."""
+    text = f"providers: {{huawei: {{clients: [{{app_key: A, app_secret: {value}}}]}}}}"
+    client = HuaweiClientSettings(app_key="A", app_secrets=(Secret("hunter2"),))
+    assert bound(text).config.providers.huawei.clients == (client,)
+
+
+@pytest.mark.parametrize("text", ["log:\n", "listen:\n", "output:\n  text:\n", "trusted_proxies:"])
+def test_a_section_with_everything_commented_out_is_its_defaults(text: str) -> None:
+    """So is a list."""
+    assert bound(text) == Bound(Config(), (), frozenset())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("state:\n", "1: state: is empty, write the path of a folder, or remove the line"),
+        (
+            "listen:\n  -\n",
+            '2: listen[0]: is a single value, write indented lines of "key: value" below it',
+        ),
+        (
+            "listen: {port: 1}\n",
+            '1: listen: is a section, write a list, each item behind "- " on a line of its own',
+        ),
+        ("log: info\n", '1: log: is a single value, write indented lines of "key: value" below it'),
+        (
+            "providers: {tencent: {key: {a: b}}}\n",
+            (
+                "1: providers.tencent.key: is a section, "
+                "write a key, !file PATH or !env NAME, or a list of them"
+            ),
+        ),
+        (
+            "providers:\n  tencent:\n    key: []\n",
+            (
+                "3: providers.tencent.key: is an empty list, "
+                "write a key, !file PATH or !env NAME, or a list of them"
+            ),
+        ),
+        (
+            "providers: {tencent: {key: }}\n",
+            (
+                "1: providers.tencent.key: is empty, "
+                "write a key, !file PATH or !env NAME, or remove the line"
+            ),
+        ),
+        (
+            "providers:\n  huawei:\n    clients:\n      - app_key: A\n",
+            (
+                "4: providers.huawei.clients[0].app_secret: is missing, "
+                "write a secret, !file PATH or !env NAME, or a list of them"
+            ),
+        ),
+        (
+            "output: {root: !file x}\n",
+            "1: output.root: !file is for secrets only, write the value itself",
+        ),
+        (
+            "trusted_proxies: !env X\n",
+            "1: trusted_proxies: !env is for secrets only, write the value itself",
+        ),
+        (
+            "log: !!python/object:os.system {level: info}\n",
+            (
+                "1: log: has a tag that is not known here, "
+                "write the value without it; a value that starts with ! needs quotes"
+            ),
+        ),
+        (
+            "providers:\n  tencent:\n    key: !hunter2\n",
+            (
+                "3: providers.tencent.key: has a tag that is not known here, "
+                "write !file PATH or !env NAME; a secret that starts with ! needs quotes"
+            ),
+        ),
+        (
+            "providers: {tencent: {key: !file [hunter2]}}\n",
+            (
+                "1: providers.tencent.key: has a tag that is not known here, "
+                "write !file PATH or !env NAME; a secret that starts with ! needs quotes"
+            ),
+        ),
+    ],
+)
+def test_a_wrong_shape_is_told(text: str, said: str) -> None:
+    """With the line, the path, and what would be right."""
+    assert told(text) == [said]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("stat: x\n", "1: stat: is no setting here, did you mean state?"),
+        (
+            "limits:\n  Body-Min-Rate: 1KiB\n",
+            "2: limits.Body-Min-Rate: is no setting here, did you mean body_min_rate?",
+        ),
+        ("layout: x\n", "1: layout: is no setting here, move it below output"),
+        ("port: 80\n", "1: port: is no setting here, move it below listen[] or admin"),
+        (
+            "log: {colour: on}\n",
+            "1: log.colour: is no setting here, the settings here are level, format",
+        ),
+        (
+            "providers: {tencent: {key:hunter2}}\n",
+            '1: providers.tencent."key:...": is no setting here, write a blank after the colon',
+        ),
+    ],
+)
+def test_an_unknown_setting_is_told_with_the_nearest(text: str, said: str) -> None:
+    """A misspelt one, one in the wrong section, and one that is nowhere."""
+    assert told(text) == [said]
+
+
+def test_the_search_goes_on_after_a_mistake() -> None:
+    """Every other value is bound, and every other mistake found."""
+    result = bound(
+        "log: {level: loud, format: json}\nadmin: {port: x, address: localhost}\nlimits: 5\n"
+    )
+    assert [problem.key for problem in result.problems] == ["log.level", "admin.port", "limits"]
+    assert result.config == Config(
+        log=LogSettings(format="json"),
+        admin=AdminSettings(address="localhost"),
+        limits=LimitsSettings(),
+    )
+
+
+def test_settings_that_are_not_what_the_file_means_are_doubtful() -> None:
+    """Also the one that a misspelt name is likely to mean."""
+    result = bound("state: 5\nlimits: {bdy: 1MiB}\n")
+    assert result.doubtful == {"state", "limits.bdy", "limits.body"}
+
+
+def test_an_incomplete_item_is_left_out() -> None:
+    """A client without a secret never reaches a configuration."""
+    result = bound("providers: {huawei: {clients: [{app_key: A}, {app_key: B, app_secret: x}]}}\n")
+    assert [client.app_key for client in result.config.providers.huawei.clients] == ["B"]

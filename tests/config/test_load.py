@@ -1,0 +1,147 @@
+"""A file is found and loaded, or everything wrong with it is told."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr_daemon.config.bind import bind
+from asr_daemon.config.document import parse
+from asr_daemon.config.load import example, find, load, problem_at
+from asr_daemon.config.model import Config
+from asr_daemon.config.problems import ConfigError
+from asr_daemon.config.sources import Sources
+from asr_daemon.secret import Secret
+from tests.config.conftest import Load, Told
+
+
+def test_a_named_file_comes_first(tmp_path: Path) -> None:
+    """Whether or not it is there: `load` tells of that."""
+    environ = {"ASR_DAEMON_CONFIG": "/from/variable"}
+    assert find(Path("named"), environ, tmp_path) == Path("named")
+    assert find(None, environ, tmp_path) == Path("/from/variable")
+
+
+@pytest.mark.parametrize("environ", [{}, {"ASR_DAEMON_CONFIG": ""}])
+def test_then_the_default_file_if_it_is_there(tmp_path: Path, environ: dict[str, str]) -> None:
+    """Without it the built-in defaults hold."""
+    file = tmp_path / "asr-daemon.yaml"
+    assert find(None, environ, file) is None
+    file.touch()
+    assert find(None, environ, file) == file
+    assert find(None, environ, file / "below") is None
+
+
+def test_a_default_file_out_of_reach_is_not_passed_over(tmp_path: Path) -> None:
+    """The defaults do not silently take the place of what cannot be looked at."""
+    (tmp_path / "loop").symlink_to("loop")
+    assert find(None, {}, tmp_path / "loop") == tmp_path / "loop"
+
+
+def test_no_file_is_the_defaults() -> None:
+    """They need neither files nor variables."""
+    assert load(None, {}) == Config()
+
+
+def test_secrets_are_found_beside_the_file(load_text: Load, tmp_path: Path) -> None:
+    """And in variables."""
+    (tmp_path / "tencent.key").write_text("0123456789abcdef\n")
+    text = "providers: {tencent: {key: [!file tencent.key, !env KEY]}}\n"
+    config = load_text(text, KEY="fedcba9876543210")
+    keys = (Secret("0123456789abcdef"), Secret("fedcba9876543210"))
+    assert config.providers.tencent.keys == keys
+
+
+def test_five_mistakes_are_told_at_once(told: Told) -> None:
+    """A duplicate, a type, an unknown name, a range and a rule, by their lines."""
+    text = (
+        "listen:\n  - address: 0.0.0.0\n    port: '80'\n"
+        "providers:\n  huawei: {enabled: false}\n  tencent: {pth: /a}\n"
+        "limits:\n  connections: 0\n  body: 1MiB\n  body: 2MiB\n"
+    )
+    assert [line.partition(", ")[0] for line in told(text)] == [
+        '3: listen[0].port: "80" in quotes is text',
+        "6: providers.tencent.pth: is no setting here",
+        (
+            "6: providers.tencent: anybody beyond this machine may send results here "
+            "(listen[0].address is 0.0.0.0)"
+        ),
+        "8: limits.connections: 0 is out of range",
+        "10: limits.body: is given twice",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("\nlisten:\n  - address: 0.0.0.0\n", 3),
+        ("\ntrusted_proxies: [10.0.0.0/8]\n", 2),
+        ("listen: [{address: '::'}]\nproviders:\n  tencent:\n    enabled: true\n", 3),
+    ],
+)
+def test_a_broken_rule_has_the_line_of_what_breaks_it(told: Told, text: str, line: int) -> None:
+    """If the setting is not in the file, that of another one that is part of it."""
+    assert told(text)[-1].startswith(f"{line}: providers.")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["key: '1/2'", "kee: 0123456789abcdef", "allow: [x]", "allow_unauthenticated: maybe"],
+)
+def test_no_rule_is_applied_to_what_is_in_doubt(told: Told, setting: str) -> None:
+    """A wrong key is not also a missing one."""
+    doors = "listen: [{address: '::'}]\nproviders:\n  huawei: {enabled: no}\n  tencent: "
+    assert len(told(f"{doors} {{{setting}}}\n")) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "limits:\n  memory: 1MiB\n  memory: 1GiB\n",
+        "listen: [{address: '::'}]\nproviders: none\n",
+        "listen: none\ntrusted_proxies: [10.0.0.0/8, x]\n",
+    ],
+)
+def test_a_section_in_doubt_is_left_alone_too(told: Told, text: str) -> None:
+    """So is a setting that is given twice."""
+    assert not any("less than" in line or "anybody" in line for line in told(text))
+
+
+def test_a_certificate_without_key_is_told(told: Told, tmp_path: Path) -> None:
+    """Both are needed, and both have to be there."""
+    (tmp_path / "cert.pem").touch()
+    assert told("listen:\n  - tls:\n      certificate: cert.pem\n") == [
+        "2: listen[0].tls.key: is missing, write the path of a file"
+    ]
+    assert told("listen:\n  - tls: {certificate: cert.pem, key: no.pem}\n") == [
+        "2: listen[0].tls.key: there is no file DIR/no.pem, create it or name another file"
+    ]
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """As every other problem."""
+    with pytest.raises(ConfigError, match=r"no\.yaml:1: \(file\): cannot be read"):
+        load(tmp_path / "no.yaml", {})
+
+
+def test_a_problem_found_later_has_its_line(tmp_path: Path) -> None:
+    """As has a root that turns out to be read-only."""
+    file = tmp_path / "asr.yaml"
+    file.write_text("log: {}\noutput:\n  root: /proc\n")
+    assert str(problem_at(file, "output.root", "is read-only", "name another")) == (
+        f"{file}:3: output.root: is read-only, name another"
+    )
+    assert str(problem_at(None, "output.root", "is read-only", "name another")) == (
+        "(built-in defaults):1: output.root: is read-only, name another"
+    )
+
+
+@given(st.text(max_size=40), st.integers(0, 10_000), st.integers(0, 4))
+def test_whatever_stands_in_a_file_is_taken_or_told(text: str, place: int, cut: int) -> None:
+    """A slip of the keyboard never ends in a traceback."""
+    whole = example()
+    slipped = whole[:place] + text + whole[place + cut :]
+    with suppress(ConfigError):
+        bind(parse(slipped, "f"), Sources(Path("/nowhere"), {}))

@@ -1,0 +1,278 @@
+"""How single values are written, and what is said of those that are not."""
+
+from collections.abc import Callable
+from functools import partial
+from ipaddress import ip_network
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from asr_daemon.config import notation
+from asr_daemon.config.problems import Wrong
+from asr_daemon.secret import Secret
+
+Read = Callable[[str], Any]
+
+
+def told(read: Read, text: str) -> str:
+    """Return what is wrong and right about `text`."""
+    with pytest.raises(Wrong) as caught:
+        read(text)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("250ms", 0.25), ("10s", 10.0), ("5m", 300.0), ("48h", 172_800.0), ("3650d", 315_360_000.0)],
+)
+def test_durations_become_seconds(text: str, seconds: float) -> None:
+    """All units are read."""
+    assert notation.read_duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("3600", '"3600" is no duration, write 3600s (the units are ms, s, m, h and d)'),
+        ("10 S", '"10 S" is no duration, write 10s (the units are ms, s, m, h and d)'),
+        ("1.5h", '"1.5h" is no duration, write a whole number and one of ms, s, m, h, d, such'),
+        ("-1s", '"-1s" is no duration, write a whole number'),
+        ("1w", '"1w" is no duration, write a whole number'),
+        ("３s", '"３s" is no duration, write a whole number'),
+        ("0s", "0s is too short, write at least 1ms"),
+        ("3651d", "3651d is too long, write at most 3650d"),
+    ],
+)
+def test_other_durations_are_refused(text: str, said: str) -> None:
+    """The nearest duration is named where there is one."""
+    assert told(notation.read_duration, text).startswith(said)
+
+
+def test_a_duration_may_have_a_larger_minimum() -> None:
+    """The minimum itself is taken."""
+    read = partial(notation.read_duration, least="1s")
+    assert read("1s") == 1.0
+    assert told(read, "999ms") == "999ms is too short, write at least 1s"
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("1B", 1), ("16KiB", 16_384), ("64MiB", 67_108_864), ("1GiB", 1_073_741_824)],
+)
+def test_sizes_become_bytes_and_back(text: str, size: int) -> None:
+    """All units are read, and chosen again."""
+    assert notation.read_size(text) == size
+    assert notation.format_size(size) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("64MB", '"64MB" is no size, write 64MiB (the units are B, KiB, MiB and GiB)'),
+        ("64 mib", '"64 mib" is no size, write 64MiB (the units are B, KiB, MiB and GiB)'),
+        ("16KiB/s", '"16KiB/s" is no size, write 16KiB (the units are B, KiB, MiB and GiB)'),
+        ("512", '"512" is no size, write 512B (the units are B, KiB, MiB and GiB)'),
+        (
+            "much",
+            '"much" is no size, write a whole number and one of B, KiB, MiB, GiB, such as 64MiB',
+        ),
+        ("0B", "0B is too small, write at least 1B"),
+        ("1048577GiB", "1048577GiB is too large, write at most 1048576GiB"),
+    ],
+)
+def test_other_sizes_are_refused(text: str, said: str) -> None:
+    """The nearest size is named where there is one."""
+    assert told(notation.read_size, text) == said
+
+
+def test_none_of_a_size() -> None:
+    """Where nothing is a sensible amount it may be written."""
+    assert notation.read_size("0B", least=0) == 0
+
+
+def test_modes_are_octal() -> None:
+    """With and without the leading zero."""
+    assert [notation.read_file_mode("0640"), notation.read_file_mode("600")] == [0o640, 0o600]
+    assert notation.read_directory_mode("0750") == 0o750
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "said"),
+    [
+        (notation.read_file_mode, "0o640", '"0o640" is no mode, write octal digits in quotes'),
+        (notation.read_file_mode, "rw-r-----", '"rw-r-----" is no mode'),
+        (notation.read_file_mode, "4640", '"4640" is no mode'),
+        (notation.read_file_mode, "0440", '"0440" does not let the owner read and write'),
+        (notation.read_file_mode, "0666", '"0666" lets every user of the machine write, '),
+        (notation.read_directory_mode, "0640", 'read, write and enter, write "0740"'),
+        (notation.read_directory_mode, "0577", 'read, write and enter, write "0775"'),
+    ],
+)
+def test_other_modes_are_refused(read: Read, text: str, said: str) -> None:
+    """A mode must let the daemon work and nobody else write."""
+    assert said in told(read, text)
+
+
+@pytest.mark.parametrize("text", ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "::1", "0.0.0.0/0"])
+def test_networks_are_read(text: str) -> None:
+    """An address alone is the network of it."""
+    assert notation.read_network(text) == ip_network(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "10.0.0.1/8",
+            "10.0.0.1/8 has bits set behind its prefix, write 10.0.0.0/8 or the address without /",
+        ),
+        ("::ffff:10.0.0.0/104", "::ffff:10.0.0.0/104 is an IPv4 network in disguise, write"),
+        ("10.0.0.0/33", '"10.0.0.0/33" is no network, write an address or CIDR such as'),
+        ("example.org", '"example.org" is no network'),
+        ("1", '"1" is no network'),
+        ("fe80::1%eth0/64", "fe80::1%eth0/64 has bits set behind its prefix"),
+    ],
+)
+def test_other_networks_are_refused(text: str, said: str) -> None:
+    """So are those that would never match."""
+    assert told(notation.read_network, text).startswith(said)
+
+
+@pytest.mark.parametrize(
+    "text", ["127.0.0.1", "::", "fe80::1%eth0", "localhost", "asr.example.org", "node-1", "3com.de"]
+)
+def test_hosts_are_read(text: str) -> None:
+    """Addresses and names are taken as they are."""
+    assert notation.read_host(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[::1]", '"[::1]" has brackets, which only URLs need, write "::1"'),
+        ("127.0.0.1:80", '"127.0.0.1:80" holds a port too, write "127.0.0.1" and port: 80'),
+        ("127.0.0.256", '"127.0.0.256" is neither an IP address nor a host name'),
+        ("127.1", '"127.1" is neither an IP address nor a host name'),
+        ("*", '"*" is neither an IP address nor a host name'),
+        ("http://a", '"http://a" is neither an IP address nor a host name'),
+        ("-a", '"-a" is neither'),
+    ],
+)
+def test_other_hosts_are_refused(text: str, said: str) -> None:
+    """A mistyped address is not taken for a name."""
+    assert told(notation.read_host, text).startswith(said)
+
+
+@pytest.mark.parametrize("text", ["/", "/callbacks/tencent", "/a/b.c/~d;e=f"])
+def test_url_paths_are_read(text: str) -> None:
+    """Plain paths are taken as they are."""
+    assert notation.read_url_path(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("callbacks", '"callbacks" does not start with /'),
+        ("/a?b", '"/a?b" is more than a plain path'),
+        ("/a#b", '"/a#b" is more than a plain path'),
+        ("/a%2Fb", '"/a%2Fb" is more than a plain path'),
+        ("/a b", '"/a b" is more than a plain path'),
+        ("/转写", '"/转写" is more than a plain path'),
+        ("/a/", '"/a/" ends with /, write "/a"'),
+        ("//", '"//" ends with /, write "/"'),
+        ("/a//b", '"/a//b" has an empty, . or .. component'),
+        ("/a/../b", '"/a/../b" has an empty, . or .. component'),
+    ],
+)
+def test_other_url_paths_are_refused(text: str, said: str) -> None:
+    """What senders or proxies spell in several ways would not be found."""
+    assert told(notation.read_url_path, text).startswith(said)
+
+
+def test_a_key_for_urls_is_read() -> None:
+    """It is made of characters that no URL changes."""
+    assert notation.read_url_key("aZ09-._~aZ09-._~") == Secret("aZ09-._~aZ09-._~")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("hunter2/hunter2/hunter2", "the key holds characters that change their look in a URL"),
+        ("hunter2+hunter2+hunter2", "the key holds characters that change their look in a URL"),
+        ("hunter2ühunter2ühunter2", "the key holds characters that change their look in a URL"),
+    ],
+)
+def test_other_keys_are_refused_without_a_word_of_them(text: str, said: str) -> None:
+    """The message says how to make one and nothing of this one."""
+    message = told(notation.read_url_key, text)
+    assert message.startswith(said)
+    assert "openssl rand -hex 16" in message
+    assert "hunter" not in message
+
+
+def test_layouts_are_judged_by_the_layout_itself() -> None:
+    """Its own sentence says what is wrong."""
+    assert notation.read_layout("{provider}/{id}") == "{provider}/{id}"
+    assert told(notation.read_layout, "{provider}/{name}").startswith(
+        '"{provider}/{name}" is no layout: {name} is not one of {provider} {year}'
+    )
+
+
+def test_time_zones_are_read() -> None:
+    """By their names in the IANA database."""
+    assert notation.read_timezone("Asia/Shanghai") == ZoneInfo("Asia/Shanghai")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Asia/Shangai", '"Asia/Shangai" is no time zone known here, write "Asia/Shanghai"'),
+        ("Asia", '"Asia" is no time zone known here, write '),
+        ("../UTC", '"../UTC" is no time zone known here, write '),
+        ("/etc/localtime", '"/etc/localtime" is no time zone known here, write '),
+        ("+08:00", '"+08:00" is no time zone known here, write a name such as UTC'),
+    ],
+)
+def test_other_time_zones_are_refused(text: str, said: str) -> None:
+    """The nearest name is suggested."""
+    assert told(notation.read_timezone, text).startswith(said)
+
+
+@pytest.mark.parametrize("text", ["utf-8", "gb18030", "GBK", "big5", "shift_jis", "latin-1"])
+def test_encodings_are_read(text: str) -> None:
+    """Those of text are taken as they are."""
+    assert notation.read_text_encoding(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("utf-9", '"utf-9" is no encoding of text, write one such as utf-8, gb18030 or big5'),
+        ("hex", '"hex" is no encoding of text'),
+        ("rot13", '"rot13" is no encoding of text'),
+        ("idna", '"idna"'),
+        ("utf-16", '"utf-16" does not leave ASCII as it is'),
+        ("cp037", '"cp037" does not leave ASCII as it is'),
+    ],
+)
+def test_other_encodings_are_refused(text: str, said: str) -> None:
+    """So are those in which a callback's digits and brackets are other bytes."""
+    assert told(notation.read_text_encoding, text).startswith(said)
+
+
+@pytest.mark.parametrize("text", ["request_id", "audio_key", "query:job", "query:a:b"])
+def test_what_names_a_result_is_read(text: str) -> None:
+    """All three forms are taken."""
+    assert notation.read_name_by(text) == text
+
+
+@pytest.mark.parametrize("text", ["requestId", "query", "query:", "query: ", "audio_key:x"])
+def test_what_names_nothing_is_refused(text: str) -> None:
+    """The forms are listed."""
+    assert "write request_id, audio_key or query:NAME" in told(notation.read_name_by, text)
+
+
+def test_no_result_is_named_by_the_secret() -> None:
+    """The parameter `key` is the secret and is cut out of the query."""
+    assert "the parameter key is the secret" in told(notation.read_name_by, "query:key")

@@ -1,0 +1,250 @@
+"""Rules across settings."""
+
+from ipaddress import ip_network
+
+import pytest
+from msgspec.structs import replace
+
+from asr_daemon.config.model import (
+    AdminSettings,
+    Config,
+    HuaweiClientSettings,
+    HuaweiSettings,
+    LimitsSettings,
+    ListenSettings,
+    OutputSettings,
+    ProvidersSettings,
+    TencentSettings,
+)
+from asr_daemon.config.rules import check, is_loopback
+from asr_daemon.secret import Secret
+
+ALL_IPV4 = "0.0.0.0"  # noqa: S104 - nothing is bound here
+KEY = Secret("0123456789abcdef")
+PUBLIC = (ListenSettings(address="192.0.2.7"),)
+OFF = HuaweiSettings(enabled=False)
+NETWORKS = (ip_network("10.0.0.0/8"),)
+
+
+def told(config: Config) -> list[str]:
+    """Return the rules that are broken as `key: wrong, right`."""
+    return [f"{finding.key}: {finding.wrong}, {finding.right}" for finding in check(config)]
+
+
+def listening(*places: tuple[str, int]) -> Config:
+    """Return a configuration with these listeners and the admin on port 8788."""
+    listen = tuple(ListenSettings(address=address, port=port) for address, port in places)
+    opened = ProvidersSettings(tencent=TencentSettings(keys=(KEY,)), huawei=OFF)
+    return Config(listen=listen, providers=opened)
+
+
+def test_the_defaults_break_no_rule() -> None:
+    """They are for loopback only."""
+    assert told(Config()) == []
+
+
+def test_a_listener_is_needed() -> None:
+    """A daemon that listens nowhere is a mistake."""
+    assert told(listening()) == [
+        "listen: is an empty list, write at least one listener, or remove the line"
+    ]
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        [("127.0.0.1", 80), ("127.0.0.1", 80)],
+        [("127.0.0.1", 80), (ALL_IPV4, 80)],
+        [("::", 80), ("::1", 80)],
+        [("::1", 80), ("0:0:0:0:0:0:0:1", 80)],
+        [("localhost", 80), ("127.0.0.1", 80)],
+        [("asr.example.org", 80), ("ASR.example.org", 80)],
+    ],
+)
+def test_listeners_do_not_overlap(places: list[tuple[str, int]]) -> None:
+    """The system would refuse the second."""
+    (address, _), (other, _) = places
+    assert told(listening(*places)) == [
+        (
+            f"listen[1].port: {other} port 80 is taken by listen[0] ({address}) already, "
+            "write another port or address"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        [("127.0.0.1", 80), ("127.0.0.1", 81)],
+        [("127.0.0.1", 80), ("127.0.0.2", 80)],
+        [("127.0.0.1", 80), ("::1", 80)],
+        [(ALL_IPV4, 80), ("::", 80)],
+        [("127.0.0.1", 0), ("127.0.0.1", 0)],
+        [("one.example.org", 80), ("two.example.org", 80)],
+    ],
+)
+def test_listeners_beside_each_other_are_fine(places: list[tuple[str, int]]) -> None:
+    """Port 0 is another one each time."""
+    assert told(listening(*places)) == []
+
+
+def test_the_admin_listener_needs_a_place_too() -> None:
+    """It is told at the admin's port."""
+    config = replace(Config(), admin=AdminSettings(port=8787))
+    assert told(config) == [
+        (
+            "admin.port: 127.0.0.1 port 8787 is taken by listen[0] (127.0.0.1) already, "
+            "write another port or address"
+        )
+    ]
+
+
+def test_a_provider_is_needed() -> None:
+    """A daemon that receives nothing is a mistake."""
+    providers = ProvidersSettings(tencent=TencentSettings(enabled=False), huawei=OFF)
+    assert told(Config(providers=providers)) == [
+        "providers.tencent.enabled: no provider is enabled, write true here or there"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        (HuaweiSettings(path="/callbacks/tencent"), "providers.huawei.path"),
+        (HuaweiSettings(token_path="/callbacks/tencent"), "providers.huawei.token_path"),
+    ],
+)
+def test_paths_differ(settings: HuaweiSettings, key: str) -> None:
+    """One path cannot mean two things."""
+    assert told(Config(providers=ProvidersSettings(huawei=settings))) == [
+        f"{key}: /callbacks/tencent is providers.tencent.path too, write another path"
+    ]
+
+
+def test_paths_of_a_disabled_provider_are_free() -> None:
+    """Nothing is served there."""
+    disabled = HuaweiSettings(enabled=False, path="/callbacks/tencent")
+    assert told(Config(providers=ProvidersSettings(huawei=disabled))) == []
+
+
+def test_an_open_door_is_told_for_each_provider() -> None:
+    """Reached from elsewhere, without credentials."""
+    assert told(Config(listen=PUBLIC)) == [
+        (
+            "providers.tencent: anybody beyond this machine may send results here "
+            "(listen[0].address is 192.0.2.7), write key or allow below it, or enabled: false, "
+            "or allow_unauthenticated: true if that is meant"
+        ),
+        (
+            "providers.huawei: anybody beyond this machine may send results here "
+            "(listen[0].address is 192.0.2.7), write clients or allow below it, or enabled: false, "
+            "or allow_unauthenticated: true if that is meant"
+        ),
+    ]
+
+
+def test_trusted_proxies_are_a_door() -> None:
+    """A proxy on loopback brings in the world."""
+    config = Config(trusted_proxies=NETWORKS, providers=ProvidersSettings(huawei=OFF))
+    assert "here (through trusted_proxies), write key or allow" in told(config)[0]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        TencentSettings(keys=(KEY,)),
+        TencentSettings(allow=NETWORKS),
+        TencentSettings(allow_unauthenticated=True),
+    ],
+)
+def test_a_guarded_door_is_fine(settings: TencentSettings) -> None:
+    """By a key, by networks, or by the admin's own word."""
+    assert (
+        told(Config(listen=PUBLIC, providers=ProvidersSettings(tencent=settings, huawei=OFF))) == []
+    )
+
+
+def test_a_short_key_is_no_guard() -> None:
+    """What can be guessed does not do beyond loopback; on loopback, or with networks, it does."""
+    short = TencentSettings(keys=(KEY, Secret("fifteen-letters")))
+    providers = ProvidersSettings(tencent=short, huawei=OFF)
+    [said] = told(Config(listen=PUBLIC, providers=providers))
+    assert said == (
+        "providers.tencent.key: is so short that anybody beyond this machine could guess it "
+        "(listen[0].address is 192.0.2.7), write at least 16 characters (openssl rand -hex 16 "
+        "makes a key)"
+    )
+    assert told(Config(providers=providers)) == []
+    listed = TencentSettings(keys=short.keys, allow=NETWORKS)
+    assert (
+        told(Config(listen=PUBLIC, providers=ProvidersSettings(tencent=listed, huawei=OFF))) == []
+    )
+
+
+def test_clients_are_guards_too() -> None:
+    """Huawei's credentials are its clients."""
+    client = HuaweiClientSettings(app_key="A", app_secrets=(KEY,))
+    providers = ProvidersSettings(
+        tencent=TencentSettings(enabled=False), huawei=HuaweiSettings(clients=(client,))
+    )
+    assert told(Config(listen=PUBLIC, providers=providers)) == []
+
+
+def test_clients_differ() -> None:
+    """Two secrets of one client belong into one entry."""
+    clients = tuple(HuaweiClientSettings(app_key=key, app_secrets=(KEY,)) for key in "ABA")
+    config = Config(providers=ProvidersSettings(huawei=HuaweiSettings(clients=clients)))
+    assert told(config) == [
+        (
+            "providers.huawei.clients[2].app_key: is the app_key of clients[0] too, "
+            "write another, or put both secrets of one client into a list at app_secret"
+        )
+    ]
+
+
+def test_json_is_among_the_formats() -> None:
+    """Without it no reader would know that a result is whole."""
+    assert told(Config(output=OutputSettings(formats=("txt",)))) == [
+        (
+            "output.formats: json is missing, whose presence tells readers that a result is whole, "
+            "write [json, ...]"
+        )
+    ]
+
+
+def test_formats_differ() -> None:
+    """Each is written once."""
+    assert told(Config(output=OutputSettings(formats=("json", "txt", "txt")))) == [
+        "output.formats: txt stands there twice, write it once"
+    ]
+
+
+def test_the_memory_takes_the_largest_body() -> None:
+    """Else such a body would wait for ever."""
+    limits = LimitsSettings(body_bytes=2048, memory_bytes=2047)
+    assert told(Config(limits=limits)) == [
+        (
+            "limits.memory: 2047B is less than one body may have (2KiB), "
+            "write at least 2KiB, or a smaller limits.body"
+        )
+    ]
+    assert told(Config(limits=replace(limits, memory_bytes=2048))) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "answer"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.9.10", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("LOCALHOST", True),
+        (ALL_IPV4, False),
+        ("::", False),
+        ("192.0.2.7", False),
+        ("localhost.example.org", False),
+    ],
+)
+def test_what_is_loopback(host: str, answer: bool) -> None:
+    """A name that nobody has looked up is not."""
+    assert is_loopback(host) is answer

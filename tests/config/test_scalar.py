@@ -1,0 +1,169 @@
+"""One scalar becomes one value, or a sentence on why not."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from asr_daemon.config.document import Node, Scalar, Section, Sequence
+from asr_daemon.config.kinds import (
+    AnySecret,
+    AppId,
+    Duration,
+    FileMode,
+    Name,
+    Port,
+    ReadFile,
+    UrlKey,
+    unwrap,
+)
+from asr_daemon.config.problems import Wrong
+from asr_daemon.config.scalar import read_scalar
+from asr_daemon.config.sources import Sources
+from asr_daemon.secret import Secret
+
+Read = Callable[[object, Node], object]
+Told = Callable[[object, Node], str]
+
+
+def plain(tag: str, text: str) -> Scalar:
+    """Return a scalar without quotes."""
+    return Scalar(1, tag, text)
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Read a node as a kind, beside the files `key`, `empty` and `lines`."""
+    for name, content in (("key", "hunter2\n"), ("empty", "\n"), ("lines", "hunter2\nx\n")):
+        (tmp_path / name).write_text(content)
+    sources = Sources(tmp_path, {"KEY": "hunter2", "EMPTY": "", "LINES": "hunter2\nx"})
+    return lambda kind, node: read_scalar(unwrap(kind), node, sources)
+
+
+@pytest.fixture
+def told(read: Read) -> Told:
+    """Return what is said of a node that is refused."""
+
+    def tell(kind: object, node: Node) -> str:
+        with pytest.raises(Wrong) as caught:
+            read(kind, node)
+        return str(caught.value)
+
+    return tell
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("Yes", True), ("off", False)])
+def test_truth_values_are_read(read: Read, text: str, value: bool) -> None:
+    """As YAML spells them."""
+    assert read(bool, plain("bool", text)) is value
+
+
+@pytest.mark.parametrize(
+    ("kind", "node", "said"),
+    [
+        (
+            bool,
+            Scalar(1, "str", "yes", quoted=True),
+            '"yes" in quotes is text, write true or false, without quotes',
+        ),
+        (bool, plain("int", "1"), "1 without quotes is a number, write true or false"),
+        (
+            Port,
+            Scalar(1, "str", "8787", quoted=True),
+            '"8787" in quotes is text, write a whole number from 0 to 65535, without quotes',
+        ),
+        (Port, plain("int", "65536"), "65536 is out of range, write a whole number from 0 to"),
+        (Port, plain("int", "-1"), "-1 is out of range, write a whole number from 0 to 65535"),
+        (Port, plain("int", "0x10"), '"0x10" is not in plain digits, write a whole number'),
+        (Port, plain("int", "080"), '"080" is not in plain digits, write a whole number'),
+        (Port, plain("float", "1.5"), '"1.5" is not in plain digits, write a whole number'),
+        (Port, plain("str", "http"), '"http" is text, write a whole number from 0 to 65535'),
+        (Port, plain("null", ""), "is empty, write a whole number from 0 to 65535, or remove the"),
+        (
+            Literal["info", "error"],
+            plain("str", "warn"),
+            '"warn" is not known here, write info or error',
+        ),
+        (
+            Literal["auto", "never"],
+            plain("bool", "no"),
+            "no without quotes is a truth value, write auto or never",
+        ),
+        (Name, plain("timestamp", "2026-11-21"), "2026-11-21 without quotes is a date, write a"),
+        (Name, Scalar(1, "str", "", quoted=True), "is empty, write a name"),
+        (Name, Scalar(1, "str", "a\x00b", quoted=True), "holds a line break or control character"),
+        (Name, Scalar(1, "str", "\ud800", quoted=True), "holds a line break or control character"),
+        (Name, Section(1, "map"), "is a section, write a name; quotes keep colons and braces in"),
+        (Name, Sequence(1, "seq"), "is a list, write a name"),
+        (
+            FileMode,
+            plain("int", "0640"),
+            '0640 without quotes is a number, write an octal mode in quotes such as "0640"',
+        ),
+        (Duration, plain("int", "3600"), '"3600" is no duration, write 3600s'),
+        (ReadFile, plain("str", "no.pem"), "there is no file "),
+    ],
+)
+def test_a_wrong_value_is_told(told: Told, kind: object, node: Node, said: str) -> None:
+    """What it is, and what would be right."""
+    assert told(kind, node).startswith(said)
+
+
+def test_whole_numbers_are_read(read: Read) -> None:
+    """In plain digits, with the bounds themselves."""
+    assert [read(Port, plain("int", text)) for text in ("0", "65535")] == [0, 65535]
+
+
+def test_app_ids_may_be_numbers(read: Read) -> None:
+    """They keep their digits as they were written."""
+    assert read(AppId, plain("int", "0125")) == "0125"
+    assert read(AppId, Scalar(1, "str", "1300000000", quoted=True)) == "1300000000"
+
+
+def test_a_file_to_read_becomes_its_path(read: Read, tmp_path: Path) -> None:
+    """It is found as the files of secrets are."""
+    assert read(ReadFile, plain("str", "key")) == tmp_path / "key"
+
+
+@pytest.mark.parametrize(
+    "node", [plain("str", "hunter2"), plain("!file", "key"), plain("!env", "KEY")]
+)
+def test_secrets_come_from_three_places(read: Read, node: Node) -> None:
+    """The text itself, a file, a variable."""
+    assert read(AnySecret, node) == Secret("hunter2")
+
+
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [
+        (plain("int", "1234567890"), "the secret is no text as it stands, put it in quotes"),
+        (plain("timestamp", "2026-11-21"), "the secret is no text as it stands, put it in"),
+        (plain("!file", ""), "is empty, write a secret, !file PATH or !env NAME"),
+        (plain("!file", "empty"), "the file is empty, write the secret alone into the file"),
+        (plain("!file", "lines"), "the file holds a line break or control character, write"),
+        (plain("!env", "EMPTY"), "the variable is empty, set the variable to the secret"),
+        (plain("!env", "LINES"), "the variable holds a line break or control character, set"),
+        (Sequence(1, "seq"), "is a list, write a secret"),
+    ],
+)
+def test_a_wrong_secret_is_told(told: Told, node: Node, said: str) -> None:
+    """By its place, not by what it is."""
+    assert told(AnySecret, node).startswith(said)
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        plain("str", "hunter2/hunter2/hunter2"),
+        plain("int", "1234567"),
+        plain("!file", "lines"),
+        plain("!env", "LINES"),
+        Scalar(1, "str", "hunter2\nhunter2", quoted=True),
+    ],
+)
+def test_no_message_holds_a_secret(told: Told, node: Node) -> None:
+    """Whatever is wrong with it."""
+    message = told(UrlKey, node)
+    assert "hunter2" not in message
+    assert "1234567" not in message

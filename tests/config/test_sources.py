@@ -1,0 +1,105 @@
+"""Secrets and files to read come from beside the file, from systemd, or from variables."""
+
+from os import mkfifo
+from pathlib import Path
+
+import pytest
+
+from asr_daemon.config.problems import Wrong
+from asr_daemon.config.sources import LARGEST_SECRET_BYTES, Sources
+
+
+def test_a_relative_path_is_looked_up_beside_the_file(tmp_path: Path) -> None:
+    """Without systemd that is the only place."""
+    (tmp_path / "key").write_text("beside")
+    assert Sources(tmp_path, {}).read_secret_file("key") == "beside"
+
+
+def test_credentials_of_systemd_come_first(tmp_path: Path) -> None:
+    """What is not among them is still found beside the file."""
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (credentials / "key").write_text("of systemd")
+    (tmp_path / "key").write_text("beside")
+    (tmp_path / "other").write_text("other")
+    sources = Sources(tmp_path, {"CREDENTIALS_DIRECTORY": str(credentials)})
+    assert sources.read_secret_file("key") == "of systemd"
+    assert sources.read_secret_file("other") == "other"
+
+
+def test_an_absolute_path_is_taken_as_it_is(tmp_path: Path) -> None:
+    """Wherever the configuration stands."""
+    (tmp_path / "key").write_text("absolute")
+    sources = Sources(Path("/nowhere"), {"CREDENTIALS_DIRECTORY": "/nowhere"})
+    assert sources.read_secret_file(str(tmp_path / "key")) == "absolute"
+
+
+def test_a_missing_file_is_told_with_every_place(tmp_path: Path) -> None:
+    """Each place that was looked at is named, once."""
+    sources = Sources(tmp_path, {"CREDENTIALS_DIRECTORY": "/nowhere"})
+    with pytest.raises(Wrong) as relative:
+        sources.locate("key")
+    assert relative.value.wrong == f"there is no file /nowhere/key or {tmp_path}/key"
+    with pytest.raises(Wrong) as absolute:
+        sources.locate("/nowhere/key")
+    assert absolute.value.wrong == "there is no file /nowhere/key"
+
+
+@pytest.mark.parametrize(
+    ("content", "secret"),
+    [
+        (b"hunter2\n", "hunter2"),
+        (b"hunter2\r\n", "hunter2"),
+        (b"hunter2", "hunter2"),
+        (b"hunter2\n\n", "hunter2\n"),
+        (b" hunter2 \n", " hunter2 "),
+    ],
+)
+def test_one_newline_at_the_end_is_cut(tmp_path: Path, content: bytes, secret: str) -> None:
+    """Editors add one; everything else is the secret."""
+    (tmp_path / "key").write_bytes(content)
+    assert Sources(tmp_path, {}).read_secret_file("key") == secret
+
+
+def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
+    """Opening it would wait for a writer for ever."""
+    mkfifo(tmp_path / "key")
+    with pytest.raises(Wrong, match=r"key cannot be read \(it is no regular file\)"):
+        Sources(tmp_path, {}).locate("key")
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    """A path that ends too early is told."""
+    with pytest.raises(Wrong, match="it is no regular file"):
+        Sources(tmp_path, {}).locate(".")
+
+
+def test_a_name_that_no_file_can_have_is_told(tmp_path: Path) -> None:
+    """A secret behind `!file` by mistake may be one."""
+    with pytest.raises(Wrong, match="File name too long"):
+        Sources(tmp_path, {}).locate("x" * 1000)
+
+
+def test_a_large_file_is_no_secret(tmp_path: Path) -> None:
+    """A wrong path does not fill the memory."""
+    (tmp_path / "key").write_bytes(b"x" * (LARGEST_SECRET_BYTES + 1))
+    with pytest.raises(Wrong, match="is too large for a secret"):
+        Sources(tmp_path, {}).read_secret_file("key")
+
+
+def test_bytes_are_no_secret(tmp_path: Path) -> None:
+    """Secrets are text in UTF-8."""
+    (tmp_path / "key").write_bytes(b"\xff\xfe")
+    with pytest.raises(Wrong, match="key is not UTF-8"):
+        Sources(tmp_path, {}).read_secret_file("key")
+
+
+def test_a_variable_is_read() -> None:
+    """As it is."""
+    assert Sources(Path(), {"KEY": "hunter2\n"}).read_variable("KEY") == "hunter2\n"
+
+
+def test_a_variable_that_is_not_set_is_told() -> None:
+    """By its name."""
+    with pytest.raises(Wrong, match='the environment variable "KEY" is not set, set it or'):
+        Sources(Path(), {}).read_variable("KEY")
