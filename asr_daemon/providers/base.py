@@ -74,6 +74,10 @@ class Provider(Protocol):
         """
         ...
 
+    def query(self, head: Head) -> Mapping[str, str | list[str]]:
+        """Return the parameters of an admitted request's URL, without any secret."""
+        ...
+
     def acknowledge(self) -> Answer:
         """Word the answer for a result that is on stable storage."""
         ...

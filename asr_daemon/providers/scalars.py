@@ -1,0 +1,55 @@
+"""Values that senders spell as they like: a number as a string, a string as a number, `null`."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+LONGEST_MS = 100 * 3600 * 1000
+"""Times beyond 100 hours are taken for nonsense: vendors transcribe at most 12."""
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{0,20})?")
+
+
+def look_up(mapping: Mapping[str, Any], name: str) -> Any:
+    """Return the value of `name`, else of the first name that differs only in case, else `None`."""
+    if name in mapping:
+        return mapping[name]
+    lowered = name.lower()
+    return next((value for key, value in mapping.items() if key.lower() == lowered), None)
+
+
+def as_text(value: object) -> str | None:
+    """Return a string as it is and a number in digits; `None` for anything else."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
+def as_label(value: object) -> str | None:
+    """Return `as_text`, but `None` for what is blank: an id, a key or a speaker is not."""
+    text = as_text(value)
+    return None if text is None or not text.strip() else text
+
+
+def as_number(value: object) -> float | int | None:
+    """Return a finite number, also from a string of decimal digits; `None` for anything else."""
+    if isinstance(value, str):
+        digits = _NUMBER.fullmatch(value.strip())
+        return None if digits is None else float(value) if digits[1] else int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def as_ms(value: object, unit_ms: int = 1) -> int | None:
+    """Return a time given in units of `unit_ms` as milliseconds.
+
+    `None` for what is not a number, is negative, or is beyond `LONGEST_MS`.
+    """
+    number = as_number(value)
+    if number is None or not 0 <= number <= LONGEST_MS // unit_ms:
+        return None
+    return round(number * unit_ms)

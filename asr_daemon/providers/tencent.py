@@ -1,0 +1,171 @@
+"""Tencent Cloud ASR: the callback of recording recognition.
+
+The vendor signs nothing: the callback URL that is given to it is the only place for a secret. It
+tries a callback twice at most and takes any answer but `{"code":0,...}` for a failure, so whatever
+may be a result is refused last.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import json
+
+from asr_daemon.config.model import TencentSettings
+from asr_daemon.errors import (
+    BodyTooLarge,
+    CallbackError,
+    CannotStore,
+    MethodNotAllowed,
+    NotFound,
+    NotUnderstood,
+    Unauthorized,
+    UnsupportedBody,
+)
+from asr_daemon.providers.base import Answer, Callback, Head, check_address
+from asr_daemon.providers.form import (
+    Pair,
+    collect,
+    percent_decode,
+    rest_of_path,
+    split_pairs,
+    to_texts,
+)
+from asr_daemon.providers.scalars import as_label, as_ms, as_text
+from asr_daemon.providers.tencent_fields import Fields, is_pairs, read_fields
+from asr_daemon.providers.tencent_segments import Speech, read_speech
+from asr_daemon.secret import Secret
+from asr_daemon.transcript import Transcript, VendorError
+
+_STATUSES: dict[type[BaseException], int] = {
+    CallbackError: 400,
+    NotUnderstood: 400,
+    Unauthorized: 401,
+    NotFound: 404,
+    MethodNotAllowed: 405,
+    BodyTooLarge: 413,
+    UnsupportedBody: 415,
+    CannotStore: 503,
+}
+"""The HTTP status of each refusal, which is the answer's `code` too; else that of its base."""
+
+_HEADERS = {405: (("Allow", "POST"),), 503: (("Retry-After", "30"),)}
+_KEY = b"key"
+_MS_PER_S = 1000
+
+
+class Tencent:
+    """Receives what Tencent posts to `settings.path`, with a key in the query or the path."""
+
+    name = "tencent"
+
+    def __init__(self, settings: TencentSettings) -> None:
+        self._settings = settings
+
+    def admit(self, head: Head) -> None:
+        """Judge the address, the key, and how the path goes on: with a key, with pairs, or both.
+
+        Raises:
+            Unauthorized: the address or key is refused, or the path holds what may be a guess.
+            NotFound: the path goes on with something else.
+        """
+        check_address(head.address, self._settings.allow)
+        rest = rest_of_path(head.path, self._settings.path)
+        if rest is None:
+            raise NotFound("nothing is served at this path")
+        parameters = split_pairs(head.query)
+        keyed = any(name.lower() == _KEY and self._is_key(value) for name, value in parameters)
+        if rest and not is_pairs(rest):
+            element, further = _split_element(rest)
+            if self._is_key(percent_decode(element)):
+                keyed, rest = True, further
+        if self._settings.keys and not keyed:
+            raise Unauthorized("the key is missing or wrong")
+        if rest and not is_pairs(rest):
+            raise NotFound("nothing is served at this path")
+
+    def decode(self, callback: Callback) -> Transcript:
+        """Decode a callback of any generation.
+
+        Raises:
+            NotUnderstood: there is none of `code`, `requestId` and `text`, or no way to read them.
+            Unauthorized: the `appid` is not one that is let in.
+        """
+        encoding = self._settings.text_encoding
+        parameters = _parameters(callback.head)
+        path_pairs = self._path_pairs(callback.head.path)
+        fields, others = read_fields(callback.body, parameters, path_pairs, encoding)
+        appid = as_label(fields.get("appid"))
+        if self._settings.appids and appid not in self._settings.appids:
+            raise Unauthorized("this appid is not allowed to send callbacks")
+        error = _read_error(fields)
+        speech = Speech() if error else read_speech(fields.get("resultdetail"), fields.get("text"))
+        return Transcript(
+            provider=self.name,
+            id=_request_id(fields),
+            name=self._name(fields, parameters),
+            received_at=callback.received_at,
+            digest=fields.digest,
+            error=error,
+            segments=speech.segments,
+            appid=appid,
+            duration_ms=as_ms(fields.get("audiotime"), _MS_PER_S),
+            audio_url=as_label(fields.get("audiourl")),
+            audio_key=as_label(fields.get("audiokey")),
+            language=speech.language,
+            query=collect(to_texts(others, encoding)),
+            payload=fields.payload,
+        )
+
+    def query(self, head: Head) -> dict[str, str | list[str]]:
+        """Return the parameters of an admitted request's URL, without the key."""
+        return collect(to_texts(_parameters(head), self._settings.text_encoding))
+
+    def acknowledge(self) -> Answer:
+        """Word the answer for a result that is on stable storage."""
+        return Answer(200, b'{"code":0,"message":"success"}')
+
+    def refuse(self, error: CallbackError) -> Answer:
+        """Word the answer for a callback that is not acknowledged."""
+        status = next(_STATUSES[base] for base in type(error).__mro__ if base in _STATUSES)
+        body = json.encode({"code": status, "message": str(error)})
+        return Answer(status, body, _HEADERS.get(status, ()))
+
+    def _is_key(self, candidate: bytes) -> bool:
+        return Secret.any_matches(self._settings.keys, candidate)
+
+    def _path_pairs(self, path: bytes) -> bytes:
+        """Return what may be pairs at the end of an admitted path, with or without a key before."""
+        rest = rest_of_path(path, self._settings.path) or b""
+        return rest if is_pairs(rest) else _split_element(rest)[1]
+
+    def _name(self, fields: Fields, parameters: Iterable[Pair]) -> str | None:
+        """Return what `name_by` asks for, and never anything else in its place."""
+        kind, _, wanted = self._settings.name_by.partition(":")
+        if kind == "query":
+            texts = to_texts(parameters, self._settings.text_encoding)
+            return as_label(next((value for name, value in texts if name == wanted), None))
+        return as_label(fields.get("audiokey")) if kind == "audio_key" else _request_id(fields)
+
+
+def _parameters(head: Head) -> list[Pair]:
+    return [pair for pair in split_pairs(head.query) if pair[0].lower() != _KEY]
+
+
+def _split_element(rest: bytes) -> tuple[bytes, bytes]:
+    element, _, further = rest.partition(b"/")
+    return element, further.lstrip(b"/")
+
+
+def _request_id(fields: Fields) -> str | None:
+    label = as_label(fields.get("requestid"))
+    return label and label.strip()
+
+
+def _read_error(fields: Fields) -> VendorError | None:
+    """Return the vendor's error unless its code is zero, empty, or not there."""
+    value = fields.get("code")
+    code = (as_text(value) or "").strip()
+    if value is not None and not code and not isinstance(value, str):
+        code = json.encode(value).decode()
+    if not code.strip("0"):
+        return None
+    return VendorError(code, as_text(fields.get("message")) or "")

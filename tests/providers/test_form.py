@@ -1,0 +1,134 @@
+"""Pairs are taken apart without losing a byte."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr_daemon.errors import NotUnderstood
+from asr_daemon.providers.form import (
+    MOST_ODD_BYTES,
+    collect,
+    form_decode,
+    percent_decode,
+    rest_of_path,
+    show_odd_bytes,
+    split_pairs,
+    to_text,
+    to_texts,
+)
+
+
+@pytest.mark.parametrize(
+    ("raw", "pairs"),
+    [
+        (b"", []),
+        (b"a=1&b=2", [(b"a", b"1"), (b"b", b"2")]),
+        (b"&&a=1&", [(b"a", b"1")]),
+        (b"a", [(b"a", b"")]),
+        (b"a=b=c", [(b"a", b"b=c")]),
+        (b"=a", [(b"", b"a")]),
+        (b"a%3D=%26+%2B", [(b"a=", b"& +")]),
+        (b"a=1&A=2&a=1", [(b"a", b"1"), (b"A", b"2"), (b"a", b"1")]),
+    ],
+)
+def test_split_pairs(raw: bytes, pairs: list[tuple[bytes, bytes]]) -> None:
+    """Names and values are split first and decoded then."""
+    assert list(split_pairs(raw)) == pairs
+
+
+@pytest.mark.parametrize(
+    ("raw", "decoded"),
+    [
+        (b"%41%6a%6A", b"Ajj"),
+        (b"%2541", b"%41"),
+        (b"%", b"%"),
+        (b"%4", b"%4"),
+        (b"%%41", b"%A"),
+        (b"%G1%1G%\n", b"%G1%1G%\n"),
+        (b"=3D%3D==41%41", b"=3D===41A"),
+        (b"a+b%2B", b"a b+"),
+        (b"%00%ff\x80", b"\x00\xff\x80"),
+        (b"=\r\n=_%0d%0A", b"=\r\n=_\r\n"),
+    ],
+)
+def test_form_decode(raw: bytes, decoded: bytes) -> None:
+    """Escapes are decoded once; what is none stays literally."""
+    assert form_decode(raw) == decoded
+
+
+def test_percent_decode_leaves_plus() -> None:
+    """In a path, `+` is no blank."""
+    assert percent_decode(b"a+b%20c") == b"a+b c"
+
+
+@given(st.lists(st.sampled_from([b"%", b"4", b"f", b"F", b"g", b"=", b"+", b"\n", b"\xe4"])))
+def test_decoding_agrees_with_a_plain_one(parts: list[bytes]) -> None:
+    """Decoding all escapes at once gives what decoding one by one gives."""
+    raw = b"".join(parts)
+    one_by_one = re.sub(
+        rb"%([0-9A-Fa-f]{2})", lambda escape: bytes([int(escape[1], 16)]), raw.replace(b"+", b" ")
+    )
+    assert form_decode(raw) == one_by_one
+
+
+@pytest.mark.parametrize("offset", range(4))
+def test_escapes_across_slices(offset: int) -> None:
+    """An escape is whole wherever a large value is cut for decoding."""
+    assert form_decode(b"x" * offset + b"%E4" * 100_000) == b"x" * offset + b"\xe4" * 100_000
+    assert form_decode(b"x" * offset + b"%" * 300_000) == b"x" * offset + b"%" * 300_000
+
+
+@pytest.mark.parametrize(
+    ("raw", "fallback", "text"),
+    [
+        ("夜班".encode(), "gb18030", "夜班"),
+        ("夜班".encode("gb18030"), "gb18030", "夜班"),
+        ("夜班".encode("big5"), "big5", "夜班"),
+        (b"a\xffb", "utf-8", "a\\xffb"),
+        (b"a\xff\xff", "gb18030", "a\\xff\\xff"),
+        (b"\xed\xa0\x80", "utf-8", "\\xed\\xa0\\x80"),
+        (b"+2AA-\xff", "utf-7", "+2AA-\\xff"),
+    ],
+)
+def test_to_text(raw: bytes, fallback: str, text: str) -> None:
+    """UTF-8 comes first, then the fallback; what is neither stays visible."""
+    assert to_text(raw, fallback) == text
+
+
+def test_fallback_makes_no_lone_surrogate() -> None:
+    """An encoding that can spell half a character does not get it into a text."""
+    raw = "\ud800夜".encode("utf-16-le", "surrogatepass")
+    assert to_text(b"\xff" + raw, "utf-16-le").encode()
+
+
+def test_too_many_odd_bytes() -> None:
+    """Bytes that are no text at all are not turned into four times as many characters."""
+    assert show_odd_bytes(b"\xff" * 3) == "\\xff" * 3
+    with pytest.raises(NotUnderstood):
+        show_odd_bytes(b"\xff" * (MOST_ODD_BYTES + 1))
+
+
+def test_collect() -> None:
+    """A repeated name has the list of its values."""
+    texts = to_texts([(b"a", b"1"), (b"b", b"2"), (b"a", b"1")], "utf-8")
+    assert collect(texts) == {"a": ["1", "1"], "b": "2"}
+
+
+@pytest.mark.parametrize(
+    ("path", "base", "rest"),
+    [
+        (b"/a/b", "/a/b", b""),
+        (b"/a/b/", "/a/b", b""),
+        (b"/a/b/c/d%2F", "/a/b", b"c/d%2F"),
+        (b"/a/b//c", "/a/b", b"c"),
+        (b"/a/bc", "/a/b", None),
+        (b"/a", "/a/b", None),
+        (b"/a", "/", b"a"),
+        (b"/", "/", b""),
+    ],
+)
+def test_rest_of_path(path: bytes, base: str, rest: bytes | None) -> None:
+    """What stands behind a path begins at a slash."""
+    assert rest_of_path(path, base) == rest

@@ -1,0 +1,83 @@
+"""JSON from a sender is decoded without trust."""
+
+import msgspec
+import pytest
+
+from asr_daemon.errors import NotUnderstood
+from asr_daemon.providers.json_body import decode_elements, decode_json
+
+LARGE = 200_000
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{",
+        b'{"a": NaN}',
+        b'{"a": 1e999}',
+        b'{"a": "\\ud800"}',
+        b'{"a": "\xff"}',
+        b'{"\xff": 1}',
+        b"9" * 5000,
+        b"[" * 100_000,
+        b"[" * 5000 + b"]" * 5000,
+        b'{"a":' * 20 + b'"' + b"a" * LARGE + b'"' + b"}" * 20,
+        b"[" + b"0," * 6_000_001 + b"0]",
+    ],
+)
+def test_refused(raw: bytes) -> None:
+    """What is broken, or made to do harm, is refused in words that hold none of it."""
+    with pytest.raises(NotUnderstood, match=r"^the JSON [a-z ,]+"):
+        decode_json(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        (b' {"a": [1, 2.5, null, true, "\\u0000"]} ', {"a": [1, 2.5, None, True, "\x00"]}),
+        (b"\xef\xbb\xbf {}", {}),
+        (b'{"a": 1, "a": 2}', {"a": 2}),
+        (b"1180591620717411303424", 2**70),
+        (b'"\\ud83d\\ude00"', "😀"),
+    ],
+)
+def test_decoded(raw: bytes, value: object) -> None:
+    """What is JSON is decoded, and can be encoded again."""
+    assert decode_json(raw) == value
+    assert msgspec.json.encode(decode_json(raw))
+
+
+def test_large_values_are_decoded_in_steps() -> None:
+    """A large body is the same value as in one call."""
+    value = {"a": {"b": [{"c": "x" * 100}] * 5000, "d": "y" * LARGE}, "e": [[1, 2]] * 50_000}
+    assert decode_json(msgspec.json.encode(value)) == value
+
+
+def test_errors_in_large_values() -> None:
+    """A mistake deep in a large body is found."""
+    raw = b'{"a": ["' + b"a" * LARGE + b'", "\\ud800"]}'
+    with pytest.raises(NotUnderstood):
+        decode_json(raw)
+
+
+def test_elements() -> None:
+    """Elements come one by one, each as what is wanted."""
+    decoder = msgspec.json.Decoder(int | None)
+    assert list(decode_elements(b"[1, null, 3]", decoder)) == [1, None, 3]
+
+
+@pytest.mark.parametrize("raw", [b"{}", b"null", b"", b"[1", b'[1, "a"]', b'[{"a": "\xff"}]'])
+def test_elements_of_another_shape(raw: bytes) -> None:
+    """What is no array of what is wanted is refused."""
+    with pytest.raises(NotUnderstood):
+        list(decode_elements(raw, msgspec.json.Decoder(int)))
+
+
+@pytest.mark.parametrize("opened", [b"[", b'{"a":'])
+def test_nesting(opened: bytes) -> None:
+    """Nesting is refused beyond 64 levels, whatever this Python could bear."""
+    closed = opened.translate(bytes.maketrans(b"[{", b"]}"))[:1]
+    assert decode_json(opened * 64 + b"0" + closed * 64)
+    with pytest.raises(NotUnderstood, match="nested"):
+        decode_json(opened * 65 + b"0" + closed * 65)
