@@ -5,18 +5,43 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import assert_never
 
+from msgspec import Struct
+
 from asr_daemon.config.model import Config, Format, ListenSettings, OutputSettings
 from asr_daemon.http.callbacks import Endpoint, Intake
 from asr_daemon.http.tls import server_context
 from asr_daemon.layout import Layout
-from asr_daemon.providers.base import Provider
+from asr_daemon.metrics import Metrics
 from asr_daemon.providers.huawei import Huawei, HuaweiTokenInterface
 from asr_daemon.providers.tencent import Tencent
-from asr_daemon.receiver import Commit, Receiver
+from asr_daemon.receiver import Commit, Receiver, Rooms
 from asr_daemon.renderers.base import Renderer
 from asr_daemon.renderers.json import JsonRenderer, read_digest
 from asr_daemon.renderers.text import TextRenderer
 from asr_daemon.store.files import ResultTree
+from asr_daemon.store.index import Index
+from asr_daemon.store.rejected import Quota
+from asr_daemon.store.space import Space
+from asr_daemon.store.store import REJECTED, Store
+
+
+class Stores(Struct, frozen=True):
+    """What is behind the committer."""
+
+    tree: ResultTree
+    index: Index
+    space: Space
+    store: Store
+
+
+def make_stores(config: Config) -> Stores:
+    """Return the store and its parts; nothing is opened yet."""
+    root = config.output.root
+    tree = make_tree(config.output)
+    index = Index(config.state, config.output.duplicate_window_s)
+    space = Space(root, config.limits.free_space_bytes)
+    quota = Quota(root / REJECTED, config.limits.rejected_bytes)
+    return Stores(tree, index, space, Store(tree, index, space, quota))
 
 
 def make_tree(output: OutputSettings) -> ResultTree:
@@ -30,28 +55,26 @@ def make_tree(output: OutputSettings) -> ResultTree:
     )
 
 
-def make_endpoints(config: Config, committer: Commit, heavy: Executor) -> Mapping[str, Endpoint]:
+def make_endpoints(
+    config: Config, committer: Commit, heavy: Executor, metrics: Metrics
+) -> Mapping[str, Endpoint]:
     """Return what the callback listeners serve, by path."""
     layout = Layout(config.output.layout, config.output.timezone)
-    renderers = make_renderers(config.output)
-
-    def receiver(provider: Provider) -> Receiver:
-        return Receiver(provider, layout, renderers, committer, heavy)
-
+    rooms = Rooms(layout, make_renderers(config.output), committer, heavy, metrics)
     endpoints: dict[str, Endpoint] = {}
     tencent, huawei = config.providers.tencent, config.providers.huawei
     if tencent.enabled:
-        endpoints[tencent.path] = receiver(Tencent(tencent))
+        endpoints[tencent.path] = Receiver(Tencent(tencent), rooms)
     if huawei.enabled:
-        endpoints[huawei.path] = receiver(Huawei(huawei))
+        endpoints[huawei.path] = Receiver(Huawei(huawei), rooms)
         endpoints[huawei.token_path] = HuaweiTokenInterface(huawei)
     return endpoints
 
 
-def make_renderers(output: OutputSettings) -> list[Renderer]:
+def make_renderers(output: OutputSettings) -> tuple[Renderer, ...]:
     """Return a renderer for each format, JSON last: its file says that the result is whole."""
     last_first = sorted(output.formats, key=lambda each: each == "json")
-    return [_make_renderer(each, output) for each in last_first]
+    return tuple(_make_renderer(each, output) for each in last_first)
 
 
 def make_intake(config: Config) -> Intake:

@@ -7,8 +7,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from msgspec import structs
+
 from asr_daemon import __version__, logs, sample
-from asr_daemon.config.load import ConfigError, example, find, load
+from asr_daemon.config.load import ConfigError, example, find, load, problem_at
 from asr_daemon.config.model import Config
 from asr_daemon.send import HuaweiSender, SendError, TencentSender, huawei_sender, tencent_sender
 from asr_daemon.server import Server, StartError, check_start
@@ -51,13 +53,12 @@ def serve(options: argparse.Namespace) -> int:
 
 def check(options: argparse.Namespace) -> int:
     """Say everything that is wrong with the configuration, or that nothing is."""
-    config = _config(options)
-    obstacles = check_start(config)
-    for obstacle in obstacles:
-        print(f"asr-daemon: {obstacle}", file=sys.stderr)
-    if not obstacles:
-        print(f"{_source(options) or 'built-in defaults'}: ok")
-    return FAILED if obstacles else DONE
+    source = _source(options)
+    obstacles = check_start(load(source, os.environ))
+    if obstacles:
+        raise ConfigError([problem_at(source, *structs.astuple(each)) for each in obstacles])
+    print(f"{source or 'built-in defaults'}: ok")
+    return DONE
 
 
 def init(options: argparse.Namespace) -> int:

@@ -46,5 +46,9 @@ class CannotStore(CallbackError):
     """The result cannot be made durable now; the sender may try again."""
 
 
+class NoRoomForRejected(CannotStore):
+    """A body that was not understood is over `limits.rejected`; results are stored as ever."""
+
+
 class ShuttingDown(CannotStore):
     """The daemon is leaving and takes no more results."""

@@ -1,7 +1,7 @@
 """Where a result stands in the tree: names that are safe whatever the vendor sent. Pure."""
 
 import re
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from hashlib import sha256
 from string import Formatter
 
@@ -94,6 +94,12 @@ class Layout:
         if transcript.status == "failed":
             directory = f"failed/{directory}".rstrip("/")
         return Place(directory, stem)
+
+    def place_rejected(self, provider: str, received_at: datetime, digest: str) -> Place:
+        """Return where a body that was not understood is kept: by day, then time and digest."""
+        local = received_at.astimezone(self._timezone)
+        stem = f"{local:%H%M%S}-{digest.removeprefix('sha256:')[:16]}"
+        return Place(f"rejected/{provider}/{local.year:04}/{local:%m/%d}", stem)
 
 
 def _name(transcript: Transcript) -> str:

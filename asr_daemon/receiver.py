@@ -3,14 +3,20 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
+from hashlib import sha256
 from typing import Protocol
 
-from asr_daemon.errors import CallbackError
+from msgspec import Struct
+
+from asr_daemon.errors import CallbackError, CannotStore, NotUnderstood
 from asr_daemon.layout import Layout
+from asr_daemon.metrics import Metrics, Outcome
 from asr_daemon.providers.base import Answer, Callback, Head, Provider
 from asr_daemon.renderers.base import Renderer
+from asr_daemon.renderers.rejection import render_rejection
 from asr_daemon.store.files import Result, Stored
 from asr_daemon.transcript import Transcript
 
@@ -32,32 +38,26 @@ class Commit(Protocol):
         ...
 
 
+class Rooms(Struct, frozen=True):
+    """What every callback passes through, whoever its provider is."""
+
+    layout: Layout
+    renderers: tuple[Renderer, ...]
+    """The formats of a transcript, the marker last; a task that failed has only that."""
+    committer: Commit
+    heavy: Executor
+    """Runs what would hold up the event loop."""
+    metrics: Metrics
+
+
 class Receiver:
     """Receives the callbacks of one provider."""
 
-    def __init__(
-        self,
-        provider: Provider,
-        layout: Layout,
-        renderers: Sequence[Renderer],
-        committer: Commit,
-        heavy: Executor,
-    ) -> None:
-        """Take the rooms that a callback passes through.
-
-        Args:
-            provider: decodes, and words the answers.
-            layout: names results.
-            renderers: the formats of a transcript, the marker last; a failed task has only that.
-            committer: makes results durable.
-            heavy: runs what would hold up the event loop.
-        """
+    def __init__(self, provider: Provider, rooms: Rooms) -> None:
+        """Take who decodes and words the answers, and what lies between."""
         self.name = provider.name
         self._provider = provider
-        self._layout = layout
-        self._renderers = tuple(renderers)
-        self._committer = committer
-        self._heavy = heavy
+        self._rooms = rooms
 
     def admit(self, head: Head) -> None:
         """Judge a request by its head, as `Provider.admit` does."""
@@ -70,28 +70,35 @@ class Receiver:
             CallbackError: it is not, and `refuse` words the answer.
         """
         began_s = time.monotonic()
-        result = await self._prepare(callback)
-        stored = await self._committer.commit(result)
-        _log_stored(result, stored, len(callback.body), time.monotonic() - began_s)
+        try:
+            result = await self._beside(callback, self._result)
+        except NotUnderstood as error:
+            await self._keep(callback, str(error))
+            raise
+        except CallbackError:
+            raise
+        except Exception:
+            # A mistake of ours must not cost the sender's only copy.
+            await self._keep(callback, "internal error")
+            raise
+        stored = await self._rooms.committer.commit(result)
+        self._note(callback, result, stored, time.monotonic() - began_s)
         return self._provider.acknowledge()
 
     def refuse(self, error: CallbackError) -> Answer:
         """Return the answer for a callback that is not acknowledged."""
+        outcome: Outcome = "failed" if isinstance(error, CannotStore) else "rejected"
+        self._rooms.metrics.refused(self.name, outcome, type(error).__name__)
         return self._provider.refuse(error)
-
-    async def _prepare(self, callback: Callback) -> Result:
-        if len(callback.body) <= LARGEST_ON_LOOP:
-            return self._result(callback)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._heavy, self._result, callback)
 
     def _result(self, callback: Callback) -> Result:
         transcript = self._provider.decode(callback)
-        place = self._layout.place(transcript)
+        place = self._rooms.layout.place(transcript)
         return Result(
             provider=transcript.provider,
             id=transcript.id,
             digest=transcript.digest,
+            status=transcript.status,
             directory=place.directory,
             stem=place.stem,
             files=self._render(transcript),
@@ -99,17 +106,65 @@ class Receiver:
 
     def _render(self, transcript: Transcript) -> tuple[tuple[str, bytes], ...]:
         failed = transcript.status == "failed"
-        renderers = self._renderers[-1:] if failed else self._renderers
+        renderers = self._rooms.renderers[-1:] if failed else self._rooms.renderers
         return tuple((each.suffix, each.render(transcript)) for each in renderers)
 
+    async def _keep(self, callback: Callback, reason: str) -> None:
+        """Keep a body that was not understood, once, with the reason, if there is room for it."""
+        rejection = await self._beside(callback, partial(self._rejection, reason=reason))
+        try:
+            stored = await self._rooms.committer.commit(rejection)
+        except CannotStore as error:
+            _log.warning("a body that was not understood could not be kept: %s", error)
+            return
+        if not stored.duplicate:
+            self._rooms.metrics.kept(self.name)
+        _log.warning(
+            "a body was not understood and is kept",
+            extra={"fields": {"provider": self.name, "path": stored.path, "reason": reason}},
+        )
 
-def _log_stored(result: Result, stored: Stored, body_bytes: int, took_s: float) -> None:
-    fields = {
-        "provider": result.provider,
-        "id": result.id,
-        "outcome": "duplicate" if stored.duplicate else "committed",
-        "path": stored.path,
-        "bytes": body_bytes,
-        "ms": round(took_s * 1000, 1),
-    }
-    _log.info("callback acknowledged", extra={"fields": fields})
+    def _rejection(self, callback: Callback, *, reason: str) -> Result:
+        digest = f"sha256:{sha256(callback.body).hexdigest()}"
+        place = self._rooms.layout.place_rejected(self.name, callback.received_at, digest)
+        document = render_rejection(
+            callback,
+            provider=self.name,
+            reason=reason,
+            digest=digest,
+            query=self._provider.query(callback.head),
+        )
+        return Result(
+            provider=self.name,
+            id=None,
+            digest=digest,
+            status="rejected",
+            directory=place.directory,
+            stem=place.stem,
+            files=((".body", callback.body), (".json", document)),
+        )
+
+    async def _beside(self, callback: Callback, make: Callable[[Callback], Result]) -> Result:
+        """Make a result of a callback: at once if it is small, else beside the event loop."""
+        if len(callback.body) <= LARGEST_ON_LOOP:
+            return make(callback)
+        return await asyncio.get_running_loop().run_in_executor(self._rooms.heavy, make, callback)
+
+    def _note(self, callback: Callback, result: Result, stored: Stored, took_s: float) -> None:
+        """Log and count a result that is acknowledged."""
+        outcome: Outcome = "duplicate" if stored.duplicate else "committed"
+        body_bytes = len(callback.body)
+        self._rooms.metrics.acknowledged(self.name, outcome, body_bytes, took_s)
+        if not stored.duplicate:
+            marker = f"{result.directory}/{result.stem}{result.files[-1][0]}"
+            conflict = stored.path != marker.removeprefix("/")
+            self._rooms.metrics.committed(self.name, result.status, conflict=conflict)
+        fields = {
+            "provider": self.name,
+            "id": result.id,
+            "outcome": outcome,
+            "path": stored.path,
+            "bytes": body_bytes,
+            "ms": round(took_s * 1000, 1),
+        }
+        _log.info("callback acknowledged", extra={"fields": fields})

@@ -2,22 +2,26 @@
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from msgspec import Struct
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from asr_daemon import __version__
-from asr_daemon.assembly import make_endpoints, make_intake, make_tls, make_tree
+from asr_daemon.assembly import make_endpoints, make_intake, make_stores, make_tls, make_tree
 from asr_daemon.config.model import Config
 from asr_daemon.errors import AsrDaemonError
-from asr_daemon.http.admin import Facts, make_application
+from asr_daemon.http.admin import Facts, Reports, make_application
 from asr_daemon.http.callbacks import Exchanges, make_router
+from asr_daemon.metrics import Metrics
 from asr_daemon.store.committer import Committer
+from asr_daemon.store.space import Room
 
 DRAIN_S = 0.3
 """Between closing the listeners and the connections.
@@ -35,18 +39,26 @@ class StartError(AsrDaemonError):
     """The daemon cannot start; the message says why and what to do."""
 
 
-def check_start(config: Config) -> list[str]:
-    """Return what would keep the daemon from starting, a sentence each; changes nothing."""
+class Obstacle(Struct, frozen=True):
+    """What keeps the daemon from starting although the configuration is valid."""
+
+    key: str
+    wrong: str
+    right: str
+
+
+def check_start(config: Config) -> list[Obstacle]:
+    """Return what would keep the daemon from starting; changes nothing."""
     obstacles = []
     try:
         make_tree(config.output).check()
     except OSError as error:
-        obstacles.append(_words(f"output.root {config.output.root} cannot be used", error))
+        obstacles.append(_root_obstacle(error))
     for number, listen in enumerate(config.listen):
         try:
             make_tls(listen)
         except OSError as error:
-            obstacles.append(_words(f"listen[{number}].tls cannot be loaded", error))
+            obstacles.append(_tls_obstacle(number, error))
     return obstacles
 
 
@@ -56,8 +68,9 @@ class Server:
     def __init__(self, config: Config) -> None:
         """Take a valid configuration; nothing is touched until `run`."""
         self._config = config
-        self._tree = make_tree(config.output)
-        self._committer = Committer(self._tree)
+        self._metrics = Metrics()
+        self._stores = make_stores(config)
+        self._committer = Committer(self._stores.store, self._metrics.batch)
         self._heavy = ThreadPoolExecutor(1, thread_name_prefix="heavy")
         self._exchanges = Exchanges()
         self._listeners: list[HTTPServer] = []
@@ -71,6 +84,7 @@ class Server:
             StartError: the tree cannot be opened, or an address cannot be listened on.
         """
         self._open_tree()
+        self._add_gauges()
         self._watch_signals()
         self._committer.start()
         self._listen()
@@ -81,10 +95,9 @@ class Server:
 
     def _open_tree(self) -> None:
         try:
-            self._tree.open()
+            self._stores.tree.open()
         except OSError as error:
-            root = self._config.output.root
-            raise StartError(_words(f"output.root {root} cannot be used", error)) from error
+            raise _start_error(_root_obstacle(error)) from error
 
     def _watch_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -98,18 +111,19 @@ class Server:
 
     def _listen(self) -> None:
         intake = make_intake(self._config)
-        endpoints = make_endpoints(self._config, self._committer, self._heavy)
+        endpoints = make_endpoints(self._config, self._committer, self._heavy, self._metrics)
         router = make_router(endpoints, intake, self._exchanges)
         for number, listen in enumerate(self._config.listen):
             try:
                 context = make_tls(listen)
             except OSError as error:
-                raise StartError(_words(f"listen[{number}].tls cannot be loaded", error)) from error
+                raise _start_error(_tls_obstacle(number, error)) from error
             server = self._callback_server(router, context)
             scheme = "http" if context is None else "https"
             self._serve(server, listen.address, listen.port, f"callbacks at {scheme}")
         admin = self._config.admin
-        server = HTTPServer(make_application(self._obstacles, self._facts))
+        reports = Reports(self._obstacles, self._facts, self._metrics.exposition)
+        server = HTTPServer(make_application(reports))
         self._serve(server, admin.address, admin.port, "admin at http")
 
     def _callback_server(self, router: object, context: ssl.SSLContext | None) -> HTTPServer:
@@ -125,7 +139,10 @@ class Server:
         try:
             sockets = bind_sockets(port, address)
         except OSError as error:
-            raise StartError(_words(f"cannot listen on {_shown(address, port)}", error)) from error
+            raise StartError(
+                f"cannot listen on {_shown(address, port)}: {error.strerror}; "
+                "is something else there, perhaps another asr-daemon?"
+            ) from error
         server.add_sockets(sockets)
         self._listeners.append(server)
         for each in sockets:
@@ -144,8 +161,28 @@ class Server:
             await listener.close_all_connections()
         await self._committer.stop()
         self._heavy.shutdown(wait=False)
-        self._tree.close()
+        self._stores.index.close()
+        self._stores.tree.close()
         _log.info("stopped")
+
+    def _add_gauges(self) -> None:
+        gauge, space = self._metrics.gauge, self._stores.space
+        gauge("asr_daemon_ready", "1 if results can be stored", lambda: not self._obstacles())
+        gauge(
+            "asr_daemon_in_flight_bytes",
+            "Bytes of bodies that are received and not yet answered",
+            lambda: self._exchanges.in_flight_bytes,
+        )
+        gauge(
+            "asr_daemon_free_bytes",
+            "Bytes left on the file system of the results",
+            lambda: math.nan if space.room is None else space.room.free_bytes,
+        )
+        gauge(
+            "asr_daemon_free_inodes",
+            "Inodes left on the file system of the results",
+            lambda: _inodes(space.room),
+        )
 
     def _obstacles(self) -> list[str]:
         trouble = self._committer.trouble
@@ -160,9 +197,27 @@ class Server:
         }
 
 
-def _words(what: str, error: OSError) -> str:
+def _inodes(room: Room | None) -> float:
+    return math.nan if room is None or room.free_inodes is None else room.free_inodes
+
+
+def _root_obstacle(error: OSError) -> Obstacle:
+    right = "write a folder that the daemon's user may write to, or give it to that user"
+    return Obstacle("output.root", f"cannot be used: {_words(error)}", right)
+
+
+def _tls_obstacle(number: int, error: OSError) -> Obstacle:
+    right = "write a certificate (PEM, the whole chain) and the key that belongs to it"
+    return Obstacle(f"listen[{number}].tls", f"cannot be loaded: {_words(error)}", right)
+
+
+def _start_error(obstacle: Obstacle) -> StartError:
+    return StartError(f"{obstacle.key}: {obstacle.wrong}, {obstacle.right}")
+
+
+def _words(error: OSError) -> str:
     where = f" ({error.filename})" if error.filename else ""
-    return f"{what}: {error.strerror or error}{where}"
+    return f"{error.strerror or error}{where}"
 
 
 def _shown(address: str, port: int) -> str:

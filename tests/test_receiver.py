@@ -10,8 +10,9 @@ import pytest
 
 from asr_daemon.errors import CallbackError, CannotStore, NotUnderstood
 from asr_daemon.layout import Layout
+from asr_daemon.metrics import Metrics
 from asr_daemon.providers.base import Answer, Callback, Head
-from asr_daemon.receiver import LARGEST_ON_LOOP, Receiver
+from asr_daemon.receiver import LARGEST_ON_LOOP, Receiver, Rooms
 from asr_daemon.renderers.json import JsonRenderer
 from asr_daemon.renderers.text import TextRenderer
 from asr_daemon.store.files import Result, Stored
@@ -51,6 +52,10 @@ class Provider:
             payload={},
         )
 
+    def query(self, head: Head) -> dict[str, str | list[str]]:
+        """Show one parameter."""
+        return {"job": "42"}
+
     def acknowledge(self) -> Answer:
         """Say yes."""
         return Answer(200, b"yes")
@@ -84,7 +89,8 @@ def receive(body: bytes, committer: Committer, provider: Provider | None = None)
     )
     layout = Layout("{provider}/{id}", UTC)
     with ThreadPoolExecutor(1, thread_name_prefix="heavy") as heavy:
-        receiver = Receiver(provider or Provider(), layout, renderers, committer, heavy)
+        rooms = Rooms(layout, renderers, committer, heavy, Metrics())
+        receiver = Receiver(provider or Provider(), rooms)
         return asyncio.run(receiver.respond(Callback(HEAD, body, NOW)))
 
 

@@ -80,6 +80,8 @@ class Exchanges:
 
     def __init__(self) -> None:
         """Begin with none."""
+        self.in_flight_bytes = 0
+        """Of bodies that are received, in part or whole, and not yet answered."""
         self._uploads: set[_Exchange] = set()
         self._answers: set[asyncio.Task[None]] = set()
 
@@ -213,6 +215,7 @@ class _Exchange(httputil.HTTPMessageDelegate):
         if self._refused:
             return
         self._received_bytes += len(chunk)
+        self._exchanges.in_flight_bytes += len(chunk)
         if self._received_bytes > self._intake.body_bytes:
             self.refuse(self._too_large())
         else:
@@ -227,12 +230,12 @@ class _Exchange(httputil.HTTPMessageDelegate):
 
     def on_connection_close(self) -> None:
         self._exchanges.upload_ends(self)
-        self._chunks.clear()
+        self._drop_body()
 
     def refuse(self, error: CallbackError) -> None:
         """Write a refusal now; what is still uploaded is read and thrown away."""
         self._exchanges.upload_ends(self)
-        self._chunks.clear()
+        self._drop_body()
         self._refused = True
         self._connection.set_body_timeout(LINGER_S)
         self._write(self._refusal(error))
@@ -241,15 +244,25 @@ class _Exchange(httputil.HTTPMessageDelegate):
         """Answer a whole request."""
         callback = Callback(self._head, b"".join(self._chunks), datetime.now(UTC))
         self._chunks.clear()
-        try:
-            answer = await self._endpoint.respond(callback)
-        except CallbackError as error:
-            answer = self._refusal(error)
-        except Exception:  # noqa: BLE001 - the sender is owed an answer, and it is logged
-            _log.exception("a request to %s failed", self._endpoint.name)
-            answer = self._refusal(CannotStore("internal error"))
+        answer = await self._answer(callback)
+        del callback
+        self._drop_body()
         self._write(answer)
         self._connection.finish()
+
+    async def _answer(self, callback: Callback) -> Answer:
+        try:
+            return await self._endpoint.respond(callback)
+        except CallbackError as error:
+            return self._refusal(error)
+        except Exception:  # noqa: BLE001 - the sender is owed an answer, and it is logged
+            _log.exception("a request to %s failed", self._endpoint.name)
+            return self._refusal(CannotStore("internal error"))
+
+    def _drop_body(self) -> None:
+        self._chunks.clear()
+        self._exchanges.in_flight_bytes -= self._received_bytes
+        self._received_bytes = 0
 
     def _make_head(
         self, start_line: httputil.RequestStartLine, headers: httputil.HTTPHeaders

@@ -89,6 +89,11 @@ class JsonRenderer:
         return encoded + b"\n"
 
 
+def timestamp(moment: datetime) -> str:
+    """Return an aware UTC moment as documents show it, to the millisecond."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
+
+
 def read_digest(document: bytes) -> str | None:
     """Return the `digest` of a document that was rendered here, `None` if it is something else."""
     try:
@@ -105,7 +110,7 @@ def _document(transcript: Transcript, *, keep_payload: bool) -> Document:
         id=transcript.id,
         status=transcript.status,
         error=None if error is None else ErrorEntry(error.code, error.message),
-        received_at=_timestamp(transcript.received_at),
+        received_at=timestamp(transcript.received_at),
         digest=transcript.digest,
         audio=AudioEntry(
             _seconds(transcript.duration_ms), transcript.audio_url, transcript.audio_key
@@ -135,7 +140,3 @@ def _word(word: Word) -> WordEntry:
 
 def _seconds(milliseconds: int | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1000
-
-
-def _timestamp(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"

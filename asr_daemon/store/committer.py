@@ -6,29 +6,45 @@ by all who wait for it, and a single result waits for nobody.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from asr_daemon.errors import CannotStore, ShuttingDown
-from asr_daemon.store.files import Result, Stored
+from asr_daemon.errors import CannotStore, NoRoomForRejected, ShuttingDown
+from asr_daemon.store.files import Outcome, Result, Stored
+from asr_daemon.store.trouble import Trouble
 
 LARGEST_BATCH = 64
 """Results in one batch; each holds a file descriptor per format while it is committed."""
 
+LOOK_S = 0.5
+"""How often an idle committer looks whether results could be stored."""
+
+STUCK_S = 5.0
+"""How long a batch may take before the disk is reported as not answering."""
+
 _log = logging.getLogger(__name__)
 
 
-class Tree(Protocol):
-    """Where batches go: `ResultTree`, or a double in tests."""
+class Committable(Protocol):
+    """Where batches go: `Store`, or a double in tests. Called on the committer's thread."""
 
-    def commit(self, batch: Sequence[Result]) -> list[Stored | CannotStore]:
+    def commit(self, batch: Sequence[Result]) -> list[Outcome]:
         """Make each result durable; say of each, in order, what became of it."""
         ...
 
+    def trouble(self) -> str | None:
+        """Look, without writing, for what keeps results from being stored; `None` if nothing."""
+        ...
 
-Outcome = Stored | CannotStore
+
+Observe = Callable[[int, float], None]
+"""Is told how many results a batch had, and how many seconds it took; on the committer's thread."""
+
+T = TypeVar("T")
 _Waiting = tuple[Result, "asyncio.Future[Outcome]"]
 
 
@@ -38,14 +54,15 @@ class Committer:
     `start`, `commit` and `stop` are called on the event loop.
     """
 
-    def __init__(self, tree: Tree) -> None:
-        """Take a tree that is open."""
-        self._tree = tree
+    def __init__(self, store: Committable, observe: Observe) -> None:
+        """Take a store that is open, and what is told of each batch."""
+        self._store = store
+        self._observe = observe
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="committer", daemon=True)
         self._stopped = False
-        self._refused = 0
-        self._trouble: str | None = None
+        self._trouble = Trouble()
+        self._busy_since_s: float | None = None
 
     def start(self) -> None:
         """Start the thread."""
@@ -55,7 +72,10 @@ class Committer:
     @property
     def trouble(self) -> str | None:
         """Why results are being refused, `None` while they are stored."""
-        return self._trouble
+        busy_since_s = self._busy_since_s
+        if busy_since_s is not None and time.monotonic() - busy_since_s > STUCK_S:
+            return f"the disk has not answered for more than {STUCK_S:.0f} s"
+        return self._trouble.reason
 
     async def commit(self, result: Result) -> Stored:
         """Return when `result` is on stable storage.
@@ -80,12 +100,20 @@ class Committer:
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch, last = self._take(first)
-            outcomes = self._commit([result for result, _ in batch])
-            self._loop.call_soon_threadsafe(_release, batch, outcomes)
-            if last:
+        last = False
+        while not last:
+            try:
+                first = self._queue.get(timeout=LOOK_S)
+            except Empty:
+                self._watched(self._look)
+                continue
+            if first is None:
                 return
+            batch, last = self._take(first)
+            began_s = time.monotonic()
+            outcomes = self._watched(partial(self._commit, [result for result, _ in batch]))
+            self._observe(len(batch), time.monotonic() - began_s)
+            self._loop.call_soon_threadsafe(_release, batch, outcomes)
 
     def _take(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
         """Return the next batch, and whether nothing comes after it."""
@@ -100,28 +128,36 @@ class Committer:
             pass
         return batch, False
 
+    def _watched(self, work: Callable[[], T]) -> T:
+        """Do what may hang on a disk that does not answer, so that `trouble` can tell."""
+        self._busy_since_s = time.monotonic()
+        try:
+            return work()
+        finally:
+            self._busy_since_s = None
+
+    def _look(self) -> None:
+        reason = self._store.trouble()
+        if reason is None:
+            self._trouble.absent()
+        else:
+            self._trouble.met(reason, 0)
+
     def _commit(self, results: list[Result]) -> list[Outcome]:
         try:
-            outcomes = self._tree.commit(results)
+            outcomes = self._store.commit(results)
         except Exception as error:  # noqa: BLE001 - the thread has to live, and it is logged
-            # Whatever is wrong, the thread must live and the senders must hear the truth.
             _log.exception("a batch of %d results failed", len(results))
             refusal = CannotStore("the result cannot be stored now: internal error")
             refusal.__cause__ = error
             outcomes = [refusal] * len(results)
-        self._report(outcomes)
+        refusals = [each for each in outcomes if isinstance(each, CannotStore)]
+        refusals = [each for each in refusals if not isinstance(each, NoRoomForRejected)]
+        if refusals:
+            self._trouble.met(str(refusals[0].__cause__ or refusals[0]), len(refusals))
+        else:
+            self._trouble.absent()
         return outcomes
-
-    def _report(self, outcomes: Sequence[Outcome]) -> None:
-        """Log trouble when it begins and when it ends, not once for each result."""
-        refusals = [outcome for outcome in outcomes if isinstance(outcome, CannotStore)]
-        if refusals and self._trouble is None:
-            self._trouble = str(refusals[0].__cause__ or refusals[0])
-            _log.error("results are being refused: %s", self._trouble)
-        self._refused += len(refusals)
-        if self._trouble and not refusals:
-            _log.warning("results are stored again; %d were refused", self._refused)
-            self._refused, self._trouble = 0, None
 
 
 def _release(batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:

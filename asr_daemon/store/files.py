@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from secrets import token_hex
 
 from msgspec import Struct
 
@@ -33,6 +34,8 @@ class Result(Struct, frozen=True):
     provider: str
     id: str | None
     digest: str
+    status: str
+    """`succeeded`, `failed` or `rejected`; only remembered."""
     directory: str
     """Relative to the root, with `/`."""
     stem: str
@@ -47,6 +50,10 @@ class Stored(Struct, frozen=True):
     """Of its marker (the last file), relative to the root."""
     duplicate: bool
     """It was there before; nothing was written."""
+
+
+Outcome = Stored | CannotStore
+"""What becomes of a result."""
 
 
 @dataclass(slots=True)
@@ -68,6 +75,17 @@ class _Attempt:
     unsynced: set[str] = field(default_factory=set)
     stored: Stored | None = None
     error: OSError | None = None
+
+
+def refusal_of(error: OSError) -> CannotStore:
+    """Return the refusal of a result that met `error`, which is its cause.
+
+    The sentence is for the sender and names no path.
+    """
+    reason = os.strerror(error.errno) if error.errno else "unknown error"
+    refusal = CannotStore(f"the result cannot be stored now: {reason}")
+    refusal.__cause__ = error
+    return refusal
 
 
 class ResultTree:
@@ -98,6 +116,7 @@ class ResultTree:
         self._durable = durable
         self._read_digest = read_digest
         self._numbers = count()
+        self._mark = f"root-{token_hex(8)}"
         self._root_identity: _Identity | None = None
         self._durable_directories: dict[str, _Identity] = {}
         self._lock_descriptor: int | None = None
@@ -123,6 +142,8 @@ class ResultTree:
             for leftover in leftovers:
                 os.unlink(leftover.path)
         self._sync(self._root)
+        with open(os.path.join(self._staging, self._mark), "xb"):
+            pass
 
     def close(self) -> None:
         """Let another process have the tree."""
@@ -154,7 +175,7 @@ class ResultTree:
             reason = "another asr-daemon writes there"
             raise OSError(errno.EWOULDBLOCK, reason, self._staging) from error
 
-    def commit(self, batch: Sequence[Result]) -> list[Stored | CannotStore]:
+    def commit(self, batch: Sequence[Result]) -> list[Outcome]:
         """Make each result of `batch` durable, and say of each, in order, what became of it.
 
         One that fails does not hold up the others. A duplicate (same name, same digest) counts as
@@ -162,12 +183,12 @@ class ResultTree:
         """
         attempts = [_Attempt(result) for result in batch]
         try:
-            self._check_root()
+            self.check_root()
             _each(attempts, self._stage)
             _each(attempts, self._sync_staged)
             _each(attempts, self._link)
             self._sync_directories(attempts)
-            self._check_root()
+            self.check_root()
         except OSError as error:
             for attempt in attempts:
                 attempt.error = error
@@ -175,17 +196,33 @@ class ResultTree:
             _discard(attempt)
         return [_outcome(attempt) for attempt in attempts]
 
-    def _check_root(self) -> None:
-        if _identity(self._root) != self._root_identity:
+    def check_root(self) -> None:
+        """Raise `OSError` unless the root is the one that was opened.
+
+        A file system that went away and came back may have another device number; it is known
+        again by the mark that `open` left in the staging folder.
+        """
+        identity = _identity(self._root)
+        if identity == self._root_identity:
+            return
+        if not os.path.lexists(os.path.join(self._staging, self._mark)):
             raise OSError(errno.ESTALE, "not the directory that it was at start", self._root)
+        self._root_identity = identity
 
     def _stage(self, attempt: _Attempt) -> None:
         for suffix, content in attempt.result.files:
             path = os.path.join(self._staging, f"{next(self._numbers)}{suffix}")
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            descriptor = os.open(path, flags, self._file_mode)
-            attempt.staged.append(_Staged(path, descriptor))
-            _write_all(descriptor, content)
+            attempt.staged.append(_Staged(path, self._create(path)))
+            _write_all(attempt.staged[-1].descriptor, content)
+
+    def _create(self, path: str) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            return os.open(path, flags, self._file_mode)
+        except FileNotFoundError:
+            # Somebody tidied the staging folder away.
+            os.mkdir(self._staging, self._directory_mode)
+            return os.open(path, flags, self._file_mode)
 
     def _sync_staged(self, attempt: _Attempt) -> None:
         if not self._durable:
@@ -293,13 +330,10 @@ def _each(attempts: Iterable[_Attempt], step: Callable[[_Attempt], None]) -> Non
                 attempt.error = error
 
 
-def _outcome(attempt: _Attempt) -> Stored | CannotStore:
-    if attempt.error is None and attempt.stored is not None:
-        return attempt.stored
-    reason = os.strerror(attempt.error.errno or errno.EIO) if attempt.error else "unknown"
-    refusal = CannotStore(f"the result cannot be stored now: {reason}")
-    refusal.__cause__ = attempt.error
-    return refusal
+def _outcome(attempt: _Attempt) -> Outcome:
+    if attempt.error is not None or attempt.stored is None:
+        return refusal_of(attempt.error or OSError(errno.EIO, os.strerror(errno.EIO)))
+    return attempt.stored
 
 
 def _write_all(descriptor: int, content: bytes) -> None:

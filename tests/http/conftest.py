@@ -1,6 +1,10 @@
 """A listener with an endpoint that writes down what reaches it."""
 
+import asyncio
+from collections.abc import Iterator
+
 import pytest
+from tornado.ioloop import IOLoop
 from tornado.routing import RuleRouter
 
 from asr_daemon.errors import BodyTooLarge, CallbackError, NotFound, Unauthorized
@@ -38,6 +42,17 @@ class Recorder:
         """Use a status that tells the kinds of refusal apart."""
         status = {Unauthorized: 401, NotFound: 404, BodyTooLarge: 413}.get(type(error), 500)
         return Answer(status, str(error).encode(), (("X-Refused", type(error).__name__),))
+
+
+@pytest.fixture
+def io_loop() -> Iterator[IOLoop]:
+    """Return the loop that pytest-tornado runs a test on; its own leaves one open, and warns."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    made = IOLoop(asyncio_loop=loop, make_current=False)
+    yield made
+    asyncio.set_event_loop(None)
+    made.close(all_fds=True)
 
 
 @pytest.fixture

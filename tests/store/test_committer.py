@@ -1,24 +1,23 @@
 """The committer: batches, outcomes, and an end without loss."""
 
 import asyncio
-import logging
 import threading
 from collections.abc import Sequence
 
 import pytest
 
-from asr_daemon.errors import CannotStore, ShuttingDown
+from asr_daemon.errors import CannotStore, NoRoomForRejected, ShuttingDown
 from asr_daemon.store.committer import LARGEST_BATCH, Committer
 from asr_daemon.store.files import Result, Stored
 
 
 def result(name: str) -> Result:
     """Return a result that is told from others by its stem."""
-    return Result("tencent", name, f"digest of {name}", "", name, ())
+    return Result("tencent", name, f"digest of {name}", "succeeded", "", name, ())
 
 
-class Tree:
-    """Stores by remembering; holds the first batch until `go` is set."""
+class Store:
+    """Stores by remembering; holds a batch until `go` is set."""
 
     def __init__(self) -> None:
         """Begin empty and open."""
@@ -27,6 +26,7 @@ class Tree:
         self.go = threading.Event()
         self.go.set()
         self.refused: set[str] = set()
+        self.found: str | None = None
 
     def commit(self, batch: Sequence[Result]) -> list[Stored | CannotStore]:
         """Refuse what is in `refused`, store the rest."""
@@ -38,12 +38,22 @@ class Tree:
             for each in batch
         ]
 
+    def trouble(self) -> str | None:
+        """Find what was set."""
+        return self.found
+
+
+def make(store: Store, batches: list[int] | None = None) -> Committer:
+    """Return a committer that tells of its batches."""
+    noted = [] if batches is None else batches
+    return Committer(store, lambda results, took_s: noted.append(results))
+
 
 def test_a_result_is_stored() -> None:
-    """Committing returns what the tree says."""
+    """Committing returns what the store says."""
 
     async def run() -> Stored:
-        committer = Committer(Tree())
+        committer = make(Store())
         committer.start()
         stored = await committer.commit(result("a"))
         await committer.stop()
@@ -54,97 +64,133 @@ def test_a_result_is_stored() -> None:
 
 def test_what_queues_up_is_one_batch() -> None:
     """All that arrives while a batch is being committed is committed together."""
-    tree = Tree()
-    tree.go.clear()
+    store = Store()
+    store.go.clear()
+    observed: list[int] = []
 
     async def run() -> None:
-        committer = Committer(tree)
+        committer = make(store, observed)
         committer.start()
         first = asyncio.create_task(committer.commit(result("first")))
-        await asyncio.to_thread(tree.began.wait)
+        await asyncio.to_thread(store.began.wait)
         others = [asyncio.create_task(committer.commit(result(str(n)))) for n in range(3)]
         await asyncio.sleep(0)
-        tree.go.set()
+        store.go.set()
         await asyncio.gather(first, *others)
         await committer.stop()
 
     asyncio.run(run())
-    assert tree.batches == [["first"], ["0", "1", "2"]]
+    assert store.batches == [["first"], ["0", "1", "2"]]
+    assert observed == [1, 3]
 
 
 def test_a_batch_is_bounded() -> None:
     """No batch holds more results than there are file descriptors for."""
-    tree = Tree()
+    store = Store()
 
     async def run() -> None:
-        committer = Committer(tree)
+        committer = make(store)
         tasks = [asyncio.create_task(committer.commit(result(str(n)))) for n in range(200)]
         committer.start()
         await asyncio.gather(*tasks)
         await committer.stop()
 
     asyncio.run(run())
-    assert sum(map(len, tree.batches)) == 200
-    assert max(map(len, tree.batches)) <= LARGEST_BATCH
+    assert sum(map(len, store.batches)) == 200
+    assert max(map(len, store.batches)) <= LARGEST_BATCH
 
 
 def test_a_refusal_reaches_its_sender_alone() -> None:
     """What cannot be stored raises where it was committed, and only there."""
-    tree = Tree()
-    tree.refused = {"b"}
+    store = Store()
+    store.refused = {"b"}
 
     async def run() -> list[Stored | BaseException]:
-        committer = Committer(tree)
+        committer = make(store)
         committer.start()
         pending = [committer.commit(result(name)) for name in ("a", "b")]
         outcomes = await asyncio.gather(*pending, return_exceptions=True)
         await committer.stop()
-        return outcomes
+        return list(outcomes)
 
     stored, refused = asyncio.run(run())
     assert stored == Stored("a", False)
     assert isinstance(refused, CannotStore)
 
 
-def test_trouble_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    """A full disk is one line when it begins and one when it is over."""
-    tree = Tree()
-    tree.refused = {"1", "2", "3"}
+def test_trouble_is_met_and_over() -> None:
+    """What refuses results is known while it lasts, and an idle committer sees that it is over."""
+    store = Store()
+    store.refused = {"1"}
 
     async def run() -> list[str | None]:
-        committer = Committer(tree)
+        committer = make(store)
         committer.start()
-        troubles = []
-        for name in ("1", "2", "3", "4"):
-            await asyncio.gather(committer.commit(result(name)), return_exceptions=True)
-            troubles.append(committer.trouble)
+        await asyncio.gather(committer.commit(result("1")), return_exceptions=True)
+        met = committer.trouble
+        while committer.trouble is not None:
+            await asyncio.sleep(0.01)
+        store.found = "read-only"
+        while committer.trouble is None:
+            await asyncio.sleep(0.01)
+        found = committer.trouble
         await committer.stop()
-        return troubles
+        return [met, found]
 
-    caplog.set_level(logging.INFO)
-    assert asyncio.run(run()) == ["disk full", "disk full", "disk full", None]
-    assert [record.getMessage() for record in caplog.records] == [
-        "results are being refused: disk full",
-        "results are stored again; 3 were refused",
-    ]
+    assert asyncio.run(run()) == ["disk full", "read-only"]
 
 
-def test_a_bug_in_the_tree_is_a_refusal(caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever the tree raises, the sender is refused and the thread lives on."""
-    tree = Tree()
+def test_room_for_rejected_bodies_is_no_trouble() -> None:
+    """A body that is not kept because of its quota does not make the daemon unready."""
+    store = Store()
+    store.commit = lambda batch: [NoRoomForRejected("used up")]  # type: ignore[method-assign] # a double
+
+    async def run() -> str | None:
+        committer = make(store)
+        committer.start()
+        await asyncio.gather(committer.commit(result("1")), return_exceptions=True)
+        await committer.stop()
+        return committer.trouble
+
+    assert asyncio.run(run()) is None
+
+
+def test_a_disk_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that takes too long is trouble, although nothing failed."""
+    monkeypatch.setattr("asr_daemon.store.committer.STUCK_S", 0.0)
+    store = Store()
+    store.go.clear()
+
+    async def run() -> str | None:
+        committer = make(store)
+        committer.start()
+        task = asyncio.create_task(committer.commit(result("1")))
+        await asyncio.to_thread(store.began.wait)
+        stuck = committer.trouble
+        store.go.set()
+        await task
+        await committer.stop()
+        return stuck
+
+    assert asyncio.run(run()) == "the disk has not answered for more than 0 s"
+
+
+def test_a_bug_in_the_store_is_a_refusal(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever the store raises, the sender is refused and the thread lives on."""
+    store = Store()
 
     def broken(batch: Sequence[Result]) -> list[Stored | CannotStore]:
         raise ZeroDivisionError
 
     async def run() -> list[Stored | BaseException]:
-        committer = Committer(tree)
+        committer = make(store)
         committer.start()
-        tree.commit, whole = broken, tree.commit  # type: ignore[method-assign] # the bug
+        store.commit, whole = broken, store.commit  # type: ignore[method-assign] # the bug
         first = await asyncio.gather(committer.commit(result("a")), return_exceptions=True)
-        tree.commit = whole  # type: ignore[method-assign] # the bug is gone
+        store.commit = whole  # type: ignore[method-assign] # the bug is gone
         second = await asyncio.gather(committer.commit(result("b")), return_exceptions=True)
         await committer.stop()
-        return first + second
+        return [*first, *second]
 
     refused, stored = asyncio.run(run())
     assert isinstance(refused, CannotStore)
@@ -154,10 +200,10 @@ def test_a_bug_in_the_tree_is_a_refusal(caplog: pytest.LogCaptureFixture) -> Non
 
 def test_stopping_commits_what_is_queued() -> None:
     """What was taken in before the end is committed; what comes later is refused."""
-    tree = Tree()
+    store = Store()
 
     async def run() -> list[Stored | BaseException]:
-        committer = Committer(tree)
+        committer = make(store)
         committer.start()
         pending = [asyncio.create_task(committer.commit(result(str(n)))) for n in range(100)]
         await asyncio.sleep(0)

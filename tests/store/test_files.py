@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -40,16 +41,20 @@ def result(stem: str = "42", digest: str = "d1", text: bytes = b"hello\n") -> Re
     """Return a result whose JSON carries nothing but its digest."""
     document = b'{"digest": "%s"}' % digest.encode()
     files = ((".txt", text), (".json", document))
-    return Result("tencent", stem, digest, "tencent/2026/11/21", stem, files)
+    return Result("tencent", stem, digest, "succeeded", "tencent/2026/11/21", stem, files)
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    """Return every file below `root` with its content."""
-    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    """Return every file below `root` with its content, without the mark of the tree."""
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file() and not path.name.startswith("root-")
+    }
 
 
 @pytest.fixture
-def system_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def system_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the list of what is written, synced and linked from now on, by name."""
     calls: list[str] = []
     opened: dict[int, str] = {}
@@ -336,12 +341,27 @@ def test_root_that_was_replaced(make_tree: MakeTree, tmp_path: Path) -> None:
     assert isinstance(tree.commit([result()])[0], Stored)
 
 
+def test_root_on_a_device_of_another_number(make_tree: MakeTree, tmp_path: Path) -> None:
+    """A file system that went away and came back is known by the mark in its staging folder."""
+    tree = make_tree()
+    (tmp_path / "root").rename(tmp_path / "away")
+    shutil.copytree(tmp_path / "away", tmp_path / "root")
+    assert isinstance(tree.commit([result()])[0], Stored)
+
+
+def test_staging_folder_that_was_tidied_away(make_tree: MakeTree, tmp_path: Path) -> None:
+    """Somebody who removes the staging folder does not stop the daemon."""
+    tree = make_tree()
+    shutil.rmtree(tmp_path / "root/.staging")
+    assert isinstance(tree.commit([result()])[0], Stored)
+
+
 def test_staging_is_emptied_at_start(make_tree: MakeTree, tmp_path: Path) -> None:
     """What a killed process left aside is removed."""
     make_tree().close()
     (tmp_path / "root/.staging/7.json").write_bytes(b"half")
     make_tree()
-    assert list((tmp_path / "root/.staging").iterdir()) == []
+    assert contents(tmp_path / "root") == {}
 
 
 def test_modes(make_tree: MakeTree, tmp_path: Path) -> None:

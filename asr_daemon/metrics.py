@@ -1,0 +1,99 @@
+"""What is counted, for Prometheus. Names and units follow its conventions; labels are bounded."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+Outcome = Literal["committed", "duplicate", "failed", "rejected"]
+"""What became of a request: `failed` could not be stored, `rejected` is the sender's mistake."""
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_RESULTS = (1, 2, 4, 8, 16, 32, 64)
+
+
+class Metrics:
+    """All counters of one daemon. Safe to be used by several threads."""
+
+    def __init__(self) -> None:
+        """Begin at zero."""
+        self._registry = CollectorRegistry()
+        self._answers = self._counter(
+            "asr_daemon_callbacks",
+            "Requests answered, by what became of them",
+            "provider",
+            "outcome",
+        )
+        self._refusals = self._counter(
+            "asr_daemon_refusals", "Requests refused, by the reason", "provider", "reason"
+        )
+        self._results = self._counter(
+            "asr_daemon_results", "Results committed, by the vendor's outcome", "provider", "status"
+        )
+        self._conflicts = self._counter(
+            "asr_daemon_conflicts",
+            "Results committed under another name, as theirs was taken",
+            "provider",
+        )
+        self._kept = self._counter(
+            "asr_daemon_rejected_kept", "Bodies that were not understood and are kept", "provider"
+        )
+        self._received = self._counter(
+            "asr_daemon_received_bytes", "Bytes of bodies that were received whole", "provider"
+        )
+        self._acknowledge = Histogram(
+            "asr_daemon_acknowledge_seconds",
+            "From the last byte of a body to the answer that acknowledges it",
+            ["provider"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._commit = Histogram(
+            "asr_daemon_commit_seconds",
+            "Committing a batch",
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._batch = Histogram(
+            "asr_daemon_batch_results",
+            "Results in a batch",
+            buckets=_RESULTS,
+            registry=self._registry,
+        )
+
+    def acknowledged(self, provider: str, outcome: Outcome, body_bytes: int, took_s: float) -> None:
+        """Count a request that was acknowledged."""
+        self._answers.labels(provider, outcome).inc()
+        self._received.labels(provider).inc(body_bytes)
+        self._acknowledge.labels(provider).observe(took_s)
+
+    def committed(self, provider: str, status: str, *, conflict: bool) -> None:
+        """Count a result that was written."""
+        self._results.labels(provider, status).inc()
+        if conflict:
+            self._conflicts.labels(provider).inc()
+
+    def refused(self, provider: str, outcome: Outcome, reason: str) -> None:
+        """Count a request that was refused; `reason` is the name of an error class."""
+        self._answers.labels(provider, outcome).inc()
+        self._refusals.labels(provider, reason).inc()
+
+    def kept(self, provider: str) -> None:
+        """Count a body that was not understood and is kept."""
+        self._kept.labels(provider).inc()
+
+    def batch(self, results: int, took_s: float) -> None:
+        """Count a batch."""
+        self._batch.observe(results)
+        self._commit.observe(took_s)
+
+    def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
+        """Add a value that is read at each scrape; NaN where it is not known."""
+        Gauge(name, meaning, registry=self._registry).set_function(read)
+
+    def exposition(self) -> bytes:
+        """Return everything in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(name, meaning, labels, registry=self._registry)

@@ -1,0 +1,51 @@
+"""Room on the file system of the results."""
+
+import errno
+import os
+from pathlib import Path
+
+from msgspec import Struct
+
+BYTES_PER_INODE = 16 * 1024
+"""How much data a file system is usually laid out for per inode (mke2fs' default)."""
+
+
+class Room(Struct, frozen=True):
+    """What is left for this process' user; `inodes` is `None` where they are not counted."""
+
+    free_bytes: int
+    free_inodes: int | None
+    read_only: bool
+
+
+class Space:
+    """Watches the room below a folder against a reserve."""
+
+    def __init__(self, folder: Path, reserve_bytes: int) -> None:
+        """Take the folder, and what is to stay free: bytes, and inodes in proportion."""
+        self._folder = folder
+        self._reserve_bytes = reserve_bytes
+        self.room: Room | None = None
+        """What was left at the last check; `None` before the first, or if it could not look."""
+
+    def _look(self) -> Room:
+        status = os.statvfs(self._folder)
+        return Room(
+            free_bytes=status.f_bavail * status.f_frsize,
+            free_inodes=status.f_favail if status.f_files else None,
+            read_only=bool(status.f_flag & os.ST_RDONLY),
+        )
+
+    def check(self) -> None:
+        """Raise `OSError` if the file system is read-only, or less than the reserve is left."""
+        self.room = None
+        self.room = room = self._look()
+        if room.read_only:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self._folder))
+        if room.free_bytes < self._reserve_bytes:
+            raise OSError(errno.ENOSPC, "less than limits.free_space is left", str(self._folder))
+        if room.free_inodes is not None:
+            reserve_inodes = self._reserve_bytes // BYTES_PER_INODE
+            if room.free_inodes < reserve_inodes:
+                reason = f"fewer than {reserve_inodes} inodes are left"
+                raise OSError(errno.ENOSPC, reason, str(self._folder))

@@ -1,0 +1,98 @@
+"""The store: what is remembered, what there is room for, and the tree, as one."""
+
+from collections.abc import Sequence
+
+from asr_daemon.errors import NoRoomForRejected
+from asr_daemon.store.files import Outcome, Result, ResultTree, Stored, refusal_of
+from asr_daemon.store.index import Index
+from asr_daemon.store.rejected import Quota
+from asr_daemon.store.space import Space
+
+REJECTED = "rejected"
+"""The status, and the first folder below the root, of bodies that were not understood."""
+
+_Key = tuple[str, str | None, str]
+
+
+class Store:
+    """Commits batches of results, each of them once. Used by the committer's thread."""
+
+    def __init__(self, tree: ResultTree, index: Index, space: Space, quota: Quota) -> None:
+        """Take an open tree, what remembers, and what watches the room.
+
+        Args:
+            tree: makes results durable.
+            index: says what was committed before.
+            space: says whether there is room on the disk.
+            quota: says whether there is room for rejected bodies.
+        """
+        self._tree = tree
+        self._index = index
+        self._space = space
+        self._quota = quota
+
+    def commit(self, batch: Sequence[Result]) -> list[Outcome]:
+        """Make each result durable, and say of each, in order, what became of it.
+
+        The same result (provider, id and digest) is written once, whether it comes again in the
+        same batch or within the window, and is acknowledged only when it is durable: an entry of
+        the index is made after the syncs, and a second one in a batch shares the fate of the first.
+        """
+        settled: dict[_Key, Outcome] = {}
+        fresh: dict[_Key, Result] = {}
+        for result in batch:
+            key = _key(result)
+            if key not in settled and key not in fresh:
+                path = self._index.find(result)
+                if path is None:
+                    fresh[key] = result
+                else:
+                    settled[key] = Stored(path, duplicate=True)
+        settled.update(zip(fresh, self._write(list(fresh.values())), strict=True))
+        return [_take(settled, _key(result)) for result in batch]
+
+    def trouble(self) -> str | None:
+        """Say what keeps results from being stored now, as far as a look shows."""
+        try:
+            self._tree.check_root()
+            self._space.check()
+        except OSError as error:
+            return str(error)
+        return None
+
+    def _write(self, results: Sequence[Result]) -> list[Outcome]:
+        if not results:
+            return []
+        try:
+            self._space.check()
+        except OSError as error:
+            return [refusal_of(error)] * len(results)
+        wanted = [result for result in results if self._has_room(result)]
+        outcomes = dict(zip(map(_key, wanted), self._tree.commit(wanted), strict=True))
+        self._remember(wanted, outcomes)
+        return [outcomes.get(_key(result)) or _NO_ROOM for result in results]
+
+    def _has_room(self, result: Result) -> bool:
+        size = sum(len(content) for _, content in result.files)
+        return result.status != REJECTED or self._quota.take(size)
+
+    def _remember(self, results: Sequence[Result], outcomes: dict[_Key, Outcome]) -> None:
+        stored = ((result, outcomes[_key(result)]) for result in results)
+        self._index.record(
+            [(result, outcome.path) for result, outcome in stored if isinstance(outcome, Stored)]
+        )
+
+
+_NO_ROOM = NoRoomForRejected("there is no room left for rejected bodies (limits.rejected)")
+
+
+def _key(result: Result) -> _Key:
+    return result.provider, result.id, result.digest
+
+
+def _take(settled: dict[_Key, Outcome], key: _Key) -> Outcome:
+    """Return what became of a result; for the next one of the same key it is a duplicate."""
+    outcome = settled[key]
+    if isinstance(outcome, Stored):
+        settled[key] = Stored(outcome.path, duplicate=True)
+    return outcome

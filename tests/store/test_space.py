@@ -1,0 +1,50 @@
+"""Room is watched in bytes and inodes."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from asr_daemon.store.space import Room, Space
+
+MIB = 1024 * 1024
+
+
+def statvfs(
+    bavail: int = 1_000_000, favail: int = 1_000_000, files: int = 2_000_000, flag: int = 0
+) -> os.statvfs_result:
+    """Return the figures of a file system with blocks of 4 KiB."""
+    return os.statvfs_result((4096, 4096, 0, 0, bavail, files, 0, favail, flag, 255))
+
+
+@pytest.mark.parametrize(
+    ("figures", "complaint"),
+    [
+        (statvfs(), None),
+        (statvfs(bavail=256 * MIB // 4096), None),
+        (statvfs(bavail=256 * MIB // 4096 - 1), "less than limits.free_space is left"),
+        (statvfs(favail=16_383), "fewer than 16384 inodes are left"),
+        (statvfs(favail=0, files=0), None),
+        (statvfs(flag=os.ST_RDONLY), "Read-only file system"),
+    ],
+)
+def test_check(
+    figures: os.statvfs_result, complaint: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Below the reserve of bytes, or of inodes in proportion, nothing is stored."""
+    monkeypatch.setattr(os, "statvfs", lambda path: figures)
+    space = Space(Path("/root"), 256 * MIB)
+    if complaint is None:
+        space.check()
+    else:
+        with pytest.raises(OSError, match=complaint):
+            space.check()
+
+
+def test_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was left at the last check is remembered for the metrics."""
+    monkeypatch.setattr(os, "statvfs", lambda path: statvfs(bavail=10, favail=5))
+    space = Space(Path("/root"), 0)
+    assert space.room is None
+    space.check()
+    assert space.room == Room(free_bytes=40960, free_inodes=5, read_only=False)

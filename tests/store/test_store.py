@@ -1,0 +1,128 @@
+"""The store: each result once, and only what there is room for."""
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from asr_daemon.errors import CannotStore, NoRoomForRejected
+from asr_daemon.renderers.json import read_digest
+from asr_daemon.store.files import Result, ResultTree, Stored
+from asr_daemon.store.index import Index
+from asr_daemon.store.rejected import Quota
+from asr_daemon.store.space import Space
+from asr_daemon.store.store import Store
+
+MakeStore = Callable[[], Store]
+
+
+@pytest.fixture
+def make_store(tmp_path: Path) -> Iterator[MakeStore]:
+    """Return a maker of stores at `tmp_path/root`, each as after a restart."""
+    trees: list[ResultTree] = []
+
+    def make() -> Store:
+        for tree in trees:
+            tree.close()
+        root = tmp_path / "root"
+        tree = ResultTree(
+            root, file_mode=0o640, directory_mode=0o750, durable=True, read_digest=read_digest
+        )
+        tree.open()
+        trees.append(tree)
+        index = Index(tmp_path / "state", 48 * 3600.0)
+        return Store(tree, index, Space(root, 0), Quota(root / "rejected", 1000))
+
+    yield make
+    for tree in trees:
+        tree.close()
+
+
+def result(day: str = "21", digest: str = "d1", status: str = "succeeded") -> Result:
+    """Return a result of one day."""
+    files = ((".txt", b"hello\n"), (".json", b'{"digest": "%s"}' % digest.encode()))
+    return Result("tencent", "42", digest, status, f"tencent/{day}", "42", files)
+
+
+def markers(root: Path) -> list[str]:
+    """Return the JSON files below `root`."""
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*.json"))
+
+
+def test_twice_at_once(make_store: MakeStore, tmp_path: Path) -> None:
+    """Of the same result twice in a batch one is written, also under names that differ."""
+    outcomes = make_store().commit([result("21"), result("22")])
+    assert outcomes == [Stored("tencent/21/42.json", False), Stored("tencent/21/42.json", True)]
+    assert markers(tmp_path / "root") == ["tencent/21/42.json"]
+
+
+def test_again_after_midnight_and_a_restart(make_store: MakeStore, tmp_path: Path) -> None:
+    """The same result on another day, in another process, is a duplicate of the first."""
+    make_store().commit([result("21")])
+    assert make_store().commit([result("22")]) == [Stored("tencent/21/42.json", True)]
+    assert markers(tmp_path / "root") == ["tencent/21/42.json"]
+
+
+def test_again_after_a_reader_moved_it_away(make_store: MakeStore, tmp_path: Path) -> None:
+    """A result whose files are gone is not written a second time."""
+    store = make_store()
+    store.commit([result()])
+    for path in (tmp_path / "root/tencent/21").iterdir():
+        path.unlink()
+    assert store.commit([result()]) == [Stored("tencent/21/42.json", True)]
+    assert markers(tmp_path / "root") == []
+
+
+def test_same_id_with_other_content(make_store: MakeStore, tmp_path: Path) -> None:
+    """The vendor may use an id again: both results are kept, on one day and on two."""
+    store = make_store()
+    store.commit([result("21", "d1")])
+    store.commit([result("21", "d2"), result("22", "d3")])
+    assert markers(tmp_path / "root") == [
+        "tencent/21/42.json",
+        "tencent/21/42~2.json",
+        "tencent/22/42.json",
+    ]
+
+
+def test_a_lost_index_falls_back_to_the_tree(make_store: MakeStore, tmp_path: Path) -> None:
+    """Without the index a duplicate is found where its name is."""
+    make_store().commit([result()])
+    (tmp_path / "state/index.sqlite").unlink()
+    assert make_store().commit([result()]) == [Stored("tencent/21/42.json", True)]
+
+
+def test_what_was_refused_may_come_again(
+    make_store: MakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both of the same result in a batch share a refusal, and the next try is a new one."""
+    store = make_store()
+
+    def full(path: str) -> os.statvfs_result:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "statvfs", full)
+        outcomes = store.commit([result(), result()])
+    assert [type(outcome) for outcome in outcomes] == [CannotStore, CannotStore]
+    assert store.commit([result()]) == [Stored("tencent/21/42.json", False)]
+
+
+def test_rejected_bodies_have_a_quota(make_store: MakeStore) -> None:
+    """A body over the quota is not kept, and results still are."""
+    big = Result("tencent", None, "d9", "rejected", "rejected", "x", ((".body", b"x" * 1001),))
+    outcomes = make_store().commit([big, result()])
+    assert isinstance(outcomes[0], NoRoomForRejected)
+    assert outcomes[1] == Stored("tencent/21/42.json", False)
+
+
+def test_trouble(make_store: MakeStore, tmp_path: Path) -> None:
+    """A root that is gone is trouble, until it is back."""
+    store = make_store()
+    assert store.trouble() is None
+    (tmp_path / "root").rename(tmp_path / "away")
+    assert "No such file or directory" in (store.trouble() or "")
+    (tmp_path / "away").rename(tmp_path / "root")
+    assert store.trouble() is None
