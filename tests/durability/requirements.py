@@ -1,0 +1,82 @@
+"""What the beds need from the machine, and what happens where it is missing.
+
+A missing requirement skips the test with the reason; where the environment says `CI=true` it
+fails instead, so that nothing is left out there without anybody noticing.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from ctypes.util import find_library
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+Requirement = Callable[[], str | None]
+"""Returns what is missing, in a few words, or `None`."""
+
+_CAP_SYS_PTRACE = 19
+_CAP_SYS_ADMIN = 21
+
+
+def require(*requirements: Requirement) -> None:
+    """Skip the running test, or fail it in CI, unless all `requirements` are met."""
+    missing = [what for requirement in requirements if (what := requirement()) is not None]
+    if not missing:
+        return
+    reason = f"needs {', '.join(missing)}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def root() -> str | None:
+    """Ask for root, with the right to mount."""
+    if os.geteuid() == 0 and _has_capability(_CAP_SYS_ADMIN):
+        return None
+    return "root with CAP_SYS_ADMIN"
+
+
+def loop_devices() -> str | None:
+    """Ask for loop devices."""
+    if not Path("/dev/loop-control").exists():
+        return "loop devices (/dev/loop-control)"
+    return _program("losetup", "mount")
+
+
+def fuse() -> str | None:
+    """Ask for the kernel's FUSE, libfuse 3 and its Python binding."""
+    if not Path("/dev/fuse").exists():
+        return "/dev/fuse"
+    if find_library("fuse3") is None:
+        return "libfuse 3 (Debian: fuse3)"
+    return None if find_spec("mfusepy") else "the Python package mfusepy"
+
+
+def ext4() -> str | None:
+    """Ask for what makes an ext4."""
+    return _program("mkfs.ext4", "e2fsprogs")
+
+
+def xfs() -> str | None:
+    """Ask for what makes an xfs."""
+    return _program("mkfs.xfs", "xfsprogs")
+
+
+def strace() -> str | None:
+    """Ask for what traces system calls and makes them fail."""
+    scope = Path("/proc/sys/kernel/yama/ptrace_scope")
+    if not _has_capability(_CAP_SYS_PTRACE) and scope.exists() and scope.read_text() != "0\n":
+        return "CAP_SYS_PTRACE, or kernel.yama.ptrace_scope=0"
+    return _program("strace", "strace")
+
+
+def _has_capability(number: int) -> bool:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    effective = next(line for line in status.splitlines() if line.startswith("CapEff:"))
+    return bool(int(effective.split()[1], 16) >> number & 1)
+
+
+def _program(name: str, package: str) -> str | None:
+    return None if shutil.which(name) else f"{name} (Debian: {package})"
