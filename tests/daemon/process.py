@@ -17,9 +17,9 @@ STOP_TIMEOUT_S = 30.0
 CONFIG = """
 listen: [{{address: 127.0.0.1, port: 0}}]
 admin: {{address: 127.0.0.1, port: 0}}
-output: {{root: {folder}/root}}
+output: {{root: {root}, {output}}}
 state: {folder}/state
-limits: {{free_space: 1MiB}}
+limits: {{{limits}}}
 """
 
 
@@ -118,10 +118,22 @@ def request(
 
 
 @contextmanager
-def running(folder: Path, more: str = "") -> Iterator[Daemon]:
-    """Run a daemon whose tree is `folder/root`, with `more` YAML at the end of its settings."""
+def running(
+    folder: Path,
+    more: str = "",
+    limits: str = "free_space: 1MiB",
+    *,
+    root: Path | None = None,
+    output: str = "",
+) -> Iterator[Daemon]:
+    """Run a daemon with `more`, `limits` and `output` in its settings.
+
+    Its tree is `root`, or `folder/root`; all else of it is in `folder`.
+    """
+    root = root or folder / "root"
     config = folder / "asr-daemon.yaml"
-    config.write_text(CONFIG.format(folder=folder) + more)
+    settings = CONFIG.format(folder=folder, root=root, output=output, limits=limits)
+    config.write_text(settings + more)
     daemon = Daemon(config)
     try:
         daemon.wait_until_ready()
