@@ -96,7 +96,7 @@ def to_text(raw: bytes, fallback: str) -> str:
         return raw.decode()
     with suppress(UnicodeError):
         text = raw.decode(fallback)
-        text.encode()  # some codecs, such as utf-7, make lone surrogates: no file can hold them
+        text.encode()  # some codecs make lone surrogates: no file can hold them
         return text
     return show_odd_bytes(raw)
 

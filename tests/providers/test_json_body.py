@@ -67,7 +67,9 @@ def test_elements() -> None:
     assert list(decode_elements(b"[1, null, 3]", decoder)) == [1, None, 3]
 
 
-@pytest.mark.parametrize("raw", [b"{}", b"null", b"", b"[1", b'[1, "a"]', b'[{"a": "\xff"}]'])
+@pytest.mark.parametrize(
+    "raw", [b"{}", b"null", b"", b"[1", b'[1, "a"]', b'["\xff"]', b"[" + b"0," * 6_000_000 + b"0]"]
+)
 def test_elements_of_another_shape(raw: bytes) -> None:
     """What is no array of what is wanted is refused."""
     with pytest.raises(NotUnderstood):

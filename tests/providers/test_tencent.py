@@ -49,6 +49,7 @@ def decode(body: bytes, rest: bytes = b"", query: bytes = b"") -> Transcript:
         (b"/0ld-key_0/", b""),
         (b"/%6eew.key%7E1", b""),
         (b"/new.key~1/code=0&audioUrl=http://example.com/a", b""),
+        (b"/new.key~1//code=0", b""),
         (b"", b"key=new.key~1"),
         (b"/", b"job=1&KEY=0ld-key_0"),
         (b"/code=0&text=a/b", b"key=%6Eew.key~1"),
@@ -193,7 +194,8 @@ def test_path_behind_key() -> None:
     """Pairs behind a key are found, with a URL among them that nobody encoded."""
     path = TENCENT_PATH + b"/new.key~1/code=0&audioUrl=https://example.com/a?b&text=a+b"
     transcript = KEYED.decode(callback(b"", path, b"job=1"))
-    assert transcript.audio_url == "https://example.com/a?b"
+    url = "https://example.com/a?b"
+    assert transcript.payload == {"code": "0", "audioUrl": url, "text": "a b"}
     assert transcript.segments == (Segment("a b"),)
     assert transcript.query == {"job": "1"}
 
@@ -270,6 +272,7 @@ def test_name_by_missing_audio_key() -> None:
     [
         (b"code=0", None),
         (b"code=+0", None),
+        (b"code=00", None),
         (b"code=", None),
         (b"text=a", None),
         (b'{"code": 0}', None),
