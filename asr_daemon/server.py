@@ -4,7 +4,9 @@ import asyncio
 import logging
 import math
 import os
+import select
 import signal
+import socket
 import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -26,9 +28,12 @@ from asr_daemon.store.space import Room
 DRAIN_S = 0.3
 """Between closing the listeners and the connections.
 
-A request that was on its way when the listener closed is still accepted and answered; without this
+A request that was on its way when the listener closed is still received and answered; without this
 pause a few in a thousand are reset.
 """
+
+LAST_BATCH_S = 1.0
+"""How long the committer may take to end when nothing is left to answer."""
 
 _UNLIMITED_BYTES = 1 << 62
 
@@ -74,6 +79,7 @@ class Server:
         self._heavy = ThreadPoolExecutor(1, thread_name_prefix="heavy")
         self._exchanges = Exchanges()
         self._listeners: list[HTTPServer] = []
+        self._sockets: list[socket.socket] = []
         self._began_s = time.monotonic()
         self._leaving = asyncio.Event()
 
@@ -107,6 +113,7 @@ class Server:
         if self._leaving.is_set():
             _log.warning("leaving at once; what was not acknowledged is not stored")
             os._exit(1)
+        _log.info("stopping")
         self._leaving.set()
 
     def _listen(self) -> None:
@@ -145,25 +152,37 @@ class Server:
             ) from error
         server.add_sockets(sockets)
         self._listeners.append(server)
+        self._sockets += sockets
         for each in sockets:
             _log.info("%s://%s", what, _shown(*each.getsockname()[:2]))
 
     async def _stop(self) -> None:
         """Take no more connections, answer what was received, and leave."""
         deadline_s = time.monotonic() + self._config.limits.shutdown_s
+        self._exchanges.leaving = True
+        await self._accept_the_last(deadline_s)
         for listener in self._listeners:
             listener.stop()
             listener.conn_params.no_keep_alive = True
         await asyncio.sleep(min(DRAIN_S, self._config.limits.shutdown_s))
         await self._exchanges.settle(deadline_s - time.monotonic())
-        self._exchanges.refuse_uploads()
+        await self._exchanges.refuse()
         for listener in self._listeners:
             await listener.close_all_connections()
-        await self._committer.stop()
+        if not await self._committer.stop(LAST_BATCH_S):
+            _log.warning("the disk does not answer; what was not acknowledged may not be stored")
         self._heavy.shutdown(wait=False)
         self._stores.index.close()
         self._stores.tree.close()
         _log.info("stopped")
+
+    async def _accept_the_last(self, deadline_s: float) -> None:
+        """Return, at the deadline at the latest, at a moment at which nobody waits to be let in.
+
+        The kernel lets connections in by itself, and resets them when their listener is closed.
+        """
+        while time.monotonic() < deadline_s and select.select(self._sockets, [], [], 0)[0]:
+            await asyncio.sleep(0)
 
     def _add_gauges(self) -> None:
         gauge, space = self._metrics.gauge, self._stores.space

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import formatdate
 from http import HTTPStatus
@@ -82,8 +83,11 @@ class Exchanges:
         """Begin with none."""
         self.in_flight_bytes = 0
         """Of bodies that are received, in part or whole, and not yet answered."""
+        self.leaving = False
+        """Each answer announces that its connection ends, so that nobody sends into its end."""
         self._uploads: set[_Exchange] = set()
         self._answers: set[asyncio.Task[None]] = set()
+        self._fewer = asyncio.Event()
 
     @property
     def uploading(self) -> int:
@@ -91,14 +95,23 @@ class Exchanges:
         return len(self._uploads)
 
     async def settle(self, timeout_s: float) -> None:
-        """Return when every request whose body is here is answered, or `timeout_s` is over."""
-        if self._answers:
-            await asyncio.wait(set(self._answers), timeout=timeout_s)
+        """Return when every request that is under way is answered, or `timeout_s` is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self._uploads or self._answers:
+                    self._fewer.clear()
+                    await self._fewer.wait()
 
-    def refuse_uploads(self) -> None:
-        """Refuse every request whose body is still on its way."""
+    async def refuse(self) -> None:
+        """Refuse every request that is under way; what is being stored may still be stored."""
         for exchange in tuple(self._uploads):
             exchange.refuse(ShuttingDown("the daemon is shutting down"))
+        await asyncio.sleep(0)  # a task that has not begun could not answer its cancellation
+        answers = tuple(self._answers)
+        for answer in answers:
+            answer.cancel()
+        if answers:
+            await asyncio.wait(answers)
 
     def upload_begins(self, exchange: "_Exchange") -> None:
         """Note a request whose body is on its way."""
@@ -107,12 +120,17 @@ class Exchanges:
     def upload_ends(self, exchange: "_Exchange") -> None:
         """Note that a body is here, or is not wanted any more."""
         self._uploads.discard(exchange)
+        self._fewer.set()
 
     def answer(self, exchange: "_Exchange") -> None:
         """Have a request answered that is whole."""
         task = asyncio.create_task(exchange.respond())
         self._answers.add(task)
-        task.add_done_callback(self._answers.discard)
+        task.add_done_callback(self._answered)
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._answers.discard(task)
+        self._fewer.set()
 
 
 def make_router(
@@ -255,6 +273,8 @@ class _Exchange(httputil.HTTPMessageDelegate):
             return await self._endpoint.respond(callback)
         except CallbackError as error:
             return self._refusal(error)
+        except asyncio.CancelledError:
+            return self._refusal(ShuttingDown("the daemon is shutting down"))
         except Exception:  # noqa: BLE001 - the sender is owed an answer, and it is logged
             _log.exception("a request to %s failed", self._endpoint.name)
             return self._refusal(CannotStore("internal error"))
@@ -314,6 +334,8 @@ class _Exchange(httputil.HTTPMessageDelegate):
         )
         for name, value in answer.headers:
             headers[name] = value
+        if self._exchanges.leaving:
+            headers["Connection"] = "close"
         status = HTTPStatus(answer.status)
         start_line = httputil.ResponseStartLine("HTTP/1.1", status.value, status.phrase)
         self._connection.write_headers(start_line, headers, answer.body)

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -61,6 +62,7 @@ class Committer:
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="committer", daemon=True)
         self._stopped = False
+        self._ended = asyncio.Event()
         self._trouble = Trouble()
         self._busy_since_s: float | None = None
 
@@ -92,14 +94,23 @@ class Committer:
             raise settled
         return settled
 
-    async def stop(self) -> None:
-        """Commit what has queued up, then end the thread."""
+    async def stop(self, timeout_s: float | None = None) -> bool:
+        """Commit what has queued up, then end the thread; say whether it ended within the time.
+
+        A thread that hangs on its disk is left behind, and does not keep the process from ending.
+        """
         if not self._stopped:
             self._stopped = True
             self._queue.put(None)
-        await asyncio.to_thread(self._thread.join)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), timeout_s)
+        return self._ended.is_set()
 
     def _run(self) -> None:
+        self._serve()
+        self._loop.call_soon_threadsafe(self._ended.set)
+
+    def _serve(self) -> None:
         last = False
         while not last:
             try:

@@ -266,8 +266,11 @@ class ResultTree:
         before the sync, so its parents are synced the first time it is seen.
         """
         directory = os.path.join(self._root, attempt.result.directory).rstrip("/")
-        for missing in _missing(directory):
+        # A root that went away meanwhile is not made anew: its mount point would be filled instead.
+        for missing in _missing(directory, self._root):
             os.mkdir(missing, self._directory_mode)
+            # A reader may have removed one whose inode the new one has got.
+            self._durable_directories.pop(missing, None)
         identity = _identity(directory)
         if self._durable_directories.get(directory) != identity:
             attempt.unsynced.update(_parents(directory, self._root))
@@ -384,10 +387,10 @@ def _identity(path: str) -> _Identity:
     return status.st_dev, status.st_ino
 
 
-def _missing(directory: str) -> list[str]:
-    """Return `directory` and its parents as far as they are missing, the outermost first."""
+def _missing(directory: str, top: str = "/") -> list[str]:
+    """Return `directory` and its parents below `top` that are missing, the outermost first."""
     missing = []
-    while not os.path.isdir(directory):
+    while directory != top and not os.path.isdir(directory):
         missing.append(directory)
         directory = os.path.dirname(directory)
     return missing[::-1]

@@ -229,7 +229,7 @@ async def test_uploads_are_refused_at_the_end(
     await writer.drain()
     while not exchanges.uploading:
         await asyncio.sleep(0.001)
-    exchanges.refuse_uploads()
+    await exchanges.refuse()
     answer = await reader.readuntil(b"shutting down")
     writer.close()
     await writer.wait_closed()
