@@ -6,9 +6,11 @@ from concurrent.futures import Executor
 from typing import assert_never
 
 from msgspec import Struct
+from tornado.http1connection import HTTP1ConnectionParameters
 
-from asr_daemon.config.model import Config, Format, ListenSettings, OutputSettings
-from asr_daemon.http.callbacks import Endpoint, Intake
+from asr_daemon.config.model import Config, Format, LimitsSettings, ListenSettings, OutputSettings
+from asr_daemon.http.exchange import Endpoint, Intake
+from asr_daemon.http.limits import Memory
 from asr_daemon.http.tls import server_context
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics
@@ -16,13 +18,18 @@ from asr_daemon.providers.huawei import Huawei, HuaweiTokenInterface
 from asr_daemon.providers.tencent import Tencent
 from asr_daemon.receiver import Commit, Receiver, Rooms
 from asr_daemon.renderers.base import Renderer
-from asr_daemon.renderers.json import JsonRenderer, read_digest
+from asr_daemon.renderers.json import JsonRenderer, read_fingerprint
 from asr_daemon.renderers.text import TextRenderer
-from asr_daemon.store.files import ResultTree
+from asr_daemon.store.files import Modes, ResultTree, Rules
 from asr_daemon.store.index import Index
 from asr_daemon.store.rejected import Quota
 from asr_daemon.store.space import Space
 from asr_daemon.store.store import REJECTED, Store
+
+LARGEST_HEAD_BYTES = 256 * 1024
+"""The oldest Tencent callbacks have their whole text in the URL."""
+
+_UNLIMITED_BYTES = 1 << 62
 
 
 class Stores(Struct, frozen=True):
@@ -37,21 +44,20 @@ class Stores(Struct, frozen=True):
 def make_stores(config: Config) -> Stores:
     """Return the store and its parts; nothing is opened yet."""
     root = config.output.root
-    tree = make_tree(config.output)
     index = Index(config.state, config.output.duplicate_window_s)
+    tree = make_tree(config.output, index)
     space = Space(root, config.limits.free_space_bytes)
     quota = Quota(root / REJECTED, config.limits.rejected_bytes)
     return Stores(tree, index, space, Store(tree, index, space, quota))
 
 
-def make_tree(output: OutputSettings) -> ResultTree:
-    """Return the tree of results, not yet opened."""
+def make_tree(output: OutputSettings, index: Index) -> ResultTree:
+    """Return the tree of results, not yet opened; `index` knows which names were taken."""
     return ResultTree(
         output.root,
-        file_mode=output.file_mode,
-        directory_mode=output.directory_mode,
+        Modes(output.file_mode, output.directory_mode),
         durable=output.durability == "fsync",
-        read_digest=read_digest,
+        rules=Rules(read_fingerprint, index.has_path),
     )
 
 
@@ -77,13 +83,25 @@ def make_renderers(output: OutputSettings) -> tuple[Renderer, ...]:
     return tuple(_make_renderer(each, output) for each in last_first)
 
 
-def make_intake(config: Config) -> Intake:
-    """Return what the callback listeners ask of every request."""
+def make_intake(config: Config, metrics: Metrics) -> Intake:
+    """Return what is asked of every request to the callback listeners."""
     return Intake(
         body_bytes=config.limits.body_bytes,
         header_timeout_s=config.limits.header_timeout_s,
         body_min_rate_bytes_per_s=config.limits.body_min_rate_bytes_per_s,
         trusted_proxies=config.trusted_proxies,
+        memory=Memory(config.limits.memory_bytes),
+        answered=metrics.answered,
+    )
+
+
+def make_http_parameters(limits: LimitsSettings) -> HTTP1ConnectionParameters:
+    """Return the parameters of HTTP for a callback listener."""
+    return HTTP1ConnectionParameters(
+        header_timeout=limits.header_timeout_s,
+        max_header_size=LARGEST_HEAD_BYTES,
+        # The exchange judges the length itself, so that it can answer readably.
+        max_body_size=_UNLIMITED_BYTES,
     )
 
 

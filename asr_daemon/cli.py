@@ -2,10 +2,12 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from msgspec import structs
 
@@ -40,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
 
 
-def serve(options: argparse.Namespace) -> int:
+def serve(options: argparse.Namespace) -> NoReturn:
     """Run the daemon in the foreground."""
     config = _config(options)
     logs.configure(config.log.level, config.log.format)
@@ -48,7 +50,9 @@ def serve(options: argparse.Namespace) -> int:
     # What the configured modes allow must not be taken away by the umask that was inherited.
     os.umask(0o777 & ~(output.file_mode | output.directory_mode))
     asyncio.run(_serve(config))
-    return DONE
+    logging.shutdown()
+    # A large body that is still being decoded, and will not be answered, must not hold up the end.
+    os._exit(DONE)
 
 
 def check(options: argparse.Namespace) -> int:

@@ -16,6 +16,8 @@ def configure(level: str, style: str, stream: TextIO = sys.stderr) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # Its lines about malformed requests quote them, and with them tokens and keys.
+    logging.getLogger("tornado").setLevel(logging.WARNING)
 
 
 class TextFormatter(logging.Formatter):

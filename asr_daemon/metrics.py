@@ -24,6 +24,9 @@ class Metrics:
             "provider",
             "outcome",
         )
+        self._statuses = self._counter(
+            "asr_daemon_answers", "Answers of the callback listeners", "endpoint", "status"
+        )
         self._refusals = self._counter(
             "asr_daemon_refusals", "Requests refused, by the reason", "provider", "reason"
         )
@@ -38,8 +41,8 @@ class Metrics:
         self._kept = self._counter(
             "asr_daemon_rejected_kept", "Bodies that were not understood and are kept", "provider"
         )
-        self._received = self._counter(
-            "asr_daemon_received_bytes", "Bytes of bodies that were received whole", "provider"
+        self._bytes = self._counter(
+            "asr_daemon_acknowledged_bytes", "Bytes of bodies that were acknowledged", "provider"
         )
         self._acknowledge = Histogram(
             "asr_daemon_acknowledge_seconds",
@@ -61,10 +64,14 @@ class Metrics:
             registry=self._registry,
         )
 
+    def answered(self, endpoint: str, status: int) -> None:
+        """Count an answer of any endpoint."""
+        self._statuses.labels(endpoint, status).inc()
+
     def acknowledged(self, provider: str, outcome: Outcome, body_bytes: int, took_s: float) -> None:
         """Count a request that was acknowledged."""
         self._answers.labels(provider, outcome).inc()
-        self._received.labels(provider).inc(body_bytes)
+        self._bytes.labels(provider).inc(body_bytes)
         self._acknowledge.labels(provider).observe(took_s)
 
     def committed(self, provider: str, status: str, *, conflict: bool) -> None:

@@ -17,8 +17,8 @@ from asr_daemon.metrics import Metrics, Outcome
 from asr_daemon.providers.base import Answer, Callback, Head, Provider
 from asr_daemon.renderers.base import Renderer
 from asr_daemon.renderers.rejection import render_rejection
-from asr_daemon.store.files import Result, Stored
-from asr_daemon.transcript import Transcript
+from asr_daemon.store.result import Result, Stored
+from asr_daemon.transcript import Transcript, fingerprint_of, identity_of
 
 LARGEST_ON_LOOP = 64 * 1024
 """Bodies up to this many bytes are decoded and rendered on the event loop, larger ones beside it.
@@ -99,6 +99,8 @@ class Receiver:
             id=transcript.id,
             digest=transcript.digest,
             status=transcript.status,
+            identity=transcript.identity,
+            fingerprint=transcript.fingerprint,
             directory=place.directory,
             stem=place.stem,
             files=self._render(transcript),
@@ -126,19 +128,23 @@ class Receiver:
 
     def _rejection(self, callback: Callback, *, reason: str) -> Result:
         digest = f"sha256:{sha256(callback.body).hexdigest()}"
+        query = self._provider.query(callback.head)
+        fingerprint = fingerprint_of(None, digest, query)
         place = self._rooms.layout.place_rejected(self.name, callback.received_at, digest)
         document = render_rejection(
             callback,
             provider=self.name,
             reason=reason,
             digest=digest,
-            query=self._provider.query(callback.head),
+            query=query,
         )
         return Result(
             provider=self.name,
             id=None,
             digest=digest,
             status="rejected",
+            identity=identity_of(self.name, None, "rejected", fingerprint),
+            fingerprint=fingerprint,
             directory=place.directory,
             stem=place.stem,
             files=((".body", callback.body), (".json", document)),

@@ -127,12 +127,16 @@ class _Poster:
     """Posts to one URL over a connection that is kept."""
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise SendError(f"{url} is not a URL: {error}") from error
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise SendError(f"{url} is not an http:// or https:// URL")
         self._where = f"{parts.scheme}://{parts.netloc}{parts.path}"
         self._target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
-        self._connection = _connect(parts.scheme, parts.hostname, parts.port)
+        self._connection = _connect(parts.scheme, parts.hostname, port)
 
     def post(self, body: bytes, headers: Mapping[str, str]) -> Reply:
         try:

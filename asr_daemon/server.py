@@ -1,13 +1,13 @@
 """The life of the daemon: open the tree, listen, serve, leave."""
 
 import asyncio
+import errno
 import logging
 import math
 import os
-import select
+import resource
 import signal
 import socket
-import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,14 +16,24 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from asr_daemon import __version__
-from asr_daemon.assembly import make_endpoints, make_intake, make_stores, make_tls, make_tree
+from asr_daemon.assembly import (
+    make_endpoints,
+    make_http_parameters,
+    make_intake,
+    make_stores,
+    make_tls,
+)
 from asr_daemon.config.model import Config
 from asr_daemon.errors import AsrDaemonError
 from asr_daemon.http.admin import Facts, Reports, make_application
-from asr_daemon.http.callbacks import Exchanges, make_router
+from asr_daemon.http.callbacks import make_router
+from asr_daemon.http.exchange import Exchanges
+from asr_daemon.http.limits import Connections
+from asr_daemon.http.listener import Listener
 from asr_daemon.metrics import Metrics
 from asr_daemon.store.committer import Committer
 from asr_daemon.store.space import Room
+from asr_daemon.store.staging import check_writable
 
 DRAIN_S = 0.3
 """Between closing the listeners and the connections.
@@ -35,7 +45,11 @@ pause a few in a thousand are reset.
 LAST_BATCH_S = 1.0
 """How long the committer may take to end when nothing is left to answer."""
 
-_UNLIMITED_BYTES = 1 << 62
+RESERVED_DESCRIPTORS = 256
+"""Kept from connections: for the files of a batch, the index, listeners and the admin."""
+
+MOST_DESCRIPTORS = 1 << 16
+"""More than any sensible `limits.connections` needs; some systems allow a thousand million."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +70,7 @@ def check_start(config: Config) -> list[Obstacle]:
     """Return what would keep the daemon from starting; changes nothing."""
     obstacles = []
     try:
-        make_tree(config.output).check()
+        make_stores(config).tree.check()
     except OSError as error:
         obstacles.append(_root_obstacle(error))
     for number, listen in enumerate(config.listen):
@@ -64,6 +78,11 @@ def check_start(config: Config) -> list[Obstacle]:
             make_tls(listen)
         except OSError as error:
             obstacles.append(_tls_obstacle(number, error))
+    try:
+        check_writable(os.path.abspath(config.state))
+    except OSError as error:
+        right = "write a folder that the daemon's user may write to"
+        obstacles.append(Obstacle("state", f"cannot be used: {_words(error)}", right))
     return obstacles
 
 
@@ -78,8 +97,7 @@ class Server:
         self._committer = Committer(self._stores.store, self._metrics.batch)
         self._heavy = ThreadPoolExecutor(1, thread_name_prefix="heavy")
         self._exchanges = Exchanges()
-        self._listeners: list[HTTPServer] = []
-        self._sockets: list[socket.socket] = []
+        self._listeners: list[Listener] = []
         self._began_s = time.monotonic()
         self._leaving = asyncio.Event()
 
@@ -104,10 +122,12 @@ class Server:
             self._stores.tree.open()
         except OSError as error:
             raise _start_error(_root_obstacle(error)) from error
+        self._stores.index.open(self._stores.tree.id)
 
     def _watch_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._leave)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _decline_reload)
 
     def _leave(self) -> None:
         if self._leaving.is_set():
@@ -117,72 +137,49 @@ class Server:
         self._leaving.set()
 
     def _listen(self) -> None:
-        intake = make_intake(self._config)
+        limits = self._config.limits
+        most = min(limits.connections, _raise_descriptor_limit() - RESERVED_DESCRIPTORS)
+        connections = Connections(
+            most, limits.connections_per_address, self._config.trusted_proxies
+        )
+        intake = make_intake(self._config, self._metrics)
         endpoints = make_endpoints(self._config, self._committer, self._heavy, self._metrics)
         router = make_router(endpoints, intake, self._exchanges)
         for number, listen in enumerate(self._config.listen):
             try:
-                context = make_tls(listen)
+                tls = make_tls(listen)
             except OSError as error:
                 raise _start_error(_tls_obstacle(number, error)) from error
-            server = self._callback_server(router, context)
-            scheme = "http" if context is None else "https"
-            self._serve(server, listen.address, listen.port, f"callbacks at {scheme}")
-        admin = self._config.admin
+            scheme = "http" if tls is None else "https"
+            sockets = _bind(listen.address, listen.port, f"callbacks at {scheme}")
+            parameters = make_http_parameters(limits)
+            listener = Listener(sockets, router, parameters, connections, tls)
+            listener.start()
+            self._listeners.append(listener)
         reports = Reports(self._obstacles, self._facts, self._metrics.exposition)
-        server = HTTPServer(make_application(reports))
-        self._serve(server, admin.address, admin.port, "admin at http")
-
-    def _callback_server(self, router: object, context: ssl.SSLContext | None) -> HTTPServer:
-        return HTTPServer(
-            router,
-            ssl_options=context,
-            idle_connection_timeout=self._config.limits.header_timeout_s,
-            # The exchange judges the length itself, so that it can answer readably.
-            max_body_size=_UNLIMITED_BYTES,
-        )
-
-    def _serve(self, server: HTTPServer, address: str, port: int, what: str) -> None:
-        try:
-            sockets = bind_sockets(port, address)
-        except OSError as error:
-            raise StartError(
-                f"cannot listen on {_shown(address, port)}: {error.strerror}; "
-                "is something else there, perhaps another asr-daemon?"
-            ) from error
-        server.add_sockets(sockets)
-        self._listeners.append(server)
-        self._sockets += sockets
-        for each in sockets:
-            _log.info("%s://%s", what, _shown(*each.getsockname()[:2]))
+        self._admin = HTTPServer(make_application(reports))
+        admin = self._config.admin
+        self._admin.add_sockets(_bind(admin.address, admin.port, "admin at http"))
 
     async def _stop(self) -> None:
         """Take no more connections, answer what was received, and leave."""
         deadline_s = time.monotonic() + self._config.limits.shutdown_s
         self._exchanges.leaving = True
-        await self._accept_the_last(deadline_s)
         for listener in self._listeners:
             listener.stop()
-            listener.conn_params.no_keep_alive = True
         await asyncio.sleep(min(DRAIN_S, self._config.limits.shutdown_s))
         await self._exchanges.settle(deadline_s - time.monotonic())
         await self._exchanges.refuse()
         for listener in self._listeners:
-            await listener.close_all_connections()
+            await listener.close_connections()
+        self._admin.stop()
+        await self._admin.close_all_connections()
         if not await self._committer.stop(LAST_BATCH_S):
             _log.warning("the disk does not answer; what was not acknowledged may not be stored")
         self._heavy.shutdown(wait=False)
         self._stores.index.close()
         self._stores.tree.close()
         _log.info("stopped")
-
-    async def _accept_the_last(self, deadline_s: float) -> None:
-        """Return, at the deadline at the latest, at a moment at which nobody waits to be let in.
-
-        The kernel lets connections in by itself, and resets them when their listener is closed.
-        """
-        while time.monotonic() < deadline_s and select.select(self._sockets, [], [], 0)[0]:
-            await asyncio.sleep(0)
 
     def _add_gauges(self) -> None:
         gauge, space = self._metrics.gauge, self._stores.space
@@ -221,7 +218,9 @@ def _inodes(room: Room | None) -> float:
 
 
 def _root_obstacle(error: OSError) -> Obstacle:
-    right = "write a folder that the daemon's user may write to, or give it to that user"
+    right = "write a folder that is there for this daemon alone"
+    if isinstance(error, PermissionError):
+        right = "write a folder that the daemon's user may write to, or give it to that user"
     return Obstacle("output.root", f"cannot be used: {_words(error)}", right)
 
 
@@ -237,6 +236,31 @@ def _start_error(obstacle: Obstacle) -> StartError:
 def _words(error: OSError) -> str:
     where = f" ({error.filename})" if error.filename else ""
     return f"{error.strerror or error}{where}"
+
+
+def _decline_reload() -> None:
+    _log.warning("the configuration is read at start only: restart to apply a change")
+
+
+def _bind(address: str, port: int, what: str) -> list[socket.socket]:
+    try:
+        sockets = bind_sockets(port, address)
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        hint = "; is another asr-daemon running?" if taken else ""
+        where = _shown(address, port)
+        raise StartError(f"cannot listen on {where}: {error.strerror}{hint}") from error
+    for each in sockets:
+        _log.info("%s://%s", what, _shown(*each.getsockname()[:2]))
+    return sockets
+
+
+def _raise_descriptor_limit() -> int:
+    """Let the process have as many file descriptors as it may, and return how many these are."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return most
 
 
 def _shown(address: str, port: int) -> str:

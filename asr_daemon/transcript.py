@@ -6,8 +6,10 @@ vendor gave none. This module imports nothing of the package.
 
 from collections.abc import Mapping
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 Status = Literal["succeeded", "failed"]
@@ -66,3 +68,29 @@ class Transcript(Struct, frozen=True, kw_only=True):
     def status(self) -> Status:
         """Say whether the vendor made a transcript."""
         return "succeeded" if self.error is None else "failed"
+
+    @property
+    def fingerprint(self) -> str:
+        """Tell results of one name apart, see `fingerprint_of`."""
+        return fingerprint_of(self.id, self.digest, self.query)
+
+    @property
+    def identity(self) -> str:
+        """Be the same for two results if one is a duplicate of the other."""
+        return identity_of(self.provider, self.id, self.name, self.fingerprint)
+
+
+def fingerprint_of(id_: str | None, digest: str, query: Mapping[str, str | list[str]]) -> str:
+    """Return what tells results of one name apart: the digest.
+
+    Of a result without an id only the parameters of the callback URL say which task it is of; they
+    belong to it then.
+    """
+    if id_ is not None or not query:
+        return digest
+    return f"{digest} {msgspec.json.encode(query, order='sorted').decode()}"
+
+
+def identity_of(provider: str, id_: str | None, name: str | None, fingerprint: str) -> str:
+    """Return 64 hex digits that are the same for two results if one is a duplicate of the other."""
+    return sha256(msgspec.json.encode((provider, id_, name, fingerprint))).hexdigest()

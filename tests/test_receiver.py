@@ -15,7 +15,7 @@ from asr_daemon.providers.base import Answer, Callback, Head
 from asr_daemon.receiver import LARGEST_ON_LOOP, Receiver, Rooms
 from asr_daemon.renderers.json import JsonRenderer
 from asr_daemon.renderers.text import TextRenderer
-from asr_daemon.store.files import Result, Stored
+from asr_daemon.store.result import Result, Stored
 from asr_daemon.transcript import Segment, Transcript, VendorError
 
 HEAD = Head(b"/in", b"", {}, "127.0.0.1")

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from asr_daemon.transcript import Segment, Status, Transcript, Word
+from asr_daemon.transcript import Segment, Status, Transcript, Word, fingerprint_of
 
 
 class WordEntry(Struct, frozen=True):
@@ -67,8 +67,12 @@ class Document(Struct, frozen=True):
     payload: Mapping[str, Any] | UnsetType = UNSET
 
 
-class _DigestOnly(Struct):
+class _Told(Struct):
+    """What of a document tells it from others."""
+
     digest: str
+    id: str | None = None
+    query: dict[str, str | list[str]] = {}
 
 
 class JsonRenderer:
@@ -94,12 +98,13 @@ def timestamp(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
 
 
-def read_digest(document: bytes) -> str | None:
-    """Return the `digest` of a document that was rendered here, `None` if it is something else."""
+def read_fingerprint(document: bytes) -> str | None:
+    """Return the fingerprint of a document that was rendered here, `None` of anything else."""
     try:
-        return msgspec.json.decode(document, type=_DigestOnly).digest
-    except (msgspec.DecodeError, RecursionError):
+        told = msgspec.json.decode(document, type=_Told)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
+    return fingerprint_of(told.id, told.digest, told.query)
 
 
 def _document(transcript: Transcript, *, keep_payload: bool) -> Document:

@@ -15,7 +15,7 @@ from threading import Thread
 from typing import Protocol, TypeVar
 
 from asr_daemon.errors import CannotStore, NoRoomForRejected, ShuttingDown
-from asr_daemon.store.files import Outcome, Result, Stored
+from asr_daemon.store.result import Outcome, Result, Stored
 from asr_daemon.store.trouble import Trouble
 
 LARGEST_BATCH = 64
@@ -27,6 +27,8 @@ LOOK_S = 0.5
 STUCK_S = 5.0
 """How long a batch may take before the disk is reported as not answering."""
 
+_ENDED = "the committer has ended; the log says why, and a restart helps"
+
 _log = logging.getLogger(__name__)
 
 
@@ -37,8 +39,8 @@ class Committable(Protocol):
         """Make each result durable; say of each, in order, what became of it."""
         ...
 
-    def trouble(self) -> str | None:
-        """Look, without writing, for what keeps results from being stored; `None` if nothing."""
+    def trouble(self, *, thoroughly: bool) -> str | None:
+        """Return what keeps results from being stored now, `None` if nothing does."""
         ...
 
 
@@ -74,6 +76,8 @@ class Committer:
     @property
     def trouble(self) -> str | None:
         """Why results are being refused, `None` while they are stored."""
+        if self._ended.is_set() and not self._stopped:
+            return _ENDED
         busy_since_s = self._busy_since_s
         if busy_since_s is not None and time.monotonic() - busy_since_s > STUCK_S:
             return f"the disk has not answered for more than {STUCK_S:.0f} s"
@@ -87,6 +91,8 @@ class Committer:
         """
         if self._stopped:
             raise ShuttingDown("the daemon is shutting down")
+        if self._ended.is_set():
+            raise CannotStore(_ENDED)
         outcome: asyncio.Future[Outcome] = self._loop.create_future()
         self._queue.put((result, outcome))
         settled = await outcome
@@ -107,8 +113,10 @@ class Committer:
         return self._ended.is_set()
 
     def _run(self) -> None:
-        self._serve()
-        self._loop.call_soon_threadsafe(self._ended.set)
+        try:
+            self._serve()
+        finally:
+            self._loop.call_soon_threadsafe(self._ended.set)
 
     def _serve(self) -> None:
         last = False
@@ -148,7 +156,11 @@ class Committer:
             self._busy_since_s = None
 
     def _look(self) -> None:
-        reason = self._store.trouble()
+        try:
+            reason = self._store.trouble(thoroughly=self._trouble.reason is not None)
+        except Exception as error:  # noqa: BLE001 - the thread has to live, and it is logged
+            _log.exception("looking for trouble failed")
+            reason = f"internal error: {error}"
         if reason is None:
             self._trouble.absent()
         else:

@@ -7,53 +7,21 @@ readers may move or delete what is linked at any time, and nobody else adds file
 """
 
 import errno
-import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from secrets import token_hex
 
 from msgspec import Struct
 
-from asr_daemon.errors import CannotStore
-
-STAGING = ".staging"
-"""The folder below the root that holds what is not yet linked; emptied at start."""
+from asr_daemon.store.result import Outcome, Result, Stored, refusal_of
+from asr_daemon.store.staging import Staging, check_writable
 
 _MOST_DURABLE_DIRECTORIES = 4096
 
 _Identity = tuple[int, int]
-
-
-class Result(Struct, frozen=True):
-    """The files of one callback, and the name that they are to have."""
-
-    provider: str
-    id: str | None
-    digest: str
-    status: str
-    """`succeeded`, `failed` or `rejected`; only remembered."""
-    directory: str
-    """Relative to the root, with `/`."""
-    stem: str
-    files: tuple[tuple[str, bytes], ...]
-    """Suffix and content, in the order in which they are linked: the marker comes last."""
-
-
-class Stored(Struct, frozen=True):
-    """A result that is on stable storage."""
-
-    path: str
-    """Of its marker (the last file), relative to the root."""
-    duplicate: bool
-    """It was there before; nothing was written."""
-
-
-Outcome = Stored | CannotStore
-"""What becomes of a result."""
 
 
 @dataclass(slots=True)
@@ -77,55 +45,53 @@ class _Attempt:
     error: OSError | None = None
 
 
-def refusal_of(error: OSError) -> CannotStore:
-    """Return the refusal of a result that met `error`, which is its cause.
+class Modes(Struct, frozen=True):
+    """Permissions, as `chmod` has them."""
 
-    The sentence is for the sender and names no path.
-    """
-    reason = os.strerror(error.errno) if error.errno else "unknown error"
-    refusal = CannotStore(f"the result cannot be stored now: {reason}")
-    refusal.__cause__ = error
-    return refusal
+    file: int
+    directory: int
+
+
+class Rules(Struct, frozen=True):
+    """What tells results apart, where their names do not."""
+
+    read_fingerprint: Callable[[bytes], str | None]
+    """Returns the fingerprint that a marker's content carries, `None` if it is nothing of ours."""
+    is_taken: Callable[[str], bool]
+    """Says whether a marker had this path, relative to the root, and was moved away since."""
 
 
 class ResultTree:
     """Results below one root, committed in batches."""
 
-    def __init__(
-        self,
-        root: Path,
-        *,
-        file_mode: int,
-        directory_mode: int,
-        durable: bool,
-        read_digest: Callable[[bytes], str | None],
-    ) -> None:
+    def __init__(self, root: Path, modes: Modes, *, durable: bool, rules: Rules) -> None:
         """Name the tree; `open` touches it.
 
         Args:
             root: the directory of the tree; made if it is missing.
-            file_mode: of the files, as far as the umask lets it.
-            directory_mode: of new directories, the same.
+            modes: of files and new directories, as far as the umask lets them.
             durable: sync before a result counts as stored; otherwise the page cache is enough.
-            read_digest: returns the digest that a marker's content carries, `None` if it has none.
+            rules: what tells results apart.
         """
         self._root = os.path.abspath(root)
-        self._staging = os.path.join(self._root, STAGING)
-        self._file_mode = file_mode
-        self._directory_mode = directory_mode
+        self._staging = Staging(self._root, modes.file, modes.directory)
+        self._directory_mode = modes.directory
         self._durable = durable
-        self._read_digest = read_digest
-        self._numbers = count()
-        self._mark = f"root-{token_hex(8)}"
+        self._rules = rules
         self._root_identity: _Identity | None = None
         self._durable_directories: dict[str, _Identity] = {}
-        self._lock_descriptor: int | None = None
+        self._last_failed: str | None = None
+
+    @property
+    def id(self) -> str:
+        """What tells this tree from any other; known after `open`."""
+        return self._staging.tree_id
 
     def open(self) -> None:
         """Make the root and an empty staging folder, durably.
 
         Raises:
-            OSError: the root cannot be made, read or written.
+            OSError: the root cannot be made, read or written, or another daemon has it.
         """
         for directory in _missing(self._root):
             os.mkdir(directory, self._directory_mode)
@@ -135,21 +101,13 @@ class ResultTree:
         with suppress(PermissionError):
             self._sync(os.path.dirname(self._root))
         self._root_identity = _identity(self._root)
-        with suppress(FileExistsError):
-            os.mkdir(self._staging, self._directory_mode)
-        self._lock()
-        with os.scandir(self._staging) as leftovers:
-            for leftover in leftovers:
-                os.unlink(leftover.path)
+        self._staging.open()
+        self._sync(self._staging.path)
         self._sync(self._root)
-        with open(os.path.join(self._staging, self._mark), "xb"):
-            pass
 
     def close(self) -> None:
         """Let another process have the tree."""
-        if self._lock_descriptor is not None:
-            os.close(self._lock_descriptor)
-            self._lock_descriptor = None
+        self._staging.close()
 
     def check(self) -> None:
         """Find out whether `open` would succeed, and change nothing.
@@ -157,23 +115,40 @@ class ResultTree:
         Raises:
             OSError: it would not.
         """
-        existing = self._root
-        while not os.path.lexists(existing):
-            existing = os.path.dirname(existing)
-        if not os.path.isdir(existing):
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), existing)
-        if not os.access(existing, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), existing)
+        check_writable(self._root)
+        self._staging.check()
 
-    def _lock(self) -> None:
-        """Keep a second daemon from emptying the staging folder under the first one."""
-        self._lock_descriptor = os.open(self._staging, os.O_RDONLY | os.O_CLOEXEC)
+    def check_root(self) -> None:
+        """Raise `OSError` unless the root is the one that was opened.
+
+        A file system that went away and came back may have another device number.
+        """
+        identity = _identity(self._root)
+        if identity == self._root_identity:
+            return
+        if not self._staging.is_there():
+            raise OSError(errno.ESTALE, "not the directory that it was at start", self._root)
+        self._root_identity = identity
+
+    def probe(self) -> None:
+        """Raise `OSError` unless a small file can be written, synced and linked now.
+
+        This is done in the staging folder; where the last result failed, permissions are looked at.
+        """
+        self.check_root()
+        path, descriptor = self._staging.create(".probe")
         try:
-            fcntl.flock(self._lock_descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self.close()
-            reason = "another asr-daemon writes there"
-            raise OSError(errno.EWOULDBLOCK, reason, self._staging) from error
+            _write_all(descriptor, b"probe")
+            if self._durable:
+                os.fsync(descriptor)
+            os.link(path, f"{path}.linked")
+            os.unlink(f"{path}.linked")
+            self._sync(self._staging.path)
+        finally:
+            os.close(descriptor)
+            os.unlink(path)
+        if self._last_failed is not None:
+            check_writable(self._last_failed)
 
     def commit(self, batch: Sequence[Result]) -> list[Outcome]:
         """Make each result of `batch` durable, and say of each, in order, what became of it.
@@ -192,37 +167,22 @@ class ResultTree:
         except OSError as error:
             for attempt in attempts:
                 attempt.error = error
-        for attempt in attempts:
-            _discard(attempt)
+        finally:
+            for attempt in attempts:
+                _discard(attempt)
+        self._note_failure(attempts)
         return [_outcome(attempt) for attempt in attempts]
 
-    def check_root(self) -> None:
-        """Raise `OSError` unless the root is the one that was opened.
-
-        A file system that went away and came back may have another device number; it is known
-        again by the mark that `open` left in the staging folder.
-        """
-        identity = _identity(self._root)
-        if identity == self._root_identity:
-            return
-        if not os.path.lexists(os.path.join(self._staging, self._mark)):
-            raise OSError(errno.ESTALE, "not the directory that it was at start", self._root)
-        self._root_identity = identity
+    def _note_failure(self, attempts: Sequence[_Attempt]) -> None:
+        """Remember where a result failed, for `probe`."""
+        failed = [each.result.directory for each in attempts if each.error is not None]
+        self._last_failed = os.path.join(self._root, failed[0]) if failed else None
 
     def _stage(self, attempt: _Attempt) -> None:
         for suffix, content in attempt.result.files:
-            path = os.path.join(self._staging, f"{next(self._numbers)}{suffix}")
-            attempt.staged.append(_Staged(path, self._create(path)))
-            _write_all(attempt.staged[-1].descriptor, content)
-
-    def _create(self, path: str) -> int:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            return os.open(path, flags, self._file_mode)
-        except FileNotFoundError:
-            # Somebody tidied the staging folder away.
-            os.mkdir(self._staging, self._directory_mode)
-            return os.open(path, flags, self._file_mode)
+            staged = _Staged(*self._staging.create(suffix))
+            attempt.staged.append(staged)
+            _write_all(staged.descriptor, content)
 
     def _sync_staged(self, attempt: _Attempt) -> None:
         if not self._durable:
@@ -252,12 +212,27 @@ class ResultTree:
         directory = self._enter(attempt)
         for stem in _stems(result.stem):
             paths = [os.path.join(directory, stem + suffix) for suffix, _ in result.files]
-            digest = self._digest_at(paths[-1])
-            if digest == result.digest or (digest is None and _free(paths[:-1], result.files)):
+            fingerprint = self._fingerprint_at(paths[-1])
+            if fingerprint == result.fingerprint or (
+                fingerprint is None and self._is_free(paths, result.files)
+            ):
                 self._link_missing(attempt, paths)
-                marker = os.path.relpath(paths[-1], self._root)
-                attempt.stored = Stored(path=marker, duplicate=digest is not None)
+                duplicate = fingerprint is not None
+                attempt.stored = Stored(self._relative(paths[-1]), duplicate)
                 return
+
+    def _is_free(self, paths: Sequence[str], files: Sequence[tuple[str, bytes]]) -> bool:
+        """Say whether a result may have these names, of which the last is not in the tree.
+
+        The others may be there with just the right content: so does a commit end that was cut off
+        before its marker was linked.
+        """
+        return not self._rules.is_taken(self._relative(paths[-1])) and all(
+            _holds(path, content) for path, (_, content) in zip(paths[:-1], files, strict=False)
+        )
+
+    def _relative(self, path: str) -> str:
+        return os.path.relpath(path, self._root)
 
     def _enter(self, attempt: _Attempt) -> str:
         """Make the folder of a result; note what has to be synced for its name to be durable.
@@ -278,14 +253,14 @@ class ResultTree:
         attempt.directory, attempt.directory_identity = directory, identity
         return directory
 
-    def _digest_at(self, marker: str) -> str | None:
-        """Return the digest of the marker at this path, `None` if there is nothing at all."""
+    def _fingerprint_at(self, marker: str) -> str | None:
+        """Return the fingerprint of the marker at a path, `None` if nothing is there."""
         try:
             with open(marker, "rb") as file:
-                return self._read_digest(file.read()) or "none"
+                return self._rules.read_fingerprint(file.read()) or "none"
         except FileNotFoundError:
             return None
-        except IsADirectoryError:
+        except (IsADirectoryError, PermissionError):
             return "none"
 
     def _link_missing(self, attempt: _Attempt, paths: Sequence[str]) -> None:
@@ -364,21 +339,13 @@ def _stems(stem: str) -> Iterator[str]:
         yield f"{stem}~{number}"
 
 
-def _free(paths: Sequence[str], files: Sequence[tuple[str, bytes]]) -> bool:
-    """Say whether each path is unused, or holds just what is to be there.
-
-    The latter is what remains of a commit that was cut off before its marker was linked.
-    """
-    return all(_holds(path, content) for path, (_, content) in zip(paths, files, strict=False))
-
-
 def _holds(path: str, content: bytes) -> bool:
     try:
         with open(path, "rb") as file:
             return file.read(len(content) + 1) == content
     except FileNotFoundError:
         return True
-    except IsADirectoryError:
+    except (IsADirectoryError, PermissionError):
         return False
 
 

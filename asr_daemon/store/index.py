@@ -6,6 +6,8 @@ result. If it is missing, locked, damaged or on a broken disk, nothing waits for
 fails: what it would have said is then found out from the tree, as far as the tree still holds it.
 """
 
+import errno
+import fcntl
 import logging
 import os
 import sqlite3
@@ -13,8 +15,9 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
-from asr_daemon.store.files import Result
+from asr_daemon.store.result import Result
 
 FILE = "index.sqlite"
 """The name of the database below `state`."""
@@ -24,46 +27,71 @@ _RETRY_S = 1.0
 _MOST_PENDING = 10_000
 _PRUNED_AT_ONCE = 200
 
-_SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS results (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    provider TEXT NOT NULL,
-    id TEXT,
-    digest TEXT NOT NULL,
-    path TEXT NOT NULL,
-    status TEXT NOT NULL,
-    committed_at REAL NOT NULL
-);
-CREATE INDEX IF NOT EXISTS results_digest ON results (digest);
-PRAGMA user_version = {_VERSION};
-"""
-_FIND = """
-SELECT path FROM results
-WHERE digest = ? AND provider = ? AND id IS ? AND committed_at >= ? LIMIT 1
-"""
+_SCHEMA = (
+    """
+    CREATE TABLE results (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        identity TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        id TEXT,
+        digest TEXT NOT NULL,
+        path TEXT NOT NULL,
+        status TEXT NOT NULL,
+        committed_at REAL NOT NULL
+    )
+    """,
+    "CREATE INDEX results_identity ON results (identity)",
+    "CREATE INDEX results_path ON results (path)",
+    "CREATE TABLE tree (id TEXT NOT NULL)",
+    f"PRAGMA user_version = {_VERSION}",
+)
+_FIND = "SELECT path FROM results WHERE identity = ? AND committed_at >= ? LIMIT 1"
+_FIND_PATH = "SELECT 1 FROM results WHERE path = ? AND committed_at >= ? LIMIT 1"
 _RECORD = """
-INSERT INTO results (provider, id, digest, path, status, committed_at) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO results (identity, provider, id, digest, path, status, committed_at)
+VALUES (?, ?, ?, ?, ?, ?, ?)
 """
-# Only the oldest are looked at, and few at once: a clock that jumps ahead for a moment costs a few
-# entries and not the whole memory.
+# Only the oldest are looked at, and few at once: a clock that jumps for a moment, either way, costs
+# a few entries and not the whole memory.
 _PRUNE = """
-DELETE FROM results WHERE committed_at < ? AND seq IN
-    (SELECT seq FROM results ORDER BY seq LIMIT ?)
+DELETE FROM results WHERE (committed_at < ? OR committed_at > ?)
+AND seq IN (SELECT seq FROM results ORDER BY seq LIMIT ?)
 """
+
+# With any other error the file may be whole, and somebody may be able to help.
+_TRANSIENT = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+}
 
 _log = logging.getLogger(__name__)
 
-_Key = tuple[str, str | None, str]
-_Row = tuple[str, str | None, str, str, str, float]
+
+class _Row(NamedTuple):
+    """A row of `results`, but for its number."""
+
+    identity: str
+    provider: str
+    id: str | None
+    digest: str
+    path: str
+    status: str
+    committed_at: float
 
 
 class Index:
-    """Remembers results by provider, id and digest. Used by one thread; raises nothing."""
+    """Remembers the results of one tree. Used by one thread; raises nothing."""
 
     def __init__(
         self, folder: Path, window_s: float, clock: Callable[[], float] = time.time
     ) -> None:
-        """Name the index; it is opened when it is first needed.
+        """Name the index; `open` says for which tree it is.
 
         Args:
             folder: where the database lies; made if it is missing.
@@ -73,28 +101,32 @@ class Index:
         self._file = folder / FILE
         self._window_s = window_s
         self._clock = clock
+        self._tree_id = ""
+        self._lock: int | None = None
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
         self._retry_at_s = 0.0
-        self._pending: dict[_Key, _Row] = {}
+        self._pending: dict[str, _Row] = {}
         self._complaint: str | None = None
+
+    def open(self, tree_id: str) -> None:
+        """Begin to remember for a tree; what is remembered of another one does not count."""
+        self._tree_id = tree_id
+        self._connected()
 
     def find(self, result: Result) -> str | None:
         """Return the path of the same result if it was committed within the window."""
-        pending = self._pending.get(_key(result))
+        pending = self._pending.get(result.identity)
         if pending is not None:
-            return pending[3]
-        oldest = self._clock() - self._window_s
-        parameters = (result.digest, result.provider, result.id, oldest)
-        connection = self._connected()
-        if connection is None:
-            return None
-        try:
-            row = connection.execute(_FIND, parameters).fetchone()
-        except sqlite3.Error as error:
-            self._cope(error)
-            return None
+            return pending.path
+        row = self._select(_FIND, result.identity)
         return None if row is None else str(row[0])
+
+    def has_path(self, path: str) -> bool:
+        """Say whether a result was committed under this path within the window."""
+        return any(row.path == path for row in self._pending.values()) or (
+            self._select(_FIND_PATH, path) is not None
+        )
 
     def record(self, committed: Sequence[tuple[Result, str]]) -> None:
         """Remember results that are on stable storage, with the paths of their markers.
@@ -103,8 +135,8 @@ class Index:
         """
         now = self._clock()
         for result, path in committed:
-            row = (result.provider, result.id, result.digest, path, result.status, now)
-            self._pending[_key(result)] = row
+            known = (result.identity, result.provider, result.id, result.digest)
+            self._pending[result.identity] = _Row(*known, path, result.status, now)
         while len(self._pending) > _MOST_PENDING:
             del self._pending[next(iter(self._pending))]
         connection = self._connected()
@@ -115,17 +147,30 @@ class Index:
                 self._cope(error)
 
     def close(self) -> None:
-        """Close the database; it is opened again when it is needed."""
-        if self._connection is not None:
-            with suppress(sqlite3.Error):
-                self._connection.close()
-            self._connection = None
+        """Close the database, and let another process have it."""
+        self._disconnect()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _select(self, query: str, value: str) -> tuple[object, ...] | None:
+        connection = self._connected()
+        if connection is None:
+            return None
+        try:
+            oldest = self._clock() - self._window_s
+            row: tuple[object, ...] | None = connection.execute(query, (value, oldest)).fetchone()
+        except sqlite3.Error as error:
+            self._cope(error)
+            return None
+        return row
 
     def _write(self, connection: sqlite3.Connection, now: float) -> None:
         connection.execute("BEGIN IMMEDIATE")
         try:
             connection.executemany(_RECORD, self._pending.values())
-            connection.execute(_PRUNE, (now - self._window_s, _PRUNED_AT_ONCE))
+            window = (now - self._window_s, now + self._window_s)
+            connection.execute(_PRUNE, (*window, _PRUNED_AT_ONCE))
             connection.execute("COMMIT")
         except sqlite3.Error:
             with suppress(sqlite3.Error):
@@ -139,60 +184,81 @@ class Index:
     def _connected(self) -> sqlite3.Connection | None:
         """Return a connection to the file that is there now, `None` if there cannot be one."""
         if self._connection is not None and self._inode != _inode(self._file):
-            self.close()
+            self._disconnect()
         if self._connection is None and time.monotonic() >= self._retry_at_s:
             try:
-                self._connection = _connect(self._file)
-                self._inode = _inode(self._file)
+                self._connect()
             except (sqlite3.Error, OSError) as error:
                 self._cope(error)
         return self._connection
 
-    def _cope(self, error: sqlite3.Error | OSError) -> None:
-        """Set a damaged index aside, leave any other alone for a moment, and say so once."""
-        damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(
-            error, sqlite3.OperationalError
+    def _connect(self) -> None:
+        self._file.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        if self._lock is None:
+            self._lock = _lock(self._file.parent)
+        connection = sqlite3.connect(
+            self._file, timeout=0, isolation_level=None, check_same_thread=False
         )
-        if _is_locked(error):
+        try:
+            _prepare(connection, self._tree_id)
+        except sqlite3.Error:
+            connection.close()
+            raise
+        self._connection = connection
+        self._inode = _inode(self._file)
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+    def _cope(self, error: sqlite3.Error | OSError) -> None:
+        """Set a useless index aside, leave any other alone for a moment, and say so once."""
+        code = getattr(error, "sqlite_errorcode", None)
+        transient = isinstance(error, OSError) or (code is not None and code & 0xFF in _TRANSIENT)
+        if code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return
-        self.close()
-        if damaged:
-            _set_aside(self._file)
-        else:
+        self._disconnect()
+        if transient:
             self._retry_at_s = time.monotonic() + _RETRY_S
+        else:
+            _set_aside(self._file)
         if self._complaint != str(error):
             self._complaint = str(error)
-            what = "is damaged and made anew" if damaged else "cannot be used"
+            what = "cannot be used" if transient else "is set aside and made anew"
             _log.warning("the index %s %s: %s", self._file, what, error)
 
 
-def _connect(file: Path) -> sqlite3.Connection:
-    file.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    connection = sqlite3.connect(file, timeout=0, isolation_level=None, check_same_thread=False)
+def _prepare(connection: sqlite3.Connection, tree_id: str) -> None:
+    """Make a new database, or make sure that the one that is there is of this tree."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = OFF")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in _SCHEMA:
+            connection.execute(statement)
+        connection.execute("INSERT INTO tree VALUES (?)", (tree_id,))
+        # Later than any number of an index that was lost, so that cursors still point back.
+        first = time.time_ns() // 1_000
+        connection.execute("INSERT INTO sqlite_sequence VALUES ('results', ?)", (first,))
+        connection.execute("COMMIT")
+    elif version != _VERSION:
+        raise sqlite3.DatabaseError(f"it has the format {version}, not {_VERSION}")
+    elif connection.execute("SELECT id FROM tree").fetchall() != [(tree_id,)]:
+        raise sqlite3.DatabaseError("it is of another tree")
+
+
+def _lock(folder: Path) -> int:
+    """Keep a second daemon from remembering other results in the same place."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = OFF")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, _VERSION):
-            raise sqlite3.DatabaseError(f"it has the format {version}, not {_VERSION}")
-        if version == 0:
-            connection.executescript(_SCHEMA)
-            # Later than any number of an index that was lost, so that cursors still point back.
-            first = time.time_ns() // 1_000
-            connection.execute("INSERT INTO sqlite_sequence VALUES ('results', ?)", (first,))
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _key(result: Result) -> _Key:
-    return result.provider, result.id, result.digest
-
-
-def _is_locked(error: BaseException) -> bool:
-    code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise OSError(errno.EBUSY, "another asr-daemon uses it", str(folder)) from error
+    return descriptor
 
 
 def _inode(file: Path) -> int:
@@ -206,4 +272,4 @@ def _set_aside(file: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
         # What cannot be moved away is met again, and said again, at the next attempt.
         with suppress(OSError):
-            os.replace(f"{file}{suffix}", f"{file}{suffix}.damaged")
+            os.replace(f"{file}{suffix}", f"{file}{suffix}.aside")

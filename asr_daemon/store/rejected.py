@@ -24,14 +24,16 @@ class Quota:
     def take(self, size_bytes: int) -> bool:
         """Say whether a body of this size fits, and count it if so.
 
-        What is there is counted at the first call, and again, at most once a minute, while the
-        room is used up: somebody may have made room. That it is used up is logged once.
+        What is there is counted at the first call, and again, at most once a minute, before a body
+        is turned away: somebody may have made room. That there is none is logged once.
         """
-        if self._used_bytes is None or self._is_stale():
-            self._count()
-        fits = (self._used_bytes or 0) + size_bytes <= self._limit_bytes
+        if self._used_bytes is None:
+            self._used_bytes = self._count()
+        if self._used_bytes + size_bytes > self._limit_bytes and self._is_stale():
+            self._used_bytes = self._count()
+        fits = self._used_bytes + size_bytes <= self._limit_bytes
         if fits:
-            self._used_bytes = (self._used_bytes or 0) + size_bytes
+            self._used_bytes += size_bytes
         elif not self._full:
             _log.warning(
                 "limits.rejected is used up: bodies that are not understood are not kept until "
@@ -42,20 +44,20 @@ class Quota:
         return fits
 
     def _is_stale(self) -> bool:
-        return self._full and time.monotonic() - self._counted_at_s >= _COUNT_AGAIN_S
+        return time.monotonic() - self._counted_at_s >= _COUNT_AGAIN_S
 
-    def _count(self) -> None:
-        self._used_bytes = _size_below(self._folder)
+    def _count(self) -> int:
         self._counted_at_s = time.monotonic()
+        return _size_below(self._folder)
 
 
 def _size_below(folder: Path) -> int:
-    """Return the bytes of the files below a folder; what vanishes meanwhile does not count."""
+    """Return the bytes of the files below a folder, as far as they can be looked at."""
     total = 0
     for directory, _, names in os.walk(folder):
         for name in names:
             try:
                 total += os.lstat(os.path.join(directory, name)).st_size
-            except FileNotFoundError:
+            except OSError:
                 continue
     return total

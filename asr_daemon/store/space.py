@@ -9,11 +9,15 @@ from msgspec import Struct
 BYTES_PER_INODE = 16 * 1024
 """How much data a file system is usually laid out for per inode (mke2fs' default)."""
 
+LARGEST_SHARE_OF_INODES = 20
+"""At most one in so many is kept, for file systems that are laid out with few."""
+
 
 class Room(Struct, frozen=True):
     """What is left for this process' user; `inodes` is `None` where they are not counted."""
 
     free_bytes: int
+    inodes: int
     free_inodes: int | None
     read_only: bool
 
@@ -32,6 +36,7 @@ class Space:
         status = os.statvfs(self._folder)
         return Room(
             free_bytes=status.f_bavail * status.f_frsize,
+            inodes=status.f_files,
             free_inodes=status.f_favail if status.f_files else None,
             read_only=bool(status.f_flag & os.ST_RDONLY),
         )
@@ -45,7 +50,8 @@ class Space:
         if room.free_bytes < self._reserve_bytes:
             raise OSError(errno.ENOSPC, "less than limits.free_space is left", str(self._folder))
         if room.free_inodes is not None:
-            reserve_inodes = self._reserve_bytes // BYTES_PER_INODE
+            in_proportion = self._reserve_bytes // BYTES_PER_INODE
+            reserve_inodes = min(in_proportion, room.inodes // LARGEST_SHARE_OF_INODES)
             if room.free_inodes < reserve_inodes:
-                reason = f"fewer than {reserve_inodes} inodes are left"
+                reason = f"fewer than {reserve_inodes} inodes are left (limits.free_space)"
                 raise OSError(errno.ENOSPC, reason, str(self._folder))

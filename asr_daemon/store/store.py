@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 
 from asr_daemon.errors import NoRoomForRejected
-from asr_daemon.store.files import Outcome, Result, ResultTree, Stored, refusal_of
+from asr_daemon.store.files import ResultTree
 from asr_daemon.store.index import Index
 from asr_daemon.store.rejected import Quota
+from asr_daemon.store.result import Outcome, Result, Stored, refusal_of
 from asr_daemon.store.space import Space
 
 REJECTED = "rejected"
 """The status, and the first folder below the root, of bodies that were not understood."""
-
-_Key = tuple[str, str | None, str]
 
 
 class Store:
@@ -34,14 +33,14 @@ class Store:
     def commit(self, batch: Sequence[Result]) -> list[Outcome]:
         """Make each result durable, and say of each, in order, what became of it.
 
-        The same result (provider, id and digest) is written once, whether it comes again in the
+        The same result (of one identity) is written once, whether it comes again in the
         same batch or within the window, and is acknowledged only when it is durable: an entry of
         the index is made after the syncs, and a second one in a batch shares the fate of the first.
         """
-        settled: dict[_Key, Outcome] = {}
-        fresh: dict[_Key, Result] = {}
+        settled: dict[str, Outcome] = {}
+        fresh: dict[str, Result] = {}
         for result in batch:
-            key = _key(result)
+            key = result.identity
             if key not in settled and key not in fresh:
                 path = self._index.find(result)
                 if path is None:
@@ -49,13 +48,19 @@ class Store:
                 else:
                     settled[key] = Stored(path, duplicate=True)
         settled.update(zip(fresh, self._write(list(fresh.values())), strict=True))
-        return [_take(settled, _key(result)) for result in batch]
+        return [_take(settled, result.identity) for result in batch]
 
-    def trouble(self) -> str | None:
-        """Say what keeps results from being stored now, as far as a look shows."""
+    def trouble(self, *, thoroughly: bool) -> str | None:
+        """Say what keeps results from being stored now, `None` if nothing does.
+
+        Thoroughly, a small file is written and synced for that; otherwise it is only looked.
+        """
         try:
-            self._tree.check_root()
             self._space.check()
+            if thoroughly:
+                self._tree.probe()
+            else:
+                self._tree.check_root()
         except OSError as error:
             return str(error)
         return None
@@ -68,16 +73,18 @@ class Store:
         except OSError as error:
             return [refusal_of(error)] * len(results)
         wanted = [result for result in results if self._has_room(result)]
-        outcomes = dict(zip(map(_key, wanted), self._tree.commit(wanted), strict=True))
+        outcomes = dict(
+            zip((each.identity for each in wanted), self._tree.commit(wanted), strict=True)
+        )
         self._remember(wanted, outcomes)
-        return [outcomes.get(_key(result)) or _NO_ROOM for result in results]
+        return [outcomes.get(result.identity) or _NO_ROOM for result in results]
 
     def _has_room(self, result: Result) -> bool:
         size = sum(len(content) for _, content in result.files)
         return result.status != REJECTED or self._quota.take(size)
 
-    def _remember(self, results: Sequence[Result], outcomes: dict[_Key, Outcome]) -> None:
-        stored = ((result, outcomes[_key(result)]) for result in results)
+    def _remember(self, results: Sequence[Result], outcomes: dict[str, Outcome]) -> None:
+        stored = ((result, outcomes[result.identity]) for result in results)
         self._index.record(
             [(result, outcome.path) for result, outcome in stored if isinstance(outcome, Stored)]
         )
@@ -86,11 +93,7 @@ class Store:
 _NO_ROOM = NoRoomForRejected("there is no room left for rejected bodies (limits.rejected)")
 
 
-def _key(result: Result) -> _Key:
-    return result.provider, result.id, result.digest
-
-
-def _take(settled: dict[_Key, Outcome], key: _Key) -> Outcome:
+def _take(settled: dict[str, Outcome], key: str) -> Outcome:
     """Return what became of a result; for the next one of the same key it is a duplicate."""
     outcome = settled[key]
     if isinstance(outcome, Stored):

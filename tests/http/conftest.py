@@ -8,7 +8,9 @@ from tornado.ioloop import IOLoop
 from tornado.routing import RuleRouter
 
 from asr_daemon.errors import BodyTooLarge, CallbackError, NotFound, Unauthorized
-from asr_daemon.http.callbacks import Exchanges, Intake, make_router
+from asr_daemon.http.callbacks import make_router
+from asr_daemon.http.exchange import Exchanges, Intake
+from asr_daemon.http.limits import Memory
 from asr_daemon.providers.base import Answer, Callback, Head
 
 
@@ -70,5 +72,11 @@ def exchanges() -> Exchanges:
 @pytest.fixture
 def app(endpoint: Recorder, exchanges: Exchanges) -> RuleRouter:
     """Return what pytest-tornado's `http_server` serves: bodies up to 1,000 bytes."""
-    intake = Intake(body_bytes=1000, header_timeout_s=5.0, body_min_rate_bytes_per_s=1000)
+    intake = Intake(
+        body_bytes=1000,
+        header_timeout_s=5.0,
+        body_min_rate_bytes_per_s=1000,
+        memory=Memory(1000),
+        answered=lambda endpoint, status: None,
+    )
     return make_router({"/in": endpoint}, intake, exchanges)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from asr_daemon.renderers.json import JsonRenderer, read_digest
+from asr_daemon.renderers.json import JsonRenderer, read_fingerprint
 from asr_daemon.transcript import Segment, VendorError, Word
 from tests.conftest import MakeTranscript
 
@@ -56,12 +56,16 @@ def test_indent(make_transcript: MakeTranscript) -> None:
     assert document.startswith(b'{\n  "schema_version": 1,\n  "provider": "tencent",\n')
 
 
-def test_digest_can_be_read_back(make_transcript: MakeTranscript) -> None:
-    """The digest of a rendered document is found in it."""
-    assert read_digest(RENDERER.render(make_transcript())) == "sha256:" + "ab" * 32
+@pytest.mark.parametrize("id_", ["42", None])
+def test_fingerprint_can_be_read_back(make_transcript: MakeTranscript, id_: str | None) -> None:
+    """What tells a result from others of its name is found in its document."""
+    transcript = make_transcript(id=id_, query={"job": "1", "also": ["a", "b"]})
+    assert read_fingerprint(RENDERER.render(transcript)) == transcript.fingerprint
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"digest": 1}', b"{" * 100_000, b"\xff"])
-def test_no_digest_in_anything_else(content: bytes) -> None:
-    """What was not rendered here has no digest."""
-    assert read_digest(content) is None
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b'{"digest": 1}', b"{" * 100_000, b"\xff", b'{"digest":"\xff"}']
+)
+def test_no_fingerprint_in_anything_else(content: bytes) -> None:
+    """What was not rendered here has none."""
+    assert read_fingerprint(content) is None

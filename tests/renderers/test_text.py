@@ -16,9 +16,9 @@ def render(transcript: Transcript, speakers: str = "auto", *, timestamps: bool =
 
 
 def test_one_segment_a_line(make_transcript: MakeTranscript) -> None:
-    """Each segment is a line; line breaks and runs of blanks inside it become one blank."""
-    segments = (Segment("one"), Segment("two\n  three "))
-    assert render(make_transcript(segments=segments)) == "one\ntwo three\n"
+    """Each segment is a line; line breaks inside it become blanks, its own blanks stay."""
+    segments = (Segment("one"), Segment("two\u3000and\n  three \u2028"))
+    assert render(make_transcript(segments=segments)) == "one\ntwo\u3000and three\n"
 
 
 def test_silence(make_transcript: MakeTranscript) -> None:

@@ -8,12 +8,12 @@ import pytest
 
 from asr_daemon.errors import CannotStore, NoRoomForRejected, ShuttingDown
 from asr_daemon.store.committer import LARGEST_BATCH, Committer
-from asr_daemon.store.files import Result, Stored
+from asr_daemon.store.result import Result, Stored
 
 
 def result(name: str) -> Result:
     """Return a result that is told from others by its stem."""
-    return Result("tencent", name, f"digest of {name}", "succeeded", "", name, ())
+    return Result("tencent", name, "d", "succeeded", name, "d", "", name, ())
 
 
 class Store:
@@ -38,7 +38,7 @@ class Store:
             for each in batch
         ]
 
-    def trouble(self) -> str | None:
+    def trouble(self, *, thoroughly: bool) -> str | None:
         """Find what was set."""
         return self.found
 
@@ -196,6 +196,50 @@ def test_a_bug_in_the_store_is_a_refusal(caplog: pytest.LogCaptureFixture) -> No
     assert isinstance(refused, CannotStore)
     assert stored == Stored("b", False)
     assert "a batch of 1 results failed" in caplog.text
+
+
+def test_a_look_that_fails(caplog: pytest.LogCaptureFixture) -> None:
+    """A bug in looking for trouble is trouble, and the thread lives on."""
+    store = Store()
+
+    def broken(*, thoroughly: bool) -> str | None:
+        raise MemoryError
+
+    async def run() -> Stored:
+        committer = make(store)
+        store.trouble = broken  # type: ignore[method-assign] # the bug
+        committer.start()
+        while committer.trouble is None:
+            await asyncio.sleep(0.01)
+        stored = await committer.commit(result("a"))
+        await committer.stop()
+        return stored
+
+    assert asyncio.run(run()) == Stored("a", False)
+    assert "looking for trouble failed" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_has_ended() -> None:
+    """Should the thread end all the same, nobody waits for it in vain."""
+    store = Store()
+
+    def fatal(batch: Sequence[Result]) -> list[Stored | CannotStore]:
+        raise SystemExit
+
+    async def run() -> str | None:
+        committer = make(store)
+        store.commit = fatal  # type: ignore[method-assign] # the bug
+        committer.start()
+        task = asyncio.create_task(committer.commit(result("a")))
+        while committer.trouble is None:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(CannotStore):
+            await committer.commit(result("b"))
+        return committer.trouble
+
+    assert "a restart helps" in (asyncio.run(run()) or "")
 
 
 def test_stopping_commits_what_is_queued() -> None:

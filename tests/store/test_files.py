@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from asr_daemon.errors import CannotStore
-from asr_daemon.renderers.json import read_digest
-from asr_daemon.store.files import Result, ResultTree, Stored
+from asr_daemon.renderers.json import read_fingerprint
+from asr_daemon.store.files import Modes, ResultTree, Rules
+from asr_daemon.store.result import Result, Stored
 
 MakeTree = Callable[..., ResultTree]
+MODES = Modes(0o640, 0o750)
+RULES = Rules(read_fingerprint, lambda path: False)
 
 
 @pytest.fixture
@@ -21,13 +24,7 @@ def make_tree(tmp_path: Path) -> Iterator[MakeTree]:
     made: list[ResultTree] = []
 
     def make(*, durable: bool = True) -> ResultTree:
-        tree = ResultTree(
-            tmp_path / "root",
-            file_mode=0o640,
-            directory_mode=0o750,
-            durable=durable,
-            read_digest=read_digest,
-        )
+        tree = ResultTree(tmp_path / "root", MODES, durable=durable, rules=RULES)
         made.append(tree)
         tree.open()
         return tree
@@ -39,9 +36,11 @@ def make_tree(tmp_path: Path) -> Iterator[MakeTree]:
 
 def result(stem: str = "42", digest: str = "d1", text: bytes = b"hello\n") -> Result:
     """Return a result whose JSON carries nothing but its digest."""
-    document = b'{"digest": "%s"}' % digest.encode()
+    document = b'{"id": "x", "digest": "%s"}' % digest.encode()
     files = ((".txt", text), (".json", document))
-    return Result("tencent", stem, digest, "succeeded", "tencent/2026/11/21", stem, files)
+    identity = f"{stem} {digest}"
+    day = "tencent/2026/11/21"
+    return Result("tencent", stem, digest, "succeeded", identity, digest, day, stem, files)
 
 
 def contents(root: Path) -> dict[str, bytes]:
@@ -49,7 +48,7 @@ def contents(root: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in root.rglob("*")
-        if path.is_file() and not path.name.startswith("root-")
+        if path.is_file() and not path.name.startswith("tree-")
     }
 
 
@@ -97,14 +96,22 @@ def test_files_stand_under_their_names(make_tree: MakeTree, tmp_path: Path) -> N
     assert make_tree().commit([result()]) == [Stored("tencent/2026/11/21/42.json", False)]
     assert contents(tmp_path / "root") == {
         "tencent/2026/11/21/42.txt": b"hello\n",
-        "tencent/2026/11/21/42.json": b'{"digest": "d1"}',
+        "tencent/2026/11/21/42.json": b'{"id": "x", "digest": "d1"}',
     }
 
 
 def test_open_makes_the_root_durable(make_tree: MakeTree, system_calls: list[str]) -> None:
     """The root's own name, and the staging folder in it, are synced at start."""
-    make_tree()
-    assert system_calls == ["mkdir root", "fsync .", "fsync .", "mkdir root/.staging", "fsync root"]
+    tree = make_tree()
+    assert [call.replace(tree.id, "x") for call in system_calls] == [
+        "mkdir root",
+        "fsync .",
+        "fsync .",
+        "mkdir root/.staging",
+        "create root/.staging/tree-x",
+        "fsync root/.staging",
+        "fsync root",
+    ]
 
 
 def test_commit_syncs_everything_in_order(make_tree: MakeTree, system_calls: list[str]) -> None:
@@ -349,18 +356,48 @@ def test_root_on_a_device_of_another_number(make_tree: MakeTree, tmp_path: Path)
     assert isinstance(tree.commit([result()])[0], Stored)
 
 
-def test_staging_folder_that_was_tidied_away(make_tree: MakeTree, tmp_path: Path) -> None:
-    """Somebody who removes the staging folder does not stop the daemon."""
+def test_unreadable_marker_is_left_alone(
+    make_tree: MakeTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that a reader has taken for itself is another result, not an obstacle."""
     tree = make_tree()
-    shutil.rmtree(tmp_path / "root/.staging")
-    assert isinstance(tree.commit([result()])[0], Stored)
+    tree.commit([result()])
+
+    def forbidden(path: str, mode: str) -> object:
+        if path.endswith("/42.json"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+
+    monkeypatch.setattr("builtins.open", forbidden)
+    assert tree.commit([result(digest="d2")]) == [Stored("tencent/2026/11/21/42~2.json", False)]
 
 
-def test_staging_is_emptied_at_start(make_tree: MakeTree, tmp_path: Path) -> None:
-    """What a killed process left aside is removed."""
-    make_tree().close()
-    (tmp_path / "root/.staging/7.json").write_bytes(b"half")
-    make_tree()
+def test_a_bug_leaves_nothing_open(make_tree: MakeTree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is raised in the middle of a batch, its files are closed and forgotten."""
+    tree = make_tree()
+    before = len(os.listdir("/proc/self/fd"))
+
+    def broken(source: str, target: str) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(os, "link", broken)
+    with pytest.raises(ZeroDivisionError):
+        tree.commit([result()])
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_probe(make_tree: MakeTree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A probe leaves nothing behind, and meets what a result would meet."""
+    tree = make_tree()
+    tree.probe()
+    assert contents(tmp_path / "root") == {}
+
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        tree.probe()
     assert contents(tmp_path / "root") == {}
 
 
@@ -383,13 +420,7 @@ def test_second_daemon_is_kept_out(make_tree: MakeTree) -> None:
 
 def test_check_changes_nothing(tmp_path: Path) -> None:
     """Checking a root that is not there yet leaves it so; one that cannot be made is found."""
-    tree = ResultTree(
-        tmp_path / "a/b",
-        file_mode=0o640,
-        directory_mode=0o750,
-        durable=True,
-        read_digest=read_digest,
-    )
+    tree = ResultTree(tmp_path / "a/b", MODES, durable=True, rules=RULES)
     tree.check()
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "a").write_bytes(b"")

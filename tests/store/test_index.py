@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from asr_daemon.store.files import Result
 from asr_daemon.store.index import FILE, Index
+from asr_daemon.store.result import Result
 
 WINDOW_S = 48 * 3600.0
+TREE = "0123456789abcdef"
 
 
 class Clock:
@@ -32,13 +33,14 @@ def clock() -> Clock:
 def index(tmp_path: Path, clock: Clock) -> Iterator[Index]:
     """Return an index below `tmp_path`."""
     made = Index(tmp_path / "state", WINDOW_S, clock)
+    made.open(TREE)
     yield made
     made.close()
 
 
-def result(id_: str | None = "42", digest: str = "d1", provider: str = "tencent") -> Result:
+def result(identity: str = "42") -> Result:
     """Return a result without files."""
-    return Result(provider, id_, digest, "succeeded", "day", id_ or "no-id", ())
+    return Result("tencent", identity, "d", "succeeded", identity, "d", "day", identity, ())
 
 
 def rows(folder: Path, query: str) -> list[tuple[object, ...]]:
@@ -51,26 +53,48 @@ def rows(folder: Path, query: str) -> list[tuple[object, ...]]:
 
 
 def test_finds_what_was_recorded(index: Index) -> None:
-    """Provider, id and content together make the same result."""
+    """What has the same identity is the same result; its path is known too."""
     index.record([(result(), "day/42.json")])
     assert index.find(result()) == "day/42.json"
-    assert index.find(result(digest="d2")) is None
-    assert index.find(result(id_="43")) is None
-    assert index.find(result(provider="huawei")) is None
-
-
-def test_a_result_without_id(index: Index) -> None:
-    """A result without an id is known by its content."""
-    index.record([(result(None), "day/no-id.json")])
-    assert index.find(result(None)) == "day/no-id.json"
+    assert index.find(result("43")) is None
+    assert index.has_path("day/42.json")
+    assert not index.has_path("day/43.json")
 
 
 def test_survives_a_restart(index: Index, tmp_path: Path, clock: Clock) -> None:
     """What was recorded is known to the next process."""
     index.record([(result(), "day/42.json")])
+    index.close()
     later = Index(tmp_path / "state", WINDOW_S, clock)
+    later.open(TREE)
     assert later.find(result()) == "day/42.json"
     later.close()
+
+
+def test_another_tree(index: Index, tmp_path: Path, clock: Clock) -> None:
+    """What stands in another tree, such as on a disk that was replaced, does not count."""
+    index.record([(result(), "day/42.json")])
+    index.close()
+    other = Index(tmp_path / "state", WINDOW_S, clock)
+    other.open("another tree")
+    assert other.find(result()) is None
+    other.record([(result(), "day/42.json")])
+    assert other.find(result()) == "day/42.json"
+    other.close()
+
+
+def test_two_daemons_in_one_place(
+    index: Index, tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A second daemon with the same state does without, and says so."""
+    index.record([(result(), "day/42.json")])
+    second = Index(tmp_path / "state", WINDOW_S, clock)
+    second.open("another tree")
+    second.record([(result("43"), "day/43.json")])
+    assert second.find(result("43")) == "day/43.json"
+    assert index.find(result()) == "day/42.json"
+    assert index.find(result("43")) is None
+    assert "another asr-daemon uses it" in caplog.text
 
 
 def test_the_window(index: Index, clock: Clock) -> None:
@@ -96,7 +120,17 @@ def test_a_clock_that_jumps_costs_little(index: Index, clock: Clock) -> None:
     clock.now += 10 * 365 * 86400
     index.record([(result("ahead"), "x")])
     clock.now -= 10 * 365 * 86400
+    index.record([(result("back"), "x")])
     assert sum(index.find(result(str(number))) is not None for number in range(1000)) >= 800
+
+
+def test_entries_from_the_future_are_pruned(index: Index, clock: Clock, tmp_path: Path) -> None:
+    """What was recorded while the clock was years ahead goes when it is right again."""
+    clock.now += 10 * 365 * 86400
+    index.record([(result("ahead"), "x")])
+    clock.now -= 10 * 365 * 86400
+    index.record([(result("back"), "x")])
+    assert rows(tmp_path, "SELECT id FROM results") == [("back",)]
 
 
 def test_sequence_numbers_grow(index: Index, tmp_path: Path) -> None:
@@ -115,20 +149,32 @@ def test_a_damaged_index_is_set_aside(
     index: Index, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Garbage instead of a database is moved away and a new one is made."""
-    (tmp_path / "state").mkdir()
+    index.close()
     (tmp_path / "state" / FILE).write_bytes(b"garbage" * 1000)
     assert index.find(result()) is None
     index.record([(result(), "day/42.json")])
     assert index.find(result()) == "day/42.json"
-    assert (tmp_path / "state" / f"{FILE}.damaged").read_bytes().startswith(b"garbage")
-    assert "is damaged and made anew" in caplog.text
+    assert (tmp_path / "state" / f"{FILE}.aside").read_bytes().startswith(b"garbage")
+    assert "is set aside and made anew" in caplog.text
 
 
 def test_an_index_of_another_format_is_set_aside(index: Index, tmp_path: Path) -> None:
     """An index that a later version wrote is not touched, and not in the way."""
-    (tmp_path / "state").mkdir()
+    index.close()
     other = sqlite3.connect(tmp_path / "state" / FILE)
     other.execute("PRAGMA user_version = 99")
+    other.close()
+    assert index.find(result()) is None
+    index.record([(result(), "day/42.json")])
+    assert index.find(result()) == "day/42.json"
+
+
+def test_an_index_without_its_tables_is_set_aside(index: Index, tmp_path: Path) -> None:
+    """A database of ours that has lost a table is made anew too."""
+    index.record([(result(), "day/42.json")])
+    index.close()
+    other = sqlite3.connect(tmp_path / "state" / FILE)
+    other.execute("DROP TABLE results")
     other.close()
     assert index.find(result()) is None
     index.record([(result(), "day/42.json")])
@@ -175,6 +221,7 @@ def test_no_place_for_an_index(
     """Where no index can be made nothing fails, entries are kept in memory, and it is said once."""
     (tmp_path / "state").write_bytes(b"a file")
     index = Index(tmp_path / "state", WINDOW_S, clock)
+    index.open(TREE)
     index.record([(result("1"), "x")])
     index.record([(result("2"), "y")])
     assert index.find(result("1")) == "x"

@@ -24,6 +24,8 @@ def statvfs(
         (statvfs(bavail=256 * MIB // 4096), None),
         (statvfs(bavail=256 * MIB // 4096 - 1), "less than limits.free_space is left"),
         (statvfs(favail=16_383), "fewer than 16384 inodes are left"),
+        (statvfs(favail=5_000, files=100_000), None),
+        (statvfs(favail=4_999, files=100_000), "fewer than 5000 inodes are left"),
         (statvfs(favail=0, files=0), None),
         (statvfs(flag=os.ST_RDONLY), "Read-only file system"),
     ],
@@ -47,4 +49,4 @@ def test_room(monkeypatch: pytest.MonkeyPatch) -> None:
     space = Space(Path("/root"), 0)
     assert space.room is None
     space.check()
-    assert space.room == Room(free_bytes=40960, free_inodes=5, read_only=False)
+    assert space.room == Room(free_bytes=40960, inodes=2_000_000, free_inodes=5, read_only=False)

@@ -2,16 +2,18 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from asr_daemon.errors import CannotStore, NoRoomForRejected
-from asr_daemon.renderers.json import read_digest
-from asr_daemon.store.files import Result, ResultTree, Stored
+from asr_daemon.renderers.json import read_fingerprint
+from asr_daemon.store.files import Modes, ResultTree, Rules
 from asr_daemon.store.index import Index
 from asr_daemon.store.rejected import Quota
+from asr_daemon.store.result import Result, Stored
 from asr_daemon.store.space import Space
 from asr_daemon.store.store import Store
 
@@ -21,29 +23,32 @@ MakeStore = Callable[[], Store]
 @pytest.fixture
 def make_store(tmp_path: Path) -> Iterator[MakeStore]:
     """Return a maker of stores at `tmp_path/root`, each as after a restart."""
-    trees: list[ResultTree] = []
+    opened: list[ResultTree | Index] = []
+
+    def close() -> None:
+        while opened:
+            opened.pop().close()
 
     def make() -> Store:
-        for tree in trees:
-            tree.close()
+        close()
         root = tmp_path / "root"
-        tree = ResultTree(
-            root, file_mode=0o640, directory_mode=0o750, durable=True, read_digest=read_digest
-        )
-        tree.open()
-        trees.append(tree)
         index = Index(tmp_path / "state", 48 * 3600.0)
+        rules = Rules(read_fingerprint, index.has_path)
+        tree = ResultTree(root, Modes(0o640, 0o750), durable=True, rules=rules)
+        tree.open()
+        index.open(tree.id)
+        opened.extend((tree, index))
         return Store(tree, index, Space(root, 0), Quota(root / "rejected", 1000))
 
     yield make
-    for tree in trees:
-        tree.close()
+    close()
 
 
 def result(day: str = "21", digest: str = "d1", status: str = "succeeded") -> Result:
     """Return a result of one day."""
-    files = ((".txt", b"hello\n"), (".json", b'{"digest": "%s"}' % digest.encode()))
-    return Result("tencent", "42", digest, status, f"tencent/{day}", "42", files)
+    files = ((".txt", b"hello\n"), (".json", b'{"id": "42", "digest": "%s"}' % digest.encode()))
+    identity = f"42 {digest}"
+    return Result("tencent", "42", digest, status, identity, digest, f"tencent/{day}", "42", files)
 
 
 def markers(root: Path) -> list[str]:
@@ -112,17 +117,50 @@ def test_what_was_refused_may_come_again(
 
 def test_rejected_bodies_have_a_quota(make_store: MakeStore) -> None:
     """A body over the quota is not kept, and results still are."""
-    big = Result("tencent", None, "d9", "rejected", "rejected", "x", ((".body", b"x" * 1001),))
+    files = ((".body", b"x" * 1001),)
+    big = Result("tencent", None, "d9", "rejected", "i9", "d9", "rejected", "x", files)
     outcomes = make_store().commit([big, result()])
     assert isinstance(outcomes[0], NoRoomForRejected)
     assert outcomes[1] == Stored("tencent/21/42.json", False)
 
 
+def test_a_name_stays_taken(make_store: MakeStore, tmp_path: Path) -> None:
+    """Other content does not get the name of a result that a reader has moved away."""
+    store = make_store()
+    store.commit([result("21", "d1")])
+    for path in (tmp_path / "root/tencent/21").iterdir():
+        path.unlink()
+    assert store.commit([result("21", "d2")]) == [Stored("tencent/21/42~2.json", False)]
+
+
+def test_an_emptied_disk_is_another_tree(make_store: MakeStore, tmp_path: Path) -> None:
+    """When the tree was lost or replaced, what the vendor sends again is written again."""
+    make_store().commit([result()])
+    shutil.rmtree(tmp_path / "root")
+    assert make_store().commit([result()]) == [Stored("tencent/21/42.json", False)]
+
+
 def test_trouble(make_store: MakeStore, tmp_path: Path) -> None:
     """A root that is gone is trouble, until it is back."""
     store = make_store()
-    assert store.trouble() is None
-    (tmp_path / "root").rename(tmp_path / "away")
-    assert "No such file or directory" in (store.trouble() or "")
-    (tmp_path / "away").rename(tmp_path / "root")
-    assert store.trouble() is None
+    for thoroughly in (False, True):
+        assert store.trouble(thoroughly=thoroughly) is None
+        (tmp_path / "root").rename(tmp_path / "away")
+        found = store.trouble(thoroughly=thoroughly)
+        assert "No such file or directory" in (found or "")
+        (tmp_path / "away").rename(tmp_path / "root")
+    assert store.trouble(thoroughly=True) is None
+
+
+def test_trouble_that_only_writing_meets(
+    make_store: MakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thorough look finds a disk that cannot sync."""
+    store = make_store()
+
+    def broken(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", broken)
+    assert store.trouble(thoroughly=False) is None
+    assert store.trouble(thoroughly=True) == "[Errno 5] Input/output error"

@@ -1,4 +1,4 @@
-"""The callback listener: judged by the head, answered readably, on a real socket."""
+"""An exchange: judged by its head, answered readably, on a real socket."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ import pytest
 from tornado.httpserver import HTTPServer
 
 from asr_daemon.errors import CannotStore, ShuttingDown
-from asr_daemon.http.callbacks import Exchanges
+from asr_daemon.http.exchange import Exchanges
 from tests.http.conftest import Recorder
 
 pytestmark = pytest.mark.usefixtures("http_server")

@@ -1,0 +1,359 @@
+"""One request and its answer, on Tornado's delegate layer.
+
+A request is judged by its head (path, method, credentials, length) before its body is read, and a
+refusal is written at once. What the sender is still uploading then is read and thrown away, since
+closing the connection on it would reset it before the sender has read the answer.
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Protocol, cast
+
+from msgspec import Struct
+from tornado import httputil
+from tornado.http1connection import HTTP1Connection, is_transfer_encoding_chunked
+
+from asr_daemon.errors import (
+    BodyTooLarge,
+    CallbackError,
+    CannotStore,
+    MethodNotAllowed,
+    ShuttingDown,
+    UnsupportedBody,
+)
+from asr_daemon.http.limits import Memory, Share
+from asr_daemon.networks import Network, client_address
+from asr_daemon.providers.base import Answer, Callback, Head
+
+LINGER_S = 30.0
+"""How long the rest of a refused body is read and thrown away."""
+
+SMALL_BODY_BYTES = 64 * 1024
+"""Bodies up to this size do not wait for memory: all connections together hold little of them."""
+
+MEMORY_PER_BODY_BYTE = 4
+"""What a byte of a large body takes while it is joined, decoded and rendered."""
+
+_LONGEST_LENGTH = 18
+"""Digits of a Content-Length that is worth reading as a number."""
+
+_log = logging.getLogger(__name__)
+
+
+class Endpoint(Protocol):
+    """What is served at a path."""
+
+    @property
+    def name(self) -> str:
+        """How logs and metrics call it."""
+        ...
+
+    def admit(self, head: Head) -> None:
+        """Judge a request by its head; raise `CallbackError` to refuse it unread."""
+        ...
+
+    async def respond(self, callback: Callback) -> Answer:
+        """Answer a whole request; raise `CallbackError` to refuse it."""
+        ...
+
+    def refuse(self, error: CallbackError) -> Answer:
+        """Word the answer for a request that is refused."""
+        ...
+
+
+class Intake(Struct, frozen=True, kw_only=True):
+    """What is asked of every request, and what is told of it."""
+
+    body_bytes: int
+    """The largest body."""
+    header_timeout_s: float
+    """Grace for a body before its rate counts."""
+    body_min_rate_bytes_per_s: int
+    """The slowest upload, averaged."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Whose word on the sender's address is believed."""
+    memory: Memory
+    """Room for large bodies."""
+    answered: Callable[[str, int], None]
+    """Is told the endpoint and status of every answer."""
+
+
+class Exchanges:
+    """The requests that are under way, so that a shutdown can be honest to each."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.in_flight_bytes = 0
+        """Of bodies that are received, in part or whole, and not yet answered."""
+        self.leaving = False
+        """Each answer announces that its connection ends, so that nobody sends into its end."""
+        self._uploads: set[Exchange] = set()
+        self._answers: set[asyncio.Task[None]] = set()
+        self._fewer = asyncio.Event()
+
+    @property
+    def uploading(self) -> int:
+        """How many requests have a body that is still on its way."""
+        return len(self._uploads)
+
+    async def settle(self, timeout_s: float) -> None:
+        """Return when every request that is under way is answered, or `timeout_s` is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self._uploads or self._answers:
+                    self._fewer.clear()
+                    await self._fewer.wait()
+
+    async def refuse(self) -> None:
+        """Refuse every request that is under way; what is being stored may still be stored."""
+        for exchange in tuple(self._uploads):
+            exchange.refuse(ShuttingDown("the daemon is shutting down"))
+        await asyncio.sleep(0)  # a task that has not begun could not answer its cancellation
+        answers = tuple(self._answers)
+        for answer in answers:
+            answer.cancel()
+        if answers:
+            await asyncio.wait(answers)
+
+    def upload_begins(self, exchange: "Exchange") -> None:
+        """Note a request whose body is on its way."""
+        self._uploads.add(exchange)
+
+    def upload_ends(self, exchange: "Exchange") -> None:
+        """Note that a body is here, or is not wanted any more."""
+        self._uploads.discard(exchange)
+        self._fewer.set()
+
+    def answer(self, exchange: "Exchange") -> None:
+        """Have a request answered that is whole."""
+        task = asyncio.create_task(exchange.respond())
+        self._answers.add(task)
+        task.add_done_callback(self._answered)
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._answers.discard(task)
+        self._fewer.set()
+
+
+class Exchange(httputil.HTTPMessageDelegate):
+    """One request and its answer."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        connection: HTTP1Connection,
+        intake: Intake,
+        exchanges: Exchanges,
+    ) -> None:
+        """Take what serves the request, and the connection that it comes on."""
+        self._endpoint = endpoint
+        self._connection = connection
+        self._intake = intake
+        self._exchanges = exchanges
+        self._chunks: list[bytes] = []
+        self._received_bytes = 0
+        self._refused = False
+        self._share: Share | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def headers_received(
+        self,
+        start_line: httputil.RequestStartLine | httputil.ResponseStartLine,
+        headers: httputil.HTTPHeaders,
+    ) -> Awaitable[None] | None:
+        """Refuse a request by its head, or have its body read when there is room for it."""
+        length = _content_length(headers)
+        self._head = self._make_head(cast(httputil.RequestStartLine, start_line), headers)
+        try:
+            self._judge(cast(httputil.RequestStartLine, start_line).method, length)
+        except CallbackError as error:
+            self.refuse(error)
+            if "Expect" in headers:
+                self._connection.finish()
+            return None
+        self._exchanges.upload_begins(self)
+        if length is not None and length > SMALL_BODY_BYTES:
+            return self._wait_for_room(length)
+        self._set_deadline(self._upload_s(SMALL_BODY_BYTES if length is None else length))
+        return None
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Keep a piece of the body, or throw it away if the request is refused."""
+        if self._refused:
+            return None
+        self._received_bytes += len(chunk)
+        self._exchanges.in_flight_bytes += len(chunk)
+        if self._received_bytes > self._intake.body_bytes:
+            self.refuse(self._too_large())
+            return None
+        self._chunks.append(chunk)
+        if self._share is None and self._received_bytes > SMALL_BODY_BYTES:
+            # It comes in chunks and does not say how much it is going to be.
+            return self._wait_for_room(self._intake.body_bytes)
+        return None
+
+    def finish(self) -> None:
+        """Answer a request whose body is whole."""
+        self._set_deadline(None)
+        self._exchanges.upload_ends(self)
+        if self._refused:
+            self._connection.finish()
+        else:
+            self._exchanges.answer(self)
+
+    def on_connection_close(self) -> None:
+        """Forget a request whose sender has gone."""
+        self._set_deadline(None)
+        self._exchanges.upload_ends(self)
+        self._drop_body()
+
+    def refuse(self, error: CallbackError) -> None:
+        """Write a refusal now; what is still uploaded is read and thrown away."""
+        self._refused = True
+        self._exchanges.upload_ends(self)
+        self._drop_body()
+        self._set_deadline(LINGER_S)
+        self._write(self._refusal(error))
+
+    async def respond(self) -> None:
+        """Answer a whole request."""
+        callback = Callback(self._head, b"".join(self._chunks), datetime.now(UTC))
+        self._chunks.clear()
+        answer = await self._answer(callback)
+        del callback
+        self._drop_body()
+        self._write(answer)
+        self._connection.finish()
+
+    async def _answer(self, callback: Callback) -> Answer:
+        try:
+            return await self._endpoint.respond(callback)
+        except CallbackError as error:
+            return self._refusal(error)
+        except asyncio.CancelledError:
+            return self._refusal(ShuttingDown("the daemon is shutting down"))
+        except Exception:  # noqa: BLE001 - the sender is owed an answer, and it is logged
+            _log.exception("a request to %s failed", self._endpoint.name)
+            return self._refusal(CannotStore("internal error"))
+
+    async def _wait_for_room(self, size_bytes: int) -> None:
+        """Wait, without reading on, until there is memory for a body of this size."""
+        self._set_deadline(None)
+        self._share = self._intake.memory.ask(size_bytes * MEMORY_PER_BODY_BYTE)
+        waiting = self._share.wait()
+        if waiting is not None:
+            await waiting
+        if not self._refused:
+            self._set_deadline(self._upload_s(size_bytes))
+
+    def _drop_body(self) -> None:
+        self._chunks.clear()
+        self._exchanges.in_flight_bytes -= self._received_bytes
+        self._received_bytes = 0
+        if self._share is not None:
+            self._share.give_back()
+
+    def _upload_s(self, size_bytes: int) -> float:
+        """Return how long a body of this size may take."""
+        upload_s = size_bytes / self._intake.body_min_rate_bytes_per_s
+        return self._intake.header_timeout_s + upload_s
+
+    def _set_deadline(self, timeout_s: float | None) -> None:
+        """Close the connection when this time is over, unless another deadline is set by then."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        if timeout_s is not None:
+            loop = asyncio.get_running_loop()
+            self._deadline = loop.call_later(timeout_s, self._connection.close)
+
+    def _make_head(
+        self, start_line: httputil.RequestStartLine, headers: httputil.HTTPHeaders
+    ) -> Head:
+        path, query = split_target(start_line.path)
+        peer = cast(_Context, self._connection.context).remote_ip
+        address = client_address(peer, headers, self._intake.trusted_proxies)
+        return Head(path.encode("latin1"), query.encode("latin1"), headers, address)
+
+    def _judge(self, method: str, length: int | None) -> None:
+        if method != "POST":
+            raise MethodNotAllowed("only POST is served here")
+        self._endpoint.admit(self._head)
+        headers = self._head.headers
+        if headers.get("Content-Encoding", "identity").strip().lower() not in ("identity", ""):
+            raise UnsupportedBody("compressed bodies are not accepted")
+        if headers.get("Content-Type", "").strip().lower().startswith("multipart/"):
+            raise UnsupportedBody("multipart bodies are not accepted")
+        if length is not None and length > self._intake.body_bytes:
+            raise self._too_large()
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"the body is larger than {self._intake.body_bytes} bytes")
+
+    def _refusal(self, error: CallbackError) -> Answer:
+        answer = self._endpoint.refuse(error)
+        fields = {
+            "endpoint": self._endpoint.name,
+            "outcome": type(error).__name__,
+            "reason": str(error),
+            "status": answer.status,
+            "address": self._head.address,
+        }
+        # That results cannot be stored is said once, by the committer, and not for each of them.
+        level = logging.DEBUG if isinstance(error, CannotStore) else logging.INFO
+        _log.log(level, "request refused", extra={"fields": fields})
+        return answer
+
+    def _write(self, answer: Answer) -> None:
+        headers = httputil.HTTPHeaders(
+            {
+                "Content-Type": "application/json; charset=utf-8",
+                "Content-Length": str(len(answer.body)),
+                "Date": formatdate(usegmt=True),
+            }
+        )
+        for name, value in answer.headers:
+            headers[name] = value
+        if self._exchanges.leaving:
+            headers["Connection"] = "close"
+        status = HTTPStatus(answer.status)
+        start_line = httputil.ResponseStartLine("HTTP/1.1", status.value, status.phrase)
+        self._intake.answered(self._endpoint.name, answer.status)
+        self._connection.write_headers(start_line, headers, answer.body)
+
+
+class _Context(Protocol):
+    """What Tornado knows of a connection."""
+
+    remote_ip: str
+
+
+def split_target(target: str) -> tuple[str, str]:
+    """Return path and query of a request target, which may be a whole URL (RFC 9112, 3.2.2)."""
+    path, _, query = target.partition("?")
+    if not path.startswith("/"):
+        _, _, behind_scheme = path.partition("://")
+        _, slash, rest = behind_scheme.partition("/")
+        path = slash + rest
+    return path, query
+
+
+def _content_length(headers: httputil.HTTPHeaders) -> int | None:
+    """Return the announced length of the body, `None` if there is none.
+
+    Raises:
+        HTTPInputError: it is not one plain number, or comes with chunks: where a request ends
+            would be anybody's guess (RFC 9112, 6.3), so Tornado answers 400 and closes.
+    """
+    if is_transfer_encoding_chunked(headers) or "Content-Length" not in headers:
+        return None
+    announced = headers["Content-Length"]
+    if not (announced.isascii() and announced.isdigit()):
+        raise httputil.HTTPInputError("Content-Length is not one number")
+    return int(announced) if len(announced) <= _LONGEST_LENGTH else sys.maxsize

@@ -1,0 +1,50 @@
+"""What is committed, and what becomes of it."""
+
+import os
+
+from msgspec import Struct
+
+from asr_daemon.errors import CannotStore
+
+
+class Result(Struct, frozen=True):
+    """The files of one callback, and the name that they are to have."""
+
+    provider: str
+    id: str | None
+    digest: str
+    status: str
+    """`succeeded`, `failed` or `rejected`; this and what is above is only remembered."""
+    identity: str
+    """The same for two results if one is a duplicate of the other."""
+    fingerprint: str
+    """What tells results of one name apart; its marker's content carries it."""
+    directory: str
+    """Relative to the root, with `/`."""
+    stem: str
+    files: tuple[tuple[str, bytes], ...]
+    """Suffix and content, in the order in which they are linked: the marker comes last."""
+
+
+class Stored(Struct, frozen=True):
+    """A result that is on stable storage."""
+
+    path: str
+    """Of its marker (the last file), relative to the root."""
+    duplicate: bool
+    """It was there before; nothing was written."""
+
+
+Outcome = Stored | CannotStore
+"""What becomes of a result."""
+
+
+def refusal_of(error: OSError) -> CannotStore:
+    """Return the refusal of a result that met `error`, which is its cause.
+
+    The sentence is for the sender and names no path.
+    """
+    reason = os.strerror(error.errno) if error.errno else "unknown error"
+    refusal = CannotStore(f"the result cannot be stored now: {reason}")
+    refusal.__cause__ = error
+    return refusal

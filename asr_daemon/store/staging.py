@@ -1,0 +1,107 @@
+"""The folder below the root where files are written before they get their names."""
+
+import errno
+import fcntl
+import os
+from contextlib import suppress
+from itertools import count
+from secrets import token_hex
+
+STAGING = ".staging"
+
+_MARK = "tree-"
+
+
+class Staging:
+    """`<root>/.staging`: emptied at start, locked against a second daemon, and marked.
+
+    The mark is a file whose name tells this tree from any other, also after the file system went
+    away and came back under another device number, or was replaced by a copy or an empty one.
+    """
+
+    def __init__(self, root: str, file_mode: int, directory_mode: int) -> None:
+        """Name the folder; `open` touches it."""
+        self.path = os.path.join(root, STAGING)
+        self._file_mode = file_mode
+        self._directory_mode = directory_mode
+        self._numbers = count()
+        self._lock: int | None = None
+        self._mark = ""
+
+    @property
+    def tree_id(self) -> str:
+        """What tells the tree from others; known after `open`."""
+        return self._mark.removeprefix(_MARK)
+
+    def open(self) -> None:
+        """Make the folder, lock and empty it, and find or make its mark; syncs nothing.
+
+        Raises:
+            OSError: it cannot be made, is a link, or another daemon has it.
+        """
+        with suppress(FileExistsError):
+            os.mkdir(self.path, self._directory_mode)
+        self._lock = os.open(self.path, _DIRECTORY)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.close()
+            raise OSError(errno.EBUSY, "another asr-daemon writes there", self.path) from error
+        self._empty(self._lock)
+        self._mark = self._mark or f"{_MARK}{token_hex(8)}"
+        self._touch_mark()
+
+    def close(self) -> None:
+        """Let another process have the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def check(self) -> None:
+        """Find out, without a change, whether `open` would succeed; raise `OSError` if not."""
+        with suppress(FileNotFoundError):
+            os.close(os.open(self.path, _DIRECTORY))
+            check_writable(self.path)
+
+    def is_there(self) -> bool:
+        """Say whether the folder with its mark is below the root now."""
+        return os.path.lexists(os.path.join(self.path, self._mark))
+
+    def create(self, suffix: str) -> tuple[str, int]:
+        """Return path and descriptor of a new file, open for writing."""
+        path = os.path.join(self.path, f"{next(self._numbers)}{suffix}")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            return path, os.open(path, flags, self._file_mode)
+        except FileNotFoundError:
+            # Somebody tidied the folder away; whether the root is the right one was checked.
+            os.mkdir(self.path, self._directory_mode)
+            self._touch_mark()
+            return path, os.open(path, flags, self._file_mode)
+
+    def _empty(self, folder: int) -> None:
+        """Remove what an earlier process left, but for the mark of this tree."""
+        for name in os.listdir(folder):
+            if name.startswith(_MARK) and not self._mark:
+                self._mark = name
+            elif name != self._mark:
+                # A folder is nothing of ours, and not in the way.
+                with suppress(IsADirectoryError):
+                    os.unlink(name, dir_fd=folder)
+
+    def _touch_mark(self) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        os.close(os.open(os.path.join(self.path, self._mark), flags, self._file_mode))
+
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def check_writable(path: str) -> None:
+    """Raise `OSError` unless the directory `path` can be written to, or could be made."""
+    while not os.path.lexists(path):
+        path = os.path.dirname(path)
+    if not os.path.isdir(path):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)

@@ -1,0 +1,140 @@
+"""Connections and memory: who waits, who gives way, and who is closed on."""
+
+import asyncio
+from ipaddress import ip_network
+
+import pytest
+
+from asr_daemon.http.limits import Connections, Memory, origin_of
+
+
+class Fake:
+    """A connection from an origin."""
+
+    def __init__(self, origin: str) -> None:
+        """Begin open."""
+        self.origin = origin
+        self.closed = False
+
+    def close(self) -> None:
+        """Remember that it was closed."""
+        self.closed = True
+
+
+def test_the_longest_idle_gives_way() -> None:
+    """At the limit a new connection takes the place of the one that has been idle longest."""
+    connections = Connections(most=2, most_per_origin=9)
+    first, second, third = Fake("a"), Fake("b"), Fake("c")
+    assert connections.enter(first)
+    assert connections.enter(second)
+    assert connections.enter(third)
+    assert [first.closed, second.closed, third.closed] == [True, False, False]
+    assert len(connections) == 2
+
+
+def test_who_is_at_work_is_left_alone() -> None:
+    """A connection whose request is under way never gives way; when all are, it is full."""
+    connections = Connections(most=2, most_per_origin=9)
+    busy, idle = Fake("a"), Fake("b")
+    connections.enter(busy)
+    connections.begins(busy)
+    connections.enter(idle)
+    assert not connections.is_full
+    connections.begins(idle)
+    assert connections.is_full
+    connections.rests(busy)
+    assert not connections.is_full
+    connections.enter(Fake("c"))
+    assert busy.closed
+
+
+def test_the_share_of_one_origin() -> None:
+    """An origin beyond its share loses its own idle connections, and nobody else's."""
+    connections = Connections(most=9, most_per_origin=2)
+    other, first, second, third = Fake("b"), Fake("a"), Fake("a"), Fake("a")
+    for each in (other, first, second):
+        connections.enter(each)
+    connections.begins(second)
+    assert connections.enter(third)
+    assert [other.closed, first.closed] == [False, True]
+    connections.begins(third)
+    assert not connections.enter(Fake("a"))
+
+
+def test_a_proxy_stands_for_many() -> None:
+    """Whoever is trusted to speak for others has no share of its own."""
+    connections = Connections(9, 1, (ip_network("10.0.0.0/8"),))
+    proxied = [Fake("10.0.0.1"), Fake("10.0.0.1")]
+    assert all(connections.enter(each) for each in proxied)
+    assert not any(each.closed for each in proxied)
+
+
+def test_a_closed_connection_makes_room() -> None:
+    """Leaving counts once, however often it is said."""
+    connections = Connections(most=1, most_per_origin=1)
+    one = Fake("a")
+    connections.enter(one)
+    connections.begins(one)
+    connections.leave(one)
+    connections.leave(one)
+    connections.rests(one)
+    assert len(connections) == 0
+    assert connections.enter(Fake("a"))
+
+
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "::ffff:192.0.2.7"),
+        ("unix", "unix"),
+    ],
+)
+def test_origin(address: str, origin: str) -> None:
+    """Of IPv6 a whole network belongs to one customer."""
+    assert origin_of(address) == origin
+
+
+def test_memory_is_handed_out_in_order() -> None:
+    """Who does not fit waits, and nobody overtakes."""
+    memory = Memory(100)
+    first, second, third = memory.ask(60), memory.ask(60), memory.ask(10)
+    assert [each.is_granted for each in (first, second, third)] == [True, False, False]
+    first.give_back()
+    first.give_back()
+    assert [second.is_granted, third.is_granted] == [True, True]
+    assert not memory.ask(40).is_granted
+
+
+def test_memory_of_who_gave_up_waiting() -> None:
+    """A sender that goes away while it waits does not keep others waiting."""
+    memory = Memory(100)
+    _, second, third = memory.ask(60), memory.ask(60), memory.ask(40)
+    second.give_back()
+    assert third.is_granted
+
+
+def test_more_than_all_memory_is_all_of_it() -> None:
+    """A body whose share is larger than the limit is taken alone, and does not wait for ever."""
+    memory = Memory(100)
+    first, second = memory.ask(1000), memory.ask(1)
+    assert [first.is_granted, second.is_granted] == [True, False]
+    first.give_back()
+    assert second.is_granted
+
+
+def test_waiting_ends_when_the_room_is_there_or_not_wanted() -> None:
+    """Nobody waits on a future for ever."""
+
+    async def run() -> list[bool]:
+        memory = Memory(100)
+        first, second, third = memory.ask(100), memory.ask(100), memory.ask(100)
+        assert first.wait() is None
+        waits = [second.wait(), third.wait()]
+        third.give_back()
+        seen = [wait is not None and wait.done() for wait in waits]
+        first.give_back()
+        return [*seen, waits[0] is not None and waits[0].done()]
+
+    assert asyncio.run(run()) == [False, True, True]
