@@ -126,7 +126,7 @@ class ResultTree:
         identity = _identity(self._root)
         if identity == self._root_identity:
             return
-        if not self._staging.is_there():
+        if not self._staging.is_marked():
             raise OSError(errno.ESTALE, "not the directory that it was at start", self._root)
         self._root_identity = identity
 
@@ -135,7 +135,7 @@ class ResultTree:
 
         This is done in the staging folder; where the last result failed, permissions are looked at.
         """
-        self.check_root()
+        self._enter_root()
         path, descriptor = self._staging.create(".probe")
         try:
             _write_all(descriptor, b"probe")
@@ -158,7 +158,7 @@ class ResultTree:
         """
         attempts = [_Attempt(result) for result in batch]
         try:
-            self.check_root()
+            self._enter_root()
             _each(attempts, self._stage)
             _each(attempts, self._sync_staged)
             _each(attempts, self._link)
@@ -172,6 +172,10 @@ class ResultTree:
                 _discard(attempt)
         self._note_failure(attempts)
         return [_outcome(attempt) for attempt in attempts]
+
+    def _enter_root(self) -> None:
+        self.check_root()
+        self._staging.ensure()
 
     def _note_failure(self, attempts: Sequence[_Attempt]) -> None:
         """Remember where a result failed, for `probe`."""

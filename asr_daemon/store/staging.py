@@ -49,7 +49,8 @@ class Staging:
             raise OSError(errno.EBUSY, "another asr-daemon writes there", self.path) from error
         self._empty(self._lock)
         self._mark = self._mark or f"{_MARK}{token_hex(8)}"
-        self._touch_mark()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        os.close(os.open(os.path.join(self.path, self._mark), flags, self._file_mode))
 
     def close(self) -> None:
         """Let another process have the folder."""
@@ -63,21 +64,23 @@ class Staging:
             os.close(os.open(self.path, _DIRECTORY))
             check_writable(self.path)
 
-    def is_there(self) -> bool:
-        """Say whether the folder with its mark is below the root now."""
+    def is_marked(self) -> bool:
+        """Say whether the mark that `open` left is below the root now."""
         return os.path.lexists(os.path.join(self.path, self._mark))
+
+    def ensure(self) -> None:
+        """Make the folder anew if somebody tidied it away; only for a root that is the right one.
+
+        The mark is not made anew: should the root be another one by now, it must not seem ours.
+        """
+        if not os.path.isdir(self.path):
+            os.mkdir(self.path, self._directory_mode)
 
     def create(self, suffix: str) -> tuple[str, int]:
         """Return path and descriptor of a new file, open for writing."""
         path = os.path.join(self.path, f"{next(self._numbers)}{suffix}")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            return path, os.open(path, flags, self._file_mode)
-        except FileNotFoundError:
-            # Somebody tidied the folder away; whether the root is the right one was checked.
-            os.mkdir(self.path, self._directory_mode)
-            self._touch_mark()
-            return path, os.open(path, flags, self._file_mode)
+        return path, os.open(path, flags, self._file_mode)
 
     def _empty(self, folder: int) -> None:
         """Remove what an earlier process left, but for the mark of this tree."""
@@ -88,10 +91,6 @@ class Staging:
                 # A folder is nothing of ours, and not in the way.
                 with suppress(IsADirectoryError):
                     os.unlink(name, dir_fd=folder)
-
-    def _touch_mark(self) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        os.close(os.open(os.path.join(self.path, self._mark), flags, self._file_mode))
 
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -401,6 +401,13 @@ def test_probe(make_tree: MakeTree, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert contents(tmp_path / "root") == {}
 
 
+def test_staging_folder_that_was_tidied_away(make_tree: MakeTree, tmp_path: Path) -> None:
+    """Somebody who removes the staging folder does not stop the daemon."""
+    tree = make_tree()
+    shutil.rmtree(tmp_path / "root/.staging")
+    assert isinstance(tree.commit([result()])[0], Stored)
+
+
 def test_modes(make_tree: MakeTree, tmp_path: Path) -> None:
     """Files and folders have the configured modes."""
     make_tree().commit([result()])

@@ -56,14 +56,14 @@ def test_the_mark_stays(staging: Staging, tmp_path: Path) -> None:
 
 
 def test_tidied_away(staging: Staging, tmp_path: Path) -> None:
-    """Somebody who removes the folder does not stop the daemon, and the tree is still known."""
+    """The folder can be made anew, but not its mark: what is there now may be another root."""
     staging.open()
+    staging.ensure()
+    assert staging.is_marked()
     shutil.rmtree(tmp_path / ".staging")
-    assert not staging.is_there()
-    path, descriptor = staging.create(".txt")
-    os.close(descriptor)
-    assert os.path.dirname(path) == str(tmp_path / ".staging")
-    assert staging.is_there()
+    staging.ensure()
+    assert (tmp_path / ".staging").is_dir()
+    assert not staging.is_marked()
 
 
 def test_names_differ(staging: Staging) -> None:
