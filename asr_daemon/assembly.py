@@ -10,6 +10,7 @@ from tornado.http1connection import HTTP1ConnectionParameters
 
 from asr_daemon.config.model import Config, Format, LimitsSettings, ListenSettings, OutputSettings
 from asr_daemon.http.exchange import Endpoint, Intake
+from asr_daemon.http.guesses import Guesses
 from asr_daemon.http.limits import Memory
 from asr_daemon.http.tls import server_context
 from asr_daemon.layout import Layout
@@ -91,6 +92,7 @@ def make_intake(config: Config, metrics: Metrics) -> Intake:
         body_min_rate_bytes_per_s=config.limits.body_min_rate_bytes_per_s,
         trusted_proxies=config.trusted_proxies,
         memory=Memory(config.limits.memory_bytes),
+        guesses=Guesses(),
         answered=metrics.answered,
     )
 

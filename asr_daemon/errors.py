@@ -22,6 +22,10 @@ class Unauthorized(CallbackError):
     """The key, token or address is not one that is let in."""
 
 
+class WrongCredentials(Unauthorized):
+    """The key, token or secret is wrong: perhaps a guess."""
+
+
 class TokenExpired(Unauthorized):
     """No token was sent, or its time is over: the sender has to get a new one."""
 

@@ -26,8 +26,10 @@ from asr_daemon.errors import (
     MethodNotAllowed,
     ShuttingDown,
     UnsupportedBody,
+    WrongCredentials,
 )
-from asr_daemon.http.limits import Memory, Share
+from asr_daemon.http.guesses import Guesses
+from asr_daemon.http.limits import Memory, Share, origin_of
 from asr_daemon.networks import Network, client_address
 from asr_daemon.providers.base import Answer, Callback, Head
 
@@ -80,6 +82,8 @@ class Intake(Struct, frozen=True, kw_only=True):
     """Whose word on the sender's address is believed."""
     memory: Memory
     """Room for large bodies."""
+    guesses: Guesses
+    """Slows down who sends wrong credentials."""
     answered: Callable[[str, int], None]
     """Is told the endpoint and status of every answer."""
 
@@ -168,20 +172,14 @@ class Exchange(httputil.HTTPMessageDelegate):
         headers: httputil.HTTPHeaders,
     ) -> Awaitable[None] | None:
         """Refuse a request by its head, or have its body read when there is room for it."""
+        request_line = cast(httputil.RequestStartLine, start_line)
         length = _content_length(headers)
-        self._head = self._make_head(cast(httputil.RequestStartLine, start_line), headers)
-        try:
-            self._judge(cast(httputil.RequestStartLine, start_line).method, length)
-        except CallbackError as error:
-            self.refuse(error)
-            if "Expect" in headers:
-                self._connection.finish()
-            return None
-        self._exchanges.upload_begins(self)
-        if length is not None and length > SMALL_BODY_BYTES:
-            return self._wait_for_room(length)
-        self._set_deadline(self._upload_s(SMALL_BODY_BYTES if length is None else length))
-        return None
+        self._head = self._make_head(request_line, headers)
+        self._origin = origin_of(self._head.address)
+        self._waited_s = self._intake.guesses.wait_s(self._origin)
+        if self._waited_s > 0.0:
+            return self._begin_later(request_line.method, length)
+        return self._begin(request_line.method, length)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Keep a piece of the body, or throw it away if the request is refused."""
@@ -242,6 +240,26 @@ class Exchange(httputil.HTTPMessageDelegate):
             _log.exception("a request to %s failed", self._endpoint.name)
             return self._refusal(CannotStore("internal error"))
 
+    async def _begin_later(self, method: str, length: int | None) -> None:
+        await asyncio.sleep(self._waited_s)
+        room = self._begin(method, length)
+        if room is not None:
+            await room
+
+    def _begin(self, method: str, length: int | None) -> Awaitable[None] | None:
+        try:
+            self._judge(method, length)
+        except CallbackError as error:
+            self.refuse(error)
+            if "Expect" in self._head.headers:
+                self._connection.finish()
+            return None
+        self._exchanges.upload_begins(self)
+        if length is not None and length > SMALL_BODY_BYTES:
+            return self._wait_for_room(length)
+        self._set_deadline(self._upload_s(SMALL_BODY_BYTES if length is None else length))
+        return None
+
     async def _wait_for_room(self, size_bytes: int) -> None:
         """Wait, without reading on, until there is memory for a body of this size."""
         self._set_deadline(None)
@@ -298,6 +316,8 @@ class Exchange(httputil.HTTPMessageDelegate):
 
     def _refusal(self, error: CallbackError) -> Answer:
         answer = self._endpoint.refuse(error)
+        if isinstance(error, WrongCredentials):
+            self._intake.guesses.wrong(self._origin, self._waited_s)
         fields = {
             "endpoint": self._endpoint.name,
             "outcome": type(error).__name__,

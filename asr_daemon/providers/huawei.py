@@ -22,6 +22,7 @@ from asr_daemon.errors import (
     TokenExpired,
     Unauthorized,
     UnsupportedBody,
+    WrongCredentials,
 )
 from asr_daemon.providers.base import Answer, Callback, Head, check_address
 from asr_daemon.providers.digest import digest_json
@@ -34,11 +35,11 @@ from asr_daemon.secret import Secret
 from asr_daemon.transcript import Transcript
 
 
-class _UnknownKey(Unauthorized):
+class _UnknownKey(WrongCredentials):
     """The app key is not configured."""
 
 
-class _WrongSecret(Unauthorized):
+class _WrongSecret(WrongCredentials):
     """The app secret is not that of the app key."""
 
 
@@ -80,7 +81,8 @@ class Huawei:
 
         Raises:
             TokenExpired: there is no token, or its time is over.
-            Unauthorized: the address, the user name or the token is refused.
+            WrongCredentials: the user name or the token is wrong.
+            Unauthorized: the address is refused.
             NotFound: the path is below `settings.path`.
         """
         check_address(head.address, self._settings.allow)
@@ -161,7 +163,7 @@ class HuaweiTokenInterface:
 
         Raises:
             NotUnderstood: there are none.
-            Unauthorized: they are wrong.
+            WrongCredentials: they are wrong.
         """
         token = self._issue(body)
         lifetime_s = int(self._settings.token_lifetime_s)

@@ -19,6 +19,7 @@ from asr_daemon.errors import (
     NotUnderstood,
     Unauthorized,
     UnsupportedBody,
+    WrongCredentials,
 )
 from asr_daemon.providers.base import Answer, Callback, Head, check_address
 from asr_daemon.providers.form import (
@@ -64,7 +65,8 @@ class Tencent:
         """Judge the address, the key, and how the path goes on: with a key, with pairs, or both.
 
         Raises:
-            Unauthorized: the address or key is refused, or the path holds what may be a guess.
+            WrongCredentials: the key is wrong, or the path holds what may be a guess at it.
+            Unauthorized: the address is refused.
             NotFound: the path goes on with something else.
         """
         check_address(head.address, self._settings.allow)
@@ -78,7 +80,7 @@ class Tencent:
             if self._is_key(percent_decode(element)):
                 keyed, rest = True, further
         if self._settings.keys and not keyed:
-            raise Unauthorized("the key is missing or wrong")
+            raise WrongCredentials("the key is missing or wrong")
         if rest and not is_pairs(rest):
             raise NotFound("nothing is served at this path")
 

@@ -11,7 +11,7 @@ from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 from os import urandom
 
-from asr_daemon.errors import TokenExpired, Unauthorized
+from asr_daemon.errors import TokenExpired, WrongCredentials
 from asr_daemon.secret import Secret
 
 _PURPOSE = b"asr-daemon token 1"
@@ -32,7 +32,7 @@ def check_token(token: str, app_key: str, secrets: Iterable[Secret], now_s: floa
 
     Raises:
         TokenExpired: it was, and is over.
-        Unauthorized: it was not, or is no token.
+        WrongCredentials: it was not, or is no token.
     """
     signed = _from_base64(token)
     claims, mac = signed[:-_MAC_BYTES], signed[-_MAC_BYTES:]
@@ -40,7 +40,7 @@ def check_token(token: str, app_key: str, secrets: Iterable[Secret], now_s: floa
     for secret in secrets:
         genuine |= hmac.compare_digest(_mac(secret, claims), mac)
     if not genuine or claims[_CLAIMS.size :] != app_key.encode():
-        raise Unauthorized("the token is not one of this userName")
+        raise WrongCredentials("the token is not one of this userName")
     if now_s >= _CLAIMS.unpack_from(claims)[0]:
         raise TokenExpired("the token has expired")
 
@@ -54,4 +54,4 @@ def _from_base64(token: str) -> bytes:
     try:
         return b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
     except ValueError:
-        raise Unauthorized("the token is not one of this userName") from None
+        raise WrongCredentials("the token is not one of this userName") from None

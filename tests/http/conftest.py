@@ -7,9 +7,10 @@ import pytest
 from tornado.ioloop import IOLoop
 from tornado.routing import RuleRouter
 
-from asr_daemon.errors import BodyTooLarge, CallbackError, NotFound, Unauthorized
+from asr_daemon.errors import BodyTooLarge, CallbackError, NotFound, WrongCredentials
 from asr_daemon.http.callbacks import make_router
 from asr_daemon.http.exchange import Exchanges, Intake
+from asr_daemon.http.guesses import Guesses
 from asr_daemon.http.limits import Memory
 from asr_daemon.providers.base import Answer, Callback, Head
 
@@ -29,7 +30,7 @@ class Recorder:
         """Admit by key; know no path below `/in/known`."""
         self.heads.append(head)
         if head.query != b"key=good":
-            raise Unauthorized("wrong key")
+            raise WrongCredentials("wrong key")
         if head.path.startswith(b"/in/unknown"):
             raise NotFound("no such path")
 
@@ -42,7 +43,7 @@ class Recorder:
 
     def refuse(self, error: CallbackError) -> Answer:
         """Use a status that tells the kinds of refusal apart."""
-        status = {Unauthorized: 401, NotFound: 404, BodyTooLarge: 413}.get(type(error), 500)
+        status = {WrongCredentials: 401, NotFound: 404, BodyTooLarge: 413}.get(type(error), 500)
         return Answer(status, str(error).encode(), (("X-Refused", type(error).__name__),))
 
 
@@ -77,6 +78,7 @@ def app(endpoint: Recorder, exchanges: Exchanges) -> RuleRouter:
         header_timeout_s=5.0,
         body_min_rate_bytes_per_s=1000,
         memory=Memory(1000),
+        guesses=Guesses(),
         answered=lambda endpoint, status: None,
     )
     return make_router({"/in": endpoint}, intake, exchanges)

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import time
 
 import pytest
 from tornado.httpserver import HTTPServer
 
 from asr_daemon.errors import CannotStore, ShuttingDown
 from asr_daemon.http.exchange import Exchanges
+from asr_daemon.http.guesses import FREE_GUESSES, INTERVAL_S
 from tests.http.conftest import Recorder
 
 pytestmark = pytest.mark.usefixtures("http_server")
@@ -212,7 +214,7 @@ async def test_refusals_are_logged_without_secrets(
     [record] = [each for each in caplog.records if each.message == "request refused"]
     assert getattr(record, "fields", None) == {
         "endpoint": "recorder",
-        "outcome": "Unauthorized",
+        "outcome": "WrongCredentials",
         "reason": "wrong key",
         "status": 401,
         "address": "127.0.0.1",
@@ -234,3 +236,13 @@ async def test_uploads_are_refused_at_the_end(
     writer.close()
     await writer.wait_closed()
     assert f"X-Refused: {ShuttingDown.__name__}".encode() in answer
+
+
+@pytest.mark.gen_test
+async def test_guessing_is_slow(http_port: int) -> None:
+    """After a few wrong keys from an address the next has to wait for its answer."""
+    bad = post("/in?key=bad")
+    began_s = time.monotonic()
+    answers = await exchange(http_port, *[bad] * (FREE_GUESSES + 1))
+    assert answers.count(b"HTTP/1.1 401") == FREE_GUESSES + 1
+    assert time.monotonic() - began_s >= INTERVAL_S * 0.9

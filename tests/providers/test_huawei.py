@@ -18,6 +18,7 @@ from asr_daemon.errors import (
     TokenExpired,
     Unauthorized,
     UnsupportedBody,
+    WrongCredentials,
 )
 from asr_daemon.providers.base import Answer
 from asr_daemon.providers.huawei import Huawei, HuaweiTokenInterface
@@ -167,14 +168,14 @@ def test_token_of_another(user_name: str, owner: str, now_s: float) -> None:
     issued = token(owner, "new" if owner == SYSTEM else "another")
     with pytest.raises(Unauthorized) as refused:
         at(now_s).admit(head(HUAWEI_PATH, headers={"userName": user_name, "token": issued}))
-    assert refused.type is Unauthorized
+    assert refused.type is WrongCredentials
 
 
 def test_forged_token() -> None:
     """What only looks like a token is refused."""
     with pytest.raises(Unauthorized) as refused:
         at(NOW_S).admit(head(HUAWEI_PATH, headers={"userName": SYSTEM, "token": "x" * 96}))
-    assert refused.type is Unauthorized
+    assert refused.type is WrongCredentials
 
 
 def test_two_entries_of_one_client() -> None:

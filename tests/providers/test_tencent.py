@@ -16,6 +16,7 @@ from asr_daemon.errors import (
     TokenExpired,
     Unauthorized,
     UnsupportedBody,
+    WrongCredentials,
 )
 from asr_daemon.providers.base import Answer
 from asr_daemon.providers.tencent import Tencent
@@ -79,7 +80,7 @@ def test_admitted_with_key(rest: bytes, query: bytes) -> None:
 )
 def test_refused_without_key(rest: bytes, query: bytes) -> None:
     """Without a right key in its place, everything is a guess."""
-    with pytest.raises(Unauthorized):
+    with pytest.raises(WrongCredentials):
         KEYED.admit(head(TENCENT_PATH + rest, query))
 
 
@@ -116,7 +117,7 @@ def test_root_path() -> None:
     tencent = Tencent(TencentSettings(path="/", keys=(Secret("new.key~1"),)))
     tencent.admit(head(b"/", b"key=new.key~1"))
     tencent.admit(head(b"/new.key~1/code=0"))
-    with pytest.raises(Unauthorized):
+    with pytest.raises(WrongCredentials):
         tencent.admit(head(b"/code=0"))
     assert tencent.decode(callback(b"", b"/new.key~1/code=0&requestId=7")).id == "7"
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from asr_daemon.errors import TokenExpired, Unauthorized
+from asr_daemon.errors import TokenExpired, Unauthorized, WrongCredentials
 from asr_daemon.providers.tokens import check_token, issue_token
 from asr_daemon.secret import Secret
 
@@ -34,7 +34,7 @@ def test_of_another(app_key: str, secrets: list[Secret]) -> None:
     token = issue_token(APP_KEY, SECRET, ENDS_AT_S)
     with pytest.raises(Unauthorized) as refused:
         check_token(token, app_key, secrets, ENDS_AT_S + 1)
-    assert refused.type is Unauthorized
+    assert refused.type is WrongCredentials
 
 
 def test_every_change_is_noticed() -> None:
