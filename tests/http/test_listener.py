@@ -1,0 +1,193 @@
+"""A listener on a real socket: who is let in, who gives way, who is reaped, and the end."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+import trustme
+from tornado.http1connection import HTTP1ConnectionParameters
+from tornado.netutil import bind_sockets
+
+from asr_daemon.http.callbacks import make_router
+from asr_daemon.http.exchange import Exchanges, Intake
+from asr_daemon.http.guesses import Guesses
+from asr_daemon.http.limits import Connections, Memory
+from asr_daemon.http.listener import Listener
+from asr_daemon.http.tls import server_context
+from tests.http.conftest import Recorder
+
+REQUEST = b"POST /in?key=good HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+SHORT_S = 0.2
+LONG_S = 10.0
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Connect = Callable[[], "asyncio.Future[Streams]"]
+
+
+class Bed:
+    """A listener, and a way to connect to it."""
+
+    def __init__(self, listener: Listener, port: int, endpoint: Recorder) -> None:
+        """Take a listener that was started."""
+        self.listener = listener
+        self.endpoint = endpoint
+        self._port = port
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def connect(self, tls: ssl.SSLContext | None = None) -> Streams:
+        """Open a connection; it is closed at the end."""
+        name = None if tls is None else "localhost"
+        streams = await asyncio.open_connection(
+            "127.0.0.1", self._port, ssl=tls, server_hostname=name
+        )
+        self._writers.append(streams[1])
+        return streams
+
+    async def close(self) -> None:
+        """Close everything."""
+        self.listener.stop()
+        await self.listener.close_connections()
+        for writer in self._writers:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+
+@asynccontextmanager
+async def listening(
+    connections: Connections | None = None,
+    header_timeout_s: float = LONG_S,
+    tls: ssl.SSLContext | None = None,
+) -> AsyncIterator[Bed]:
+    """Start a listener on a free port."""
+    endpoint = Recorder()
+    intake = Intake(
+        body_bytes=1000,
+        header_timeout_s=LONG_S,
+        body_min_rate_bytes_per_s=1000,
+        memory=Memory(1000),
+        guesses=Guesses(),
+        answered=lambda endpoint, status: None,
+    )
+    router = make_router({"/in": endpoint}, intake, Exchanges())
+    sockets = bind_sockets(0, "127.0.0.1")
+    parameters = HTTP1ConnectionParameters(header_timeout=header_timeout_s)
+    listener = Listener(sockets, router, parameters, connections or Connections(9, 9), tls)
+    listener.start()
+    bed = Bed(listener, sockets[0].getsockname()[1], endpoint)
+    try:
+        yield bed
+    finally:
+        await bed.close()
+
+
+async def answer(streams: Streams) -> bytes:
+    """Send a request, and return the first line of what comes back."""
+    reader, writer = streams
+    writer.write(REQUEST)
+    return await reader.readline()
+
+
+def test_a_request_is_served() -> None:
+    """One connection serves several requests."""
+
+    async def run() -> list[bytes]:
+        async with listening() as bed:
+            reader, _ = streams = await bed.connect()
+            lines = [await answer(streams)]
+            await reader.readuntil(b"}")
+            return [*lines, await answer(streams)]
+
+    assert asyncio.run(run()) == [b"HTTP/1.1 200 OK\r\n"] * 2
+
+
+def test_a_newcomer_takes_the_place_of_the_idle() -> None:
+    """When all connections are taken, the one that waits for nothing is closed."""
+
+    async def run() -> tuple[bytes, bytes]:
+        async with listening(Connections(1, 9)) as bed:
+            idle, _ = await bed.connect()
+            served = await answer(await bed.connect())
+            return await idle.read(), served
+
+    assert asyncio.run(run()) == (b"", b"HTTP/1.1 200 OK\r\n")
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /in HTTP/1.1\r\nHost:"])
+def test_who_sends_no_whole_head_is_reaped(sent: bytes) -> None:
+    """Silence and half a head end at the deadline of the head."""
+
+    async def run() -> bytes:
+        async with listening(header_timeout_s=SHORT_S) as bed:
+            reader, writer = await bed.connect()
+            writer.write(sent)
+            return await asyncio.wait_for(reader.read(), LONG_S)
+
+    assert asyncio.run(run()) == b""
+
+
+def test_who_waits_to_be_let_in_at_the_end_is_served() -> None:
+    """A connection that the kernel has taken is accepted before its listener closes."""
+
+    async def run() -> bytes:
+        async with listening() as bed:
+            streams = await bed.connect()
+            bed.listener.stop()
+            return await answer(streams)
+
+    assert asyncio.run(run()) == b"HTTP/1.1 200 OK\r\n"
+
+
+def test_connections_end_with_their_next_answer_at_the_end() -> None:
+    """After `stop` an answer says that its connection is closed."""
+
+    async def run() -> bytes:
+        async with listening() as bed:
+            reader, writer = await bed.connect()
+            bed.listener.stop()
+            writer.write(REQUEST)
+            return await reader.read()
+
+    assert b"Connection: close\r\n" in asyncio.run(run())
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    """Return an authority that client and server trust."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def server_tls(authority: trustme.CA, tmp_path: Path) -> ssl.SSLContext:
+    """Return the server's context, from files as an admin has them."""
+    certificate = authority.issue_cert("localhost")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    with (tmp_path / "chain.pem").open("wb") as chain:
+        chain.writelines(blob.bytes() for blob in certificate.cert_chain_pems)
+    return server_context(tmp_path / "chain.pem", tmp_path / "key.pem", None)
+
+
+def test_tls(authority: trustme.CA, server_tls: ssl.SSLContext) -> None:
+    """With a context HTTPS is spoken."""
+
+    async def run() -> bytes:
+        client_tls = ssl.create_default_context()
+        authority.configure_trust(client_tls)
+        async with listening(tls=server_tls) as bed:
+            return await answer(await bed.connect(client_tls))
+
+    assert asyncio.run(run()) == b"HTTP/1.1 200 OK\r\n"
+
+
+def test_a_silent_handshake_is_reaped(server_tls: ssl.SSLContext) -> None:
+    """Who connects to a TLS port and says nothing is closed at the deadline of the head."""
+
+    async def run() -> bytes:
+        async with listening(header_timeout_s=SHORT_S, tls=server_tls) as bed:
+            reader, _ = await bed.connect()
+            return await asyncio.wait_for(reader.read(), LONG_S)
+
+    assert asyncio.run(run()) == b""
