@@ -39,6 +39,10 @@ setup(
             "setuptools<81",
             # Generated bodies for the decoders.
             "hypothesis>=6.100,<7",
+            # Serves the disks that lose power; 3.1 is what they are tried with.
+            "mfusepy>=3.1,<4",
+            # Certificates for the tests of TLS, on cryptography, which makes an encrypted key.
+            "trustme>=1.2,<2",
         ],
         "lint": [
             # Lint and format; minor releases change rules, so one minor at a time.

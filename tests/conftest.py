@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from random import Random, SystemRandom
 from typing import Any
 
 import pytest
@@ -14,8 +15,12 @@ settings.register_profile("long", max_examples=10_000, deadline=None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--long`, which CI sets."""
+    """Add `--long`, which CI sets, and what makes a run longer still, or the same once more."""
     parser.addoption("--long", action="store_true", help="also run what takes minutes")
+    rounds = "how often the long test kills the daemon (default: %(default)s)"
+    parser.addoption("--rounds", type=int, default=50, help=rounds)
+    seed = "what chance begins with; by default another one each time"
+    parser.addoption("--seed", type=int, default=SystemRandom().randrange(1 << 32), help=seed)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,6 +36,40 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     long = [item for item in items if item.get_closest_marker("long")]
     config.hook.pytest_deselected(items=long)
     items[:] = [item for item in items if item not in long]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the figures that tests have noted."""
+    for report in terminalreporter.getreports("passed"):
+        for name, number in report.user_properties:
+            terminalreporter.line(f"{report.nodeid}: {number} {name}")
+
+
+NoteFigure = Callable[[str, int], None]
+
+
+@pytest.fixture
+def note_figure(request: pytest.FixtureRequest) -> NoteFigure:
+    """Return what notes how much a test has seen: what it counted, and how many."""
+
+    def note(name: str, number: int) -> None:
+        request.node.user_properties.append((name, number))
+
+    return note
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> Random:
+    """Return the chance of this run; its seed is printed if the test fails."""
+    seed = request.config.getoption("--seed")
+    request.node.add_report_section("setup", "chance", f"--seed={seed}")
+    return Random(seed)  # noqa: S311 - to be repeated, not a secret
+
+
+@pytest.fixture
+def rounds(request: pytest.FixtureRequest) -> int:
+    """Return `--rounds`."""
+    return int(request.config.getoption("--rounds"))
 
 
 MakeTranscript = Callable[..., Transcript]

@@ -1,13 +1,13 @@
 """Senders that post results in a closed loop and write down what they were told."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePath
 from threading import Event, Lock, Thread
 
 TENCENT_PATH = "/callbacks/tencent"
@@ -143,6 +143,21 @@ def find_damage(root: Path, ledger: Ledger) -> Damage:
             damage.partial.append(id_)
     damage.partial += [plain.stem for plain in root.rglob("*.txt") if not _may_stand(plain, ledger)]
     return damage
+
+
+def stands_once(tree: Mapping[str, bytes], id_: str, text: str) -> bool:
+    """Say whether a result is in a tree (data by path), whole, and under no second name."""
+    paths = {path: data for path, data in tree.items() if _stem_of(path) == id_}
+    files = {PurePath(path).suffix: data for path, data in paths.items()}
+    return (
+        len(paths) == len(files) == 2
+        and files.get(".txt") == f"{text}\n".encode()
+        and json.loads(files.get(".json", b"{}")).get("text") == text
+    )
+
+
+def _stem_of(path: str) -> str:
+    return PurePath(path).stem.partition("~")[0]
 
 
 def _may_stand(plain: Path, ledger: Ledger) -> bool:

@@ -1,11 +1,15 @@
 """What goes wrong under a daemon: system calls that fail, disks that are full or read-only."""
 
+import os
+import select
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from tests.durability.mounts import mounted, run, work_directory
 from tests.durability.strace import attached
+
+_END_TIMEOUT_S = 10.0
 
 
 def injected(pid: int, syscall: str, error: str, when: str = "1+") -> AbstractContextManager[None]:
@@ -25,6 +29,33 @@ def injected(pid: int, syscall: str, error: str, when: str = "1+") -> AbstractCo
     """
     fault = f"{syscall}:error={error}:when={when}"
     return attached(pid, "-o", "/dev/null", "-e", f"trace={syscall}", "-e", f"inject={fault}")
+
+
+@contextmanager
+def killed(pid: int, syscall: str, when: int) -> Iterator[None]:
+    """Kill a running process, as `kill -9` does, right before one of its system calls.
+
+    The block has to make it come to that, and lasts until the process has ended. Needs the
+    requirement `strace`, and no other strace on the process at the same time.
+
+    Args:
+        pid: of the process; all its threads are meant.
+        syscall: the name of the call, or `/REGEX`.
+        when: which one it is, counted for each thread from 1.
+
+    Raises:
+        RuntimeError: strace could not attach, or the process did not end.
+    """
+    fault = f"{syscall}:signal=KILL:when={when}"
+    process = os.pidfd_open(pid)
+    try:
+        with attached(pid, "-o", "/dev/null", "-e", f"trace={syscall}", "-e", f"inject={fault}"):
+            yield
+            # A strace that is told to let go of a process that is just ending may hang.
+            if not select.select([process], [], [], _END_TIMEOUT_S)[0]:
+                raise RuntimeError(f"process {pid} was not killed")
+    finally:
+        os.close(process)
 
 
 @contextmanager

@@ -72,6 +72,16 @@ def strace() -> str | None:
     return _program("strace", "strace")
 
 
+def faketime() -> str | None:
+    """Ask for what shows another time to a process."""
+    return None if faketime_library() else "libfaketime (Debian: faketime)"
+
+
+def faketime_library() -> Path | None:
+    """Return the library that does so when it is preloaded, `None` if there is none."""
+    return next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+
+
 def _has_capability(number: int) -> bool:
     status = Path("/proc/self/status").read_text(encoding="ascii")
     effective = next(line for line in status.splitlines() if line.startswith("CapEff:"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.durability import requirements
-from tests.durability.faults import injected, read_only, small_ext4, small_tmpfs
+from tests.durability.faults import injected, killed, read_only, small_ext4, small_tmpfs
 from tests.durability.requirements import require
 from tests.durability.toy_server import toy_server
 
@@ -32,6 +32,15 @@ def test_call_of_a_running_process_fails(tmp_path: Path) -> None:
             assert server.commit("alpha") == "HTTP/1.1 503 Service Unavailable"
             assert server.commit("beta") == "HTTP/1.1 200 OK"
         assert server.commit("gamma") == "HTTP/1.1 200 OK"
+
+
+def test_running_process_is_killed_in_the_middle(tmp_path: Path) -> None:
+    """Before the link it has written its file aside and nothing else."""
+    require(requirements.strace)
+    with toy_server(tmp_path) as server, killed(server.pid, "/^link", when=1):
+        assert server.commit("alpha") == ""
+    assert (tmp_path / ".staging" / "alpha").exists()
+    assert not (tmp_path / "a" / "alpha").exists()
 
 
 def test_strace_that_cannot_attach_is_an_error() -> None:
