@@ -241,8 +241,10 @@ class Exchange(httputil.HTTPMessageDelegate):
             return self._refusal(CannotStore("internal error"))
 
     async def _begin_later(self, method: str, length: int | None) -> None:
+        # It is under way by now: a stop waits for it.
+        self._exchanges.upload_begins(self)
         await asyncio.sleep(self._waited_s)
-        room = self._begin(method, length)
+        room = None if self._refused else self._begin(method, length)
         if room is not None:
             await room
 

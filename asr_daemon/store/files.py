@@ -84,8 +84,8 @@ class ResultTree:
 
     @property
     def id(self) -> str:
-        """What tells this tree from any other; known after `open`."""
-        return self._staging.tree_id
+        """What tells this tree, and how it is written, from any other; known after `open`."""
+        return self._staging.tree_id if self._durable else f"{self._staging.tree_id}-unsynced"
 
     def open(self) -> None:
         """Make the root and an empty staging folder, durably.
@@ -281,6 +281,10 @@ class ResultTree:
         for directory in sorted({each for attempt in attempts for each in attempt.unsynced}):
             try:
                 self._sync(directory)
+            except FileNotFoundError:
+                # A reader was quicker: it has taken the folder away, with all that was in it. That
+                # the root is still there is checked afterwards.
+                continue
             except OSError as error:
                 failures[directory] = error
         if len(self._durable_directories) > _MOST_DURABLE_DIRECTORIES:

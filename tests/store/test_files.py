@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,13 +35,15 @@ def make_tree(tmp_path: Path) -> Iterator[MakeTree]:
         tree.close()
 
 
-def result(stem: str = "42", digest: str = "d1", text: bytes = b"hello\n") -> Result:
+def result(
+    stem: str = "42", digest: str = "d1", text: bytes = b"hello\n", day: str = "21"
+) -> Result:
     """Return a result whose JSON carries nothing but its digest."""
     document = b'{"id": "x", "digest": "%s"}' % digest.encode()
     files = ((".txt", text), (".json", document))
     identity = f"{stem} {digest}"
-    day = "tencent/2026/11/21"
-    return Result("tencent", stem, digest, "succeeded", identity, digest, day, stem, files)
+    folder = f"tencent/2026/11/{day}"
+    return Result("tencent", stem, digest, "succeeded", identity, digest, folder, stem, files)
 
 
 def contents(root: Path) -> dict[str, bytes]:
@@ -160,6 +163,67 @@ def test_folder_of_an_earlier_run_is_not_trusted(
     system_calls.clear()
     tree.commit([result("42")])
     assert "fsync root" in system_calls
+    assert "fsync root/tencent/2026/11" in system_calls
+
+
+def test_second_folder_of_an_earlier_run_is_not_trusted(
+    make_tree: MakeTree, system_calls: list[str]
+) -> None:
+    """Each folder counts by itself."""
+    first = make_tree()
+    first.commit([result("41", day="21"), result("41", day="22")])
+    first.close()
+    tree = make_tree()
+    tree.commit([result("42", day="21")])
+    system_calls.clear()
+    tree.commit([result("42", day="22")])
+    assert "fsync root/tencent/2026/11" in system_calls
+
+
+def test_folder_in_the_place_of_another_is_not_trusted(
+    make_tree: MakeTree, system_calls: list[str], tmp_path: Path
+) -> None:
+    """Somebody moved the folder away and put another one there."""
+    tree = make_tree()
+    tree.commit([result("41")])
+    folder = tmp_path / "root/tencent/2026/11/21"
+    folder.rename(folder.with_name("moved"))
+    folder.mkdir()
+    system_calls.clear()
+    tree.commit([result("42")])
+    assert "fsync root/tencent/2026/11" in system_calls
+
+
+def test_folder_that_was_made_anew_is_not_trusted(
+    make_tree: MakeTree, system_calls: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that was removed and made again is another one, even with the inode of the first."""
+    monkeypatch.setattr("asr_daemon.store.files._identity", lambda path: (1, 1))
+    tree = make_tree()
+    tree.commit([result("41")])
+    shutil.rmtree(tmp_path / "root/tencent/2026/11/21")
+    system_calls.clear()
+    tree.commit([result("42")])
+    assert "fsync root/tencent/2026/11" in system_calls
+
+
+def test_folder_whose_parent_could_not_be_synced_is_not_trusted(
+    make_tree: MakeTree, system_calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next result in it has the parents synced once more."""
+    tree = make_tree()
+    sync = tree._sync
+
+    def failing(path: str) -> None:
+        if path.endswith("/11"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tree, "_sync", failing)
+        assert isinstance(tree.commit([result("41")])[0], CannotStore)
+    system_calls.clear()
+    assert isinstance(tree.commit([result("42")])[0], Stored)
     assert "fsync root/tencent/2026/11" in system_calls
 
 
@@ -336,6 +400,46 @@ def test_folder_that_a_reader_removed_is_made_again(make_tree: MakeTree, tmp_pat
     assert tree.commit([result("2")]) == [Stored("tencent/2026/11/21/2.json", False)]
 
 
+def test_folder_that_takes_the_inode_of_a_removed_one(
+    make_tree: MakeTree,
+    tmp_path: Path,
+    system_calls: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A folder made anew is not taken for the durable one before it, whatever its inode."""
+    monkeypatch.setattr("asr_daemon.store.files._identity", lambda path: (1, 1))
+    tree = make_tree()
+    tree.commit([result("1")])
+    shutil.rmtree(tmp_path / "root/tencent/2026/11/21")
+    system_calls.clear()
+    tree.commit([result("2")])
+    assert "fsync root/tencent/2026/11" in system_calls
+
+
+def test_reader_that_is_quicker_than_the_sync(
+    make_tree: MakeTree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader that takes a result and its folder as soon as it appears does not get it twice."""
+    tree = make_tree()
+    link = os.link
+
+    def link_and_take(source: str, target: str) -> None:
+        link(source, target)
+        if target.endswith(".json"):
+            shutil.rmtree(os.path.dirname(target))
+
+    monkeypatch.setattr(os, "link", link_and_take)
+    assert tree.commit([result()]) == [Stored("tencent/2026/11/21/42.json", False)]
+
+
+def test_trees_written_without_syncs_are_others(make_tree: MakeTree) -> None:
+    """What was stored without syncs is not taken for durable later."""
+    tree = make_tree(durable=False)
+    unsynced = tree.id
+    tree.close()
+    assert make_tree().id != unsynced
+
+
 def test_root_that_was_replaced(make_tree: MakeTree, tmp_path: Path) -> None:
     """Nothing is stored below a root that is not the one of the start; it is when that is back."""
     tree = make_tree()
@@ -346,6 +450,38 @@ def test_root_that_was_replaced(make_tree: MakeTree, tmp_path: Path) -> None:
     (tmp_path / "root").rmdir()
     (tmp_path / "away").rename(tmp_path / "root")
     assert isinstance(tree.commit([result()])[0], Stored)
+
+
+def test_root_that_is_replaced_within_a_batch(
+    make_tree: MakeTree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was linked below the root that was there is not where readers look now: refused."""
+    tree = make_tree()
+    sync_directories = tree._sync_directories
+
+    def sync_then_replace(attempts: Any) -> None:
+        sync_directories(attempts)
+        (tmp_path / "root").rename(tmp_path / "away")
+        (tmp_path / "root").mkdir()
+
+    monkeypatch.setattr(tree, "_sync_directories", sync_then_replace)
+    assert isinstance(tree.commit([result()])[0], CannotStore)
+
+
+def test_root_that_goes_away_within_a_batch(
+    make_tree: MakeTree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not made anew, for it may have been a mount point."""
+    tree = make_tree()
+    link = tree._link
+
+    def rename_then_link(attempt: Any) -> None:
+        (tmp_path / "root").rename(tmp_path / "away")
+        link(attempt)
+
+    monkeypatch.setattr(tree, "_link", rename_then_link)
+    assert isinstance(tree.commit([result()])[0], CannotStore)
+    assert not (tmp_path / "root").exists()
 
 
 def test_root_on_a_device_of_another_number(make_tree: MakeTree, tmp_path: Path) -> None:
