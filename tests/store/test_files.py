@@ -65,8 +65,8 @@ def system_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def name(path: str) -> str:
         return os.path.relpath(path, tmp_path)
 
-    def fake_open(path: str, flags: int, mode: int = 0o777) -> int:
-        descriptor = real_open(path, flags, mode)
+    def fake_open(path: str, flags: int, mode: int = 0o777, dir_fd: int | None = None) -> int:
+        descriptor = real_open(path, flags, mode, dir_fd=dir_fd)
         opened[descriptor] = name(path)
         if flags & os.O_CREAT:
             calls.append(f"create {name(path)}")
@@ -398,22 +398,6 @@ def test_folder_that_a_reader_removed_is_made_again(make_tree: MakeTree, tmp_pat
         file.unlink()
     folder.rmdir()
     assert tree.commit([result("2")]) == [Stored("tencent/2026/11/21/2.json", False)]
-
-
-def test_folder_that_takes_the_inode_of_a_removed_one(
-    make_tree: MakeTree,
-    tmp_path: Path,
-    system_calls: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A folder made anew is not taken for the durable one before it, whatever its inode."""
-    monkeypatch.setattr("asr_daemon.store.files._identity", lambda path: (1, 1))
-    tree = make_tree()
-    tree.commit([result("1")])
-    shutil.rmtree(tmp_path / "root/tencent/2026/11/21")
-    system_calls.clear()
-    tree.commit([result("2")])
-    assert "fsync root/tencent/2026/11" in system_calls
 
 
 def test_reader_that_is_quicker_than_the_sync(
