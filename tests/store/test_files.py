@@ -201,7 +201,10 @@ def test_folder_that_was_made_anew_is_not_trusted(
     monkeypatch.setattr("asr_daemon.store.files._identity", lambda path: (1, 1))
     tree = make_tree()
     tree.commit([result("41")])
-    shutil.rmtree(tmp_path / "root/tencent/2026/11/21")
+    folder = tmp_path / "root/tencent/2026/11/21"
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
     system_calls.clear()
     tree.commit([result("42")])
     assert "fsync root/tencent/2026/11" in system_calls
