@@ -1,0 +1,287 @@
+"""The end of the daemon: whoever was let in is answered, and the answer is true."""
+
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from http.client import HTTPResponse
+from pathlib import Path
+from random import Random
+from threading import Event, Thread
+
+import pytest
+
+from asr_daemon.http.guesses import FREE_GUESSES
+from tests.conftest import NoteFigure
+from tests.daemon.clients import TENCENT_PATH, Damage, Ledger, body_of, find_damage, senders
+from tests.daemon.process import Daemon, results
+from tests.daemon.serving import eventually, serving
+from tests.daemon.witnesses import Witness, accepted_ports, witnesses
+from tests.durability import requirements
+from tests.durability.requirements import require
+from tests.durability.strace import attached
+
+SHUTDOWN_S = 10.0
+"""The default of `limits.shutdown`."""
+NO_SIGNAL = 0
+"""With it `Daemon.stop` only waits for the end."""
+
+
+class Upload:
+    """A request whose body comes bit by bit."""
+
+    def __init__(self, daemon: Daemon, body: bytes, sent: int, query: str = "") -> None:
+        """Send the head, and of the body as much as said."""
+        self._rest = body[sent:]
+        self._connection = socket.create_connection(("127.0.0.1", daemon.port), 30.0)
+        target = TENCENT_PATH + query
+        head = f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}"
+        self._connection.sendall(head.encode() + b"\r\n\r\n" + body[:sent])
+
+    def close(self) -> None:
+        """Break the connection."""
+        self._connection.close()
+
+    def complete(self) -> None:
+        """Send the rest of the body."""
+        self._connection.sendall(self._rest)
+
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        """Send the rest while the block runs, 64 KiB each hundredth of a second."""
+        told = Event()
+
+        def send() -> None:
+            rest = memoryview(self._rest)
+            with suppress(OSError):
+                while not told.wait(0.01):
+                    self._connection.sendall(rest[:65536])
+                    rest = rest[65536:]
+
+        thread = Thread(target=send)
+        thread.start()
+        yield
+        told.set()
+        thread.join()
+
+    def wait_for_answer(self, timeout_s: float) -> None:
+        """Return when there is an answer.
+
+        Raises:
+            TimeoutError: there is none.
+        """
+        self._connection.settimeout(timeout_s)
+        self._connection.recv(1, socket.MSG_PEEK)
+        self._connection.settimeout(30.0)
+
+    def answer(self) -> tuple[int, bool]:
+        """Return the status of the answer, and whether it announces the end of the connection."""
+        with self._connection, HTTPResponse(self._connection, method="POST") as response:
+            response.begin()
+            response.read()
+            return response.status, response.will_close
+
+
+def leave(daemon: Daemon) -> None:
+    """Tell the daemon to leave, and do not wait for it."""
+    daemon.process.send_signal(signal.SIGTERM)
+
+
+def is_closed(daemon: Daemon) -> bool:
+    """Say whether the daemon has closed its listener."""
+    try:
+        socket.create_connection(("127.0.0.1", daemon.port), 1.0).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def in_flight(daemon: Daemon, count: int) -> bool:
+    """Say whether the daemon has received at least so many bytes that it has not answered."""
+    exposition = daemon.get("/metrics").body.decode()
+    return f"asr_daemon_in_flight_bytes {count:.1f}\n" in exposition
+
+
+def stop_under_load(folder: Path, moment: int) -> Witness:
+    """Stop a daemon after so many answers, and check what can be checked of every stop."""
+    folder.mkdir()
+    with serving(folder) as daemon, witnesses(daemon.port) as witness:
+        eventually(lambda: len(witness.sightings) >= moment, "load")
+        began_s = time.monotonic()
+        assert daemon.stop() == 0
+        assert time.monotonic() - began_s < SHUTDOWN_S
+    assert find_damage(folder / "root", witness.ledger) == Damage()
+    assert witness.broken() == []
+    return witness
+
+
+def check_stops(folder: Path, chance: Random, stops: int, note_figure: NoteFigure) -> None:
+    """Stop many daemons under load, each at some moment."""
+    all_seen = [
+        stop_under_load(folder / f"{number}", chance.randrange(20, 400)) for number in range(stops)
+    ]
+    note_figure("requests were answered", sum(len(each.sightings) for each in all_seen))
+    note_figure(
+        "requests on new connections were reset, perhaps by the kernel alone",
+        sum(len(each.unanswered) for each in all_seen),
+    )
+
+
+def test_stop_under_load(tmp_path: Path, chance: Random, note_figure: NoteFigure) -> None:
+    """Acknowledged means on the disk, kept connections are answered, and the status is 0."""
+    check_stops(tmp_path, chance, 3, note_figure)
+
+
+@pytest.mark.long
+def test_many_stops_under_load(tmp_path: Path, chance: Random, note_figure: NoteFigure) -> None:
+    """The same at fifty moments."""
+    check_stops(tmp_path, chance, 50, note_figure)
+
+
+def test_accepted_connections_are_answered(tmp_path: Path) -> None:
+    """Whatever connection was accepted, new ones too, gets its answer."""
+    require(requirements.strace)
+    with (
+        serving(tmp_path) as daemon,
+        accepted_ports(daemon.process.pid, tmp_path / "log") as accepted,
+        witnesses(daemon.port) as witness,
+    ):
+        eventually(lambda: len(witness.sightings) > 200, "load")
+        assert daemon.stop() == 0
+    assert {each.port for each in witness.sightings if each.status} <= accepted
+    assert witness.broken(accepted) == []
+
+
+def test_upload_that_is_completed_meanwhile(tmp_path: Path) -> None:
+    """An upload that was under way is stored when it is completed before the deadline."""
+    with serving(tmp_path) as daemon:
+        upload = Upload(daemon, body_of("slow", "x" * 1000), sent=500)
+        eventually(lambda: in_flight(daemon, 500), "the first half")
+        leave(daemon)
+        eventually(lambda: is_closed(daemon), "the listener is closed")
+        upload.complete()
+        assert upload.answer() == (200, True)
+        assert daemon.stop(NO_SIGNAL) == 0
+    assert {Path(name).name for name in results(tmp_path / "root")} == {"slow.json", "slow.txt"}
+
+
+def test_upload_that_is_completed_late(tmp_path: Path) -> None:
+    """The same after longer than the pause that is left for connections to come in."""
+    with serving(tmp_path) as daemon:
+        upload = Upload(daemon, body_of("slow", "x" * 1000), sent=500)
+        eventually(lambda: in_flight(daemon, 500), "the first half")
+        leave(daemon)
+        with pytest.raises(TimeoutError):
+            upload.wait_for_answer(1.0)
+        upload.complete()
+        assert upload.answer() == (200, True)
+        assert daemon.stop(NO_SIGNAL) == 0
+
+
+def test_upload_that_never_ends(tmp_path: Path) -> None:
+    """At the deadline the sender is told that nothing was stored, and the daemon leaves."""
+    with serving(tmp_path, limits={"shutdown": "1s"}) as daemon:
+        upload = Upload(daemon, body_of("endless", "x" * 1000), sent=500)
+        eventually(lambda: in_flight(daemon, 500), "the first half")
+        began_s = time.monotonic()
+        leave(daemon)
+        assert upload.answer() == (503, True)
+        assert 0.9 < time.monotonic() - began_s < 2.0
+        assert daemon.stop(NO_SIGNAL) == 0
+        assert time.monotonic() - began_s < 2.0
+    assert results(tmp_path / "root") == {}
+
+
+def test_sender_that_goes_on_sending(tmp_path: Path) -> None:
+    """Who is in the middle of a long upload at the deadline can still read the refusal."""
+    with serving(tmp_path, limits={"shutdown": "1s"}) as daemon:
+        upload = Upload(daemon, bytes(60 << 20), sent=1)
+        with upload.going_on():
+            eventually(lambda: not in_flight(daemon, 1), "more than the first byte")
+            leave(daemon)
+            assert upload.answer() == (503, True)
+        assert daemon.stop(NO_SIGNAL) == 0
+
+
+def delayed_sync(daemon: Daemon, delay_s: float) -> AbstractContextManager[None]:
+    """Make each sync of the daemon take longer while the block runs."""
+    fault = f"inject=fsync:delay_enter={delay_s * 1e6:.0f}"
+    return attached(daemon.process.pid, "-o", "/dev/null", "-e", "trace=fsync", "-e", fault)
+
+
+def begin(daemon: Daemon, id_: str) -> Upload:
+    """Send a whole request."""
+    body = body_of(id_, "x")
+    return Upload(daemon, body, sent=len(body))
+
+
+def test_slow_disk(tmp_path: Path) -> None:
+    """A request that is being stored at the end is answered when it is, and is the last one."""
+    require(requirements.strace)
+    with serving(tmp_path) as daemon, delayed_sync(daemon, 0.2):
+        request = begin(daemon, "slow")
+        eventually(lambda: in_flight(daemon, len(body_of("slow", "x"))), "it is under way")
+        leave(daemon)
+        assert request.answer() == (200, True)
+        assert daemon.stop(NO_SIGNAL) == 0
+    assert {Path(name).name for name in results(tmp_path / "root")} == {"slow.json", "slow.txt"}
+
+
+def test_disk_that_does_not_answer(tmp_path: Path) -> None:
+    """At the deadline the sender is told the truth, and the daemon leaves without the disk."""
+    require(requirements.strace)
+    with serving(tmp_path, limits={"shutdown": "1s"}) as daemon:
+        with delayed_sync(daemon, 60.0):
+            request = begin(daemon, "stuck")
+            eventually(lambda: in_flight(daemon, len(body_of("stuck", "x"))), "it is under way")
+            began_s = time.monotonic()
+            leave(daemon)
+            assert request.answer() == (503, True)
+            # strace holds a thread that it delays even when its process has ended.
+            daemon.wait_for("stopped")
+            assert time.monotonic() - began_s < 4.0
+        assert daemon.stop(NO_SIGNAL) == 0
+    assert results(tmp_path / "root") == {}
+
+
+def test_sender_that_waits_for_its_turn(tmp_path: Path) -> None:
+    """A request that is held back since others guessed at its sender's address is answered too."""
+    key, body = "0123456789abcdef", body_of("patient", "x")
+    with serving(tmp_path, providers={"tencent": {"key": key}}) as daemon:
+        for _ in range(FREE_GUESSES):
+            assert daemon.post(TENCENT_PATH, body).status == 401
+        upload = Upload(daemon, body, sent=len(body), query=f"?key={key}")
+        leave(daemon)
+        assert upload.answer() == (200, True)
+        assert daemon.stop(NO_SIGNAL) == 0
+
+
+def test_upload_that_waits_for_memory(tmp_path: Path) -> None:
+    """An upload whose turn comes only when another one is done is answered like that one."""
+    body = body_of("large", "x" * 90_000)
+    with serving(tmp_path, limits={"body": "100KiB", "memory": "400KiB"}) as daemon:
+        first = Upload(daemon, body, sent=80_000)
+        eventually(lambda: in_flight(daemon, 80_000), "the first one has the memory")
+        second = Upload(daemon, body, sent=len(body))
+        leave(daemon)
+        eventually(lambda: is_closed(daemon), "the listener is closed")
+        first.complete()
+        assert first.answer() == (200, True)
+        assert second.answer() == (200, True)
+        assert daemon.stop(NO_SIGNAL) == 0
+
+
+def test_second_signal(tmp_path: Path) -> None:
+    """A second SIGTERM does not wait for anybody, and nothing was acknowledged in vain."""
+    ledger = Ledger()
+    with serving(tmp_path) as daemon, senders(daemon.port, ledger):
+        upload = Upload(daemon, body_of("endless", "x" * 1000), sent=500)
+        eventually(lambda: len(ledger.acknowledged) > 100, "load")
+        leave(daemon)
+        daemon.wait_for("stopping")
+        began_s = time.monotonic()
+        assert daemon.stop() == 1
+        assert time.monotonic() - began_s < 1.0
+        upload.close()
+    assert find_damage(tmp_path / "root", ledger) == Damage()
