@@ -1,0 +1,61 @@
+"""Imports point one way, and every room knows only what it should."""
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "asr_daemon"
+MODULES = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path
+    for path in PACKAGE.rglob("*.py")
+}
+
+
+def imported_by(module: str) -> set[str]:
+    """Return the modules that a module imports, inside functions too."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+    return names
+
+
+def test_no_cycles() -> None:
+    """There is an order in which every module comes after what it imports."""
+    graph = {module: imported_by(module) & MODULES.keys() for module in MODULES}
+    order = list(TopologicalSorter(graph).static_order())
+    assert set(order) == MODULES.keys()
+
+
+@pytest.mark.parametrize(
+    ("room", "strangers"),
+    [
+        ("providers", ("tornado", "sqlite3", "os.path", "asr_daemon.http", "asr_daemon.store")),
+        ("renderers", ("tornado", "os", "pathlib", "asr_daemon.config", "asr_daemon.store")),
+        ("store", ("tornado", "json", "asr_daemon.providers", "asr_daemon.renderers")),
+        ("http", ("sqlite3", "asr_daemon.store", "asr_daemon.config")),
+        ("config", ("tornado", "asr_daemon.http", "asr_daemon.store")),
+        ("transcript", ("asr_daemon",)),
+        ("errors", ("asr_daemon",)),
+        ("layout", ("tornado", "os", "pathlib", "asr_daemon.config", "asr_daemon.store")),
+        ("receiver", ("tornado", "os", "pathlib", "asr_daemon.http", "asr_daemon.config")),
+    ],
+)
+def test_rooms(room: str, strangers: tuple[str, ...]) -> None:
+    """No room imports what is none of its business."""
+    inside = [
+        module
+        for module in MODULES
+        if module == f"asr_daemon.{room}" or module.startswith(f"asr_daemon.{room}.")
+    ]
+    assert inside
+    for module in inside:
+        for name in imported_by(module):
+            assert not any(name == each or name.startswith(f"{each}.") for each in strangers), (
+                f"{module} imports {name}"
+            )
