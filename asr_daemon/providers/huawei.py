@@ -92,7 +92,9 @@ class Huawei:
         token = head.headers.get("token", "").strip()
         if not token:
             raise TokenExpired("the header has no token")
-        app_key = head.headers.get("userName", "").strip()
+        # Header values come as Latin-1 (RFC 9110, 5.5), and senders mean UTF-8.
+        sent = head.headers.get("userName", "").encode("latin-1", "replace")
+        app_key = sent.decode("utf-8", "replace").strip()
         check_token(token, app_key, self._secrets.get(app_key, ()), self._clock())
 
     def decode(self, callback: Callback) -> Transcript:

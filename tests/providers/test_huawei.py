@@ -142,6 +142,15 @@ def test_token(app_secret: str) -> None:
         at(NOW_S + 3600).admit(head(HUAWEI_PATH, headers=headers))
 
 
+def test_user_name_beyond_ascii() -> None:
+    """A userName in UTF-8, which a header brings as Latin-1, is the app key that was agreed on."""
+    client = HuaweiClientSettings(app_key="系统", app_secrets=(Secret("new"),))
+    settings = HuaweiSettings(clients=(client,))
+    issued = answer(credentials("系统", "new"), settings)[1]["authToken"]
+    headers = {"userName": "系统".encode().decode("latin-1"), "token": issued}
+    at(NOW_S, settings).admit(head(HUAWEI_PATH, headers=headers))
+
+
 def test_token_ends_with_its_secret() -> None:
     """A token is not good any more when the secret that it was got with is taken away."""
     client = HuaweiClientSettings(app_key=SYSTEM, app_secrets=(Secret("new"),))
