@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_daemon.config.bind import bind
@@ -138,6 +138,8 @@ def test_a_problem_found_later_has_its_line(tmp_path: Path) -> None:
     )
 
 
+# Each parses the whole example, so that more would take minutes.
+@settings(max_examples=200)
 @given(st.text(max_size=40), st.integers(0, 10_000), st.integers(0, 4))
 def test_whatever_stands_in_a_file_is_taken_or_told(text: str, place: int, cut: int) -> None:
     """A slip of the keyboard never ends in a traceback."""
