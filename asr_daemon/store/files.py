@@ -153,8 +153,8 @@ class ResultTree:
     def commit(self, batch: Sequence[Result]) -> list[Outcome]:
         """Make each result of `batch` durable, and say of each, in order, what became of it.
 
-        One that fails does not hold up the others. A duplicate (same name, same digest) counts as
-        stored when the one that was there is known to be on stable storage.
+        One that fails does not hold up the others. A duplicate (same name, same fingerprint) counts
+        as stored when the one that was there is known to be on stable storage.
         """
         attempts = [_Attempt(result) for result in batch]
         try:
@@ -278,13 +278,14 @@ class ResultTree:
     def _sync_directories(self, attempts: Sequence[_Attempt]) -> None:
         """Sync each directory once; a failure is one of every result that needs the directory."""
         failures: dict[str, OSError] = {}
+        taken: set[str] = set()
         for directory in sorted({each for attempt in attempts for each in attempt.unsynced}):
             try:
                 self._sync(directory)
             except FileNotFoundError:
                 # A reader was quicker: it has taken the folder away, with all that was in it. That
                 # the root is still there is checked afterwards.
-                continue
+                taken.add(directory)
             except OSError as error:
                 failures[directory] = error
         if len(self._durable_directories) > _MOST_DURABLE_DIRECTORIES:
@@ -293,7 +294,7 @@ class ResultTree:
             failed = attempt.unsynced & failures.keys()
             if failed:
                 attempt.error = failures[min(failed)]
-            elif attempt.directory_identity is not None:
+            elif attempt.directory_identity is not None and attempt.directory not in taken:
                 self._durable_directories[attempt.directory] = attempt.directory_identity
 
     def _sync(self, path: str) -> None:

@@ -134,8 +134,8 @@ SYNCS = (
     Mutant(
         "a directory whose parents could not be synced is trusted",
         _FILES,
-        "elif attempt.directory_identity is not None:",
-        "if attempt.directory_identity is not None:",
+        "elif attempt.directory_identity is not None and attempt.directory not in taken:",
+        "if attempt.directory_identity is not None and attempt.directory not in taken:",
     ),
     Mutant(
         "a directory that cannot be synced does not matter",
