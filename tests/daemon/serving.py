@@ -15,6 +15,8 @@ from tests.daemon.process import Daemon
 
 PATIENCE_S = 20.0
 """How long a test waits for what is going to happen."""
+FLAT = {"layout": "{provider}/{id}"}
+"""An `output` without days, so that a test may run at midnight."""
 _LOOK_AGAIN_S = 0.002
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.daemon.clients import TENCENT_PATH, Damage, Ledger, body_of, find_damage, senders
 from tests.daemon.process import Daemon, results
-from tests.daemon.serving import eventually, more, serving
+from tests.daemon.serving import FLAT, eventually, more, serving
 from tests.durability import requirements
 from tests.durability.faults import read_only, small_tmpfs
 from tests.durability.requirements import require
@@ -81,7 +81,7 @@ def stored(folder: Path) -> list[str]:
 @pytest.mark.parametrize("harm", HARMS)
 def test_index_that_is_harmed_meanwhile(tmp_path: Path, harm: Harm) -> None:
     """Results from before, and new ones, are acknowledged at each try and stored once."""
-    with serving(tmp_path) as daemon:
+    with serving(tmp_path, output=FLAT) as daemon:
         post(daemon, 1, 2)
         harm(tmp_path / "state")
         post(daemon, 1, 3, 3, 2)
@@ -92,11 +92,11 @@ def test_index_that_is_harmed_meanwhile(tmp_path: Path, harm: Harm) -> None:
 @pytest.mark.parametrize("harm", HARMS)
 def test_index_that_is_harmed_between(tmp_path: Path, harm: Harm) -> None:
     """The same with a daemon that finds it harmed."""
-    with serving(tmp_path) as daemon:
+    with serving(tmp_path, output=FLAT) as daemon:
         post(daemon, 1, 2)
         assert daemon.stop() == 0
     harm(tmp_path / "state")
-    with serving(tmp_path) as daemon:
+    with serving(tmp_path, output=FLAT) as daemon:
         post(daemon, 1, 3, 3, 2)
     assert stored(tmp_path) == ["1.json", "2.json", "3.json"]
 
@@ -112,7 +112,7 @@ def locked(state: Path) -> Iterator[None]:
 
 def test_index_that_is_locked(tmp_path: Path) -> None:
     """Nobody waits for the lock; what could not be written is known, and written afterwards."""
-    with serving(tmp_path) as daemon:
+    with serving(tmp_path, output=FLAT) as daemon:
         post(daemon, 1)
         with locked(tmp_path / "state"):
             post(daemon, 1, 2, 3, 3, 2)
@@ -120,7 +120,7 @@ def test_index_that_is_locked(tmp_path: Path) -> None:
         assert daemon.stop() == 0
     for name in results(tmp_path / "root"):
         (tmp_path / "root" / name).unlink()
-    with serving(tmp_path) as daemon:
+    with serving(tmp_path, output=FLAT) as daemon:
         post(daemon, 1, 2, 3, 4)
     assert stored(tmp_path) == []
 
@@ -128,7 +128,7 @@ def test_index_that_is_locked(tmp_path: Path) -> None:
 def test_lock_under_load(tmp_path: Path) -> None:
     """Locks come and go while results are stored; none is refused, lost or doubled."""
     ledger = Ledger()
-    with serving(tmp_path) as daemon:
+    with serving(tmp_path, output=FLAT) as daemon:
         post(daemon, 1)
         with senders(daemon.port, ledger):
             for _ in range(10):
@@ -146,12 +146,12 @@ def test_lock_under_load(tmp_path: Path) -> None:
 
 def test_lock_that_outlives_the_daemon(tmp_path: Path) -> None:
     """What was stored under a lock and never written to the index is found in the tree."""
-    with serving(tmp_path) as daemon:
+    with serving(tmp_path, output=FLAT) as daemon:
         post(daemon, 1)
         with locked(tmp_path / "state"):
             post(daemon, 2)
             assert daemon.stop() == 0
-    with serving(tmp_path) as daemon:
+    with serving(tmp_path, output=FLAT) as daemon:
         post(daemon, 1, 2)
     assert stored(tmp_path) == ["1.json", "2.json"]
 
@@ -159,7 +159,7 @@ def test_lock_that_outlives_the_daemon(tmp_path: Path) -> None:
 def test_state_that_cannot_be_made(tmp_path: Path) -> None:
     """Where the folder ought to be is a file."""
     (tmp_path / "state").touch()
-    with serving(tmp_path) as daemon:
+    with serving(tmp_path, output=FLAT) as daemon:
         post(daemon, 1, 2, 2, 1)
         assert daemon.log.count("cannot be used") == 1
     assert stored(tmp_path) == ["1.json", "2.json"]
@@ -169,10 +169,10 @@ def test_read_only_state(tmp_path: Path) -> None:
     """An index that was written before, and cannot be any more, is still of use."""
     require(requirements.root)
     with small_tmpfs(1000) as disk:
-        with serving(tmp_path, state=str(disk)) as daemon:
+        with serving(tmp_path, output=FLAT, state=str(disk)) as daemon:
             post(daemon, 1)
             assert daemon.stop() == 0
-        with read_only(disk), serving(tmp_path, state=str(disk)) as daemon:
+        with read_only(disk), serving(tmp_path, output=FLAT, state=str(disk)) as daemon:
             post(daemon, 1, 2, 2, 1)
             assert daemon.log.count("cannot be used") == 1
     assert stored(tmp_path) == ["1.json", "2.json"]
@@ -181,7 +181,7 @@ def test_read_only_state(tmp_path: Path) -> None:
 def test_full_state(tmp_path: Path) -> None:
     """There is no room for the index."""
     require(requirements.root)
-    with small_tmpfs(16) as disk, serving(tmp_path, state=str(disk)) as daemon:
+    with small_tmpfs(16) as disk, serving(tmp_path, output=FLAT, state=str(disk)) as daemon:
         post(daemon, *range(50), *range(50))
         assert daemon.log.count("cannot be used") == 1
     assert stored(tmp_path) == sorted(f"{number}.json" for number in range(50))

@@ -14,13 +14,12 @@ from tests.conftest import NoteFigure
 from tests.daemon.clients import Ledger, body_of, senders
 from tests.daemon.clock import Clock
 from tests.daemon.process import Daemon, results
-from tests.daemon.serving import eventually, more, serving
+from tests.daemon.serving import FLAT, eventually, more, serving
 from tests.durability import requirements
 from tests.durability.requirements import require
 
 TENCENT = "/callbacks/tencent"
 HUAWEI = "/oifde/rest/sysapi/asrcallback"
-FLAT = {"layout": "{provider}/{id}"}
 
 
 class Kind(NamedTuple):

@@ -3,12 +3,9 @@
 import signal
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from http.client import HTTPResponse
+from contextlib import AbstractContextManager
 from pathlib import Path
 from random import Random
-from threading import Event, Thread
 
 import pytest
 
@@ -16,7 +13,8 @@ from asr_daemon.http.guesses import FREE_GUESSES
 from tests.conftest import NoteFigure
 from tests.daemon.clients import TENCENT_PATH, Damage, Ledger, body_of, find_damage, senders
 from tests.daemon.process import Daemon, results
-from tests.daemon.serving import eventually, serving
+from tests.daemon.serving import eventually, metric, serving
+from tests.daemon.upload import Upload
 from tests.daemon.witnesses import Witness, accepted_ports, witnesses
 from tests.durability import requirements
 from tests.durability.requirements import require
@@ -26,61 +24,6 @@ SHUTDOWN_S = 10.0
 """The default of `limits.shutdown`."""
 NO_SIGNAL = 0
 """With it `Daemon.stop` only waits for the end."""
-
-
-class Upload:
-    """A request whose body comes bit by bit."""
-
-    def __init__(self, daemon: Daemon, body: bytes, sent: int, query: str = "") -> None:
-        """Send the head, and of the body as much as said."""
-        self._rest = body[sent:]
-        self._connection = socket.create_connection(("127.0.0.1", daemon.port), 30.0)
-        target = TENCENT_PATH + query
-        head = f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}"
-        self._connection.sendall(head.encode() + b"\r\n\r\n" + body[:sent])
-
-    def close(self) -> None:
-        """Break the connection."""
-        self._connection.close()
-
-    def complete(self) -> None:
-        """Send the rest of the body."""
-        self._connection.sendall(self._rest)
-
-    @contextmanager
-    def going_on(self) -> Iterator[None]:
-        """Send the rest while the block runs, 64 KiB each hundredth of a second."""
-        told = Event()
-
-        def send() -> None:
-            rest = memoryview(self._rest)
-            with suppress(OSError):
-                while not told.wait(0.01):
-                    self._connection.sendall(rest[:65536])
-                    rest = rest[65536:]
-
-        thread = Thread(target=send)
-        thread.start()
-        yield
-        told.set()
-        thread.join()
-
-    def wait_for_answer(self, timeout_s: float) -> None:
-        """Return when there is an answer.
-
-        Raises:
-            TimeoutError: there is none.
-        """
-        self._connection.settimeout(timeout_s)
-        self._connection.recv(1, socket.MSG_PEEK)
-        self._connection.settimeout(30.0)
-
-    def answer(self) -> tuple[int, bool]:
-        """Return the status of the answer, and whether it announces the end of the connection."""
-        with self._connection, HTTPResponse(self._connection, method="POST") as response:
-            response.begin()
-            response.read()
-            return response.status, response.will_close
 
 
 def leave(daemon: Daemon) -> None:
@@ -98,9 +41,8 @@ def is_closed(daemon: Daemon) -> bool:
 
 
 def in_flight(daemon: Daemon, count: int) -> bool:
-    """Say whether the daemon has received at least so many bytes that it has not answered."""
-    exposition = daemon.get("/metrics").body.decode()
-    return f"asr_daemon_in_flight_bytes {count:.1f}\n" in exposition
+    """Say whether the daemon has received just so many bytes that it has not answered."""
+    return metric(daemon, "asr_daemon_in_flight_bytes") == {(): count}
 
 
 def stop_under_load(folder: Path, moment: int) -> Witness:
@@ -139,18 +81,36 @@ def test_many_stops_under_load(tmp_path: Path, chance: Random, note_figure: Note
     check_stops(tmp_path, chance, 50, note_figure)
 
 
-def test_accepted_connections_are_answered(tmp_path: Path) -> None:
-    """Whatever connection was accepted, new ones too, gets its answer."""
-    require(requirements.strace)
+def check_accepted(folder: Path, moment: int) -> int:
+    """Stop a daemon whose accepted connections are known; return how many there were."""
+    folder.mkdir()
     with (
-        serving(tmp_path) as daemon,
-        accepted_ports(daemon.process.pid, tmp_path / "log") as accepted,
+        serving(folder) as daemon,
+        accepted_ports(daemon.process.pid, folder / "log") as accepted,
         witnesses(daemon.port) as witness,
     ):
-        eventually(lambda: len(witness.sightings) > 200, "load")
+        eventually(lambda: len(witness.sightings) >= moment, "load")
         assert daemon.stop() == 0
     assert {each.port for each in witness.sightings if each.status} <= accepted
     assert witness.broken(accepted) == []
+    return len(accepted)
+
+
+def test_accepted_connections_are_answered(tmp_path: Path, chance: Random) -> None:
+    """Whatever connection was accepted, new ones too, gets its answer."""
+    require(requirements.strace)
+    assert check_accepted(tmp_path / "0", chance.randrange(100, 300)) > 0
+
+
+@pytest.mark.long
+def test_many_accepted_connections_are_answered(
+    tmp_path: Path, chance: Random, note_figure: NoteFigure
+) -> None:
+    """The same at twenty moments."""
+    require(requirements.strace)
+    moments = [chance.randrange(100, 300) for _ in range(20)]
+    accepted = [check_accepted(tmp_path / f"{n}", moment) for n, moment in enumerate(moments)]
+    note_figure("connections were accepted", sum(accepted))
 
 
 def test_upload_that_is_completed_meanwhile(tmp_path: Path) -> None:
@@ -232,7 +192,7 @@ def test_disk_that_does_not_answer(tmp_path: Path) -> None:
     """At the deadline the sender is told the truth, and the daemon leaves without the disk."""
     require(requirements.strace)
     with serving(tmp_path, limits={"shutdown": "1s"}) as daemon:
-        with delayed_sync(daemon, 60.0):
+        with delayed_sync(daemon, 6.0):
             request = begin(daemon, "stuck")
             eventually(lambda: in_flight(daemon, len(body_of("stuck", "x"))), "it is under way")
             began_s = time.monotonic()
