@@ -5,13 +5,14 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from typing import Protocol
 
 from msgspec import Struct
 
-from asr_daemon.errors import CallbackError, CannotStore, NotUnderstood
+from asr_daemon.errors import CallbackError, CannotStore, NoRoomForRejected, NotUnderstood
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics, Outcome
 from asr_daemon.providers.base import Answer, Callback, Head, Provider
@@ -79,7 +80,8 @@ class Receiver:
             raise
         except Exception:
             # A mistake of ours must not cost the sender's only copy.
-            await self._keep(callback, "internal error")
+            with suppress(CannotStore):
+                await self._keep(callback, "internal error")
             raise
         stored = await self._rooms.committer.commit(result)
         self._note(callback, result, stored, time.monotonic() - began_s)
@@ -112,19 +114,20 @@ class Receiver:
         return tuple((each.suffix, each.render(transcript)) for each in renderers)
 
     async def _keep(self, callback: Callback, reason: str) -> None:
-        """Keep a body that was not understood, once, with the reason, if there is room for it."""
+        """Keep a body that was not understood, once, with the reason, if there is room for it.
+
+        Raises:
+            CannotStore: the disk does not take it; the sender's next try may have more luck.
+        """
         rejection = await self._beside(callback, partial(self._rejection, reason=reason))
         try:
             stored = await self._rooms.committer.commit(rejection)
-        except CannotStore as error:
-            _log.warning("a body that was not understood could not be kept: %s", error)
+        except NoRoomForRejected:
             return
         if not stored.duplicate:
             self._rooms.metrics.kept(self.name)
-        _log.warning(
-            "a body was not understood and is kept",
-            extra={"fields": {"provider": self.name, "path": stored.path, "reason": reason}},
-        )
+            fields = {"provider": self.name, "path": stored.path, "reason": reason}
+            _log.warning("a body was not understood and is kept", extra={"fields": fields})
 
     def _rejection(self, callback: Callback, *, reason: str) -> Result:
         digest = f"sha256:{sha256(callback.body).hexdigest()}"

@@ -8,7 +8,7 @@ from threading import current_thread
 
 import pytest
 
-from asr_daemon.errors import CallbackError, CannotStore, NotUnderstood
+from asr_daemon.errors import CallbackError, CannotStore, NoRoomForRejected, NotUnderstood
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics
 from asr_daemon.providers.base import Answer, Callback, Head
@@ -123,6 +123,29 @@ def test_what_is_not_stored_is_not_acknowledged(
     """An error of decoding or committing reaches the listener."""
     with pytest.raises(raised):
         receive(body, Committer(failure))
+
+
+def test_what_is_not_understood_is_kept() -> None:
+    """A body that is no result is committed as it came, with the reason beside it."""
+    committer = Committer()
+    with pytest.raises(NotUnderstood):
+        receive(b"garbage", committer)
+    [rejection] = committer.results
+    assert (rejection.directory, rejection.status) == ("rejected/acme/2026/11/21", "rejected")
+    assert rejection.files[0] == (".body", b"garbage")
+    assert b'"reason": "no text"' in rejection.files[1][1]
+    assert b'"query": {\n    "job": "42"\n  }' in rejection.files[1][1]
+
+
+@pytest.mark.parametrize(
+    ("failure", "raised"),
+    [(NoRoomForRejected("used up"), NotUnderstood), (CannotStore("disk full"), CannotStore)],
+)
+def test_what_cannot_be_kept(failure: CallbackError, raised: type[CallbackError]) -> None:
+    """Without room for it the refusal stands; a full disk may be over at the next try."""
+    with pytest.raises(CallbackError) as refused:
+        receive(b"garbage", Committer(failure))
+    assert refused.type is raised
 
 
 @pytest.mark.parametrize(

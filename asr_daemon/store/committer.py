@@ -15,7 +15,7 @@ from threading import Thread
 from typing import Protocol, TypeVar
 
 from asr_daemon.errors import CannotStore, NoRoomForRejected, ShuttingDown
-from asr_daemon.store.result import Outcome, Result, Stored
+from asr_daemon.store.result import Outcome, Result, Stored, describe
 from asr_daemon.store.trouble import Trouble
 
 LARGEST_BATCH = 64
@@ -177,10 +177,15 @@ class Committer:
         refusals = [each for each in outcomes if isinstance(each, CannotStore)]
         refusals = [each for each in refusals if not isinstance(each, NoRoomForRejected)]
         if refusals:
-            self._trouble.met(str(refusals[0].__cause__ or refusals[0]), len(refusals))
+            self._trouble.met(_reason(refusals[0]), len(refusals))
         else:
             self._trouble.absent()
         return outcomes
+
+
+def _reason(refusal: CannotStore) -> str:
+    cause = refusal.__cause__
+    return describe(cause) if isinstance(cause, OSError) else str(cause or refusal)
 
 
 def _release(batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:

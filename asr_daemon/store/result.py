@@ -39,6 +39,12 @@ Outcome = Stored | CannotStore
 """What becomes of a result."""
 
 
+def describe(error: OSError) -> str:
+    """Return what happened and where, for the admin."""
+    what = error.strerror or str(error)
+    return what if error.filename is None else f"{what}: {error.filename}"
+
+
 def refusal_of(error: OSError) -> CannotStore:
     """Return the refusal of a result that met `error`, which is its cause.
 

@@ -6,7 +6,7 @@ from asr_daemon.errors import NoRoomForRejected
 from asr_daemon.store.files import ResultTree
 from asr_daemon.store.index import Index
 from asr_daemon.store.rejected import Quota
-from asr_daemon.store.result import Outcome, Result, Stored, refusal_of
+from asr_daemon.store.result import Outcome, Result, Stored, describe, refusal_of
 from asr_daemon.store.space import Space
 
 REJECTED = "rejected"
@@ -62,7 +62,7 @@ class Store:
             else:
                 self._tree.check_root()
         except OSError as error:
-            return str(error)
+            return describe(error)
         return None
 
     def _write(self, results: Sequence[Result]) -> list[Outcome]:

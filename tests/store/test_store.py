@@ -163,4 +163,4 @@ def test_trouble_that_only_writing_meets(
 
     monkeypatch.setattr(os, "fsync", broken)
     assert store.trouble(thoroughly=False) is None
-    assert store.trouble(thoroughly=True) == "[Errno 5] Input/output error"
+    assert store.trouble(thoroughly=True) == "Input/output error"
