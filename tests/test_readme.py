@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from asr_daemon.config.load import load
+from asr_daemon.secret import Secret
+
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
@@ -51,3 +54,14 @@ def test_readers(tree: Path, command: list[str], language: str, holding: str) ->
     ]
     left = [str(path.relative_to(tree)) for path in (tree / "transcripts").rglob("*.json")]
     assert len(left) == 3
+
+
+def test_configuration(tmp_path: Path) -> None:
+    """The configuration for a public address is valid as it stands."""
+    for name in ("tencent.key", "fullchain.pem", "privkey.pem"):
+        (tmp_path / name).write_text("0123456789abcdef0123456789abcdef\n")
+    file = tmp_path / "asr-daemon.yaml"
+    file.write_text(block("yaml", "listen:"))
+    config = load(file, {})
+    assert config.providers.tencent.keys == (Secret("0123456789abcdef0123456789abcdef"),)
+    assert not config.providers.huawei.enabled
