@@ -28,7 +28,7 @@ from asr_daemon.errors import AsrDaemonError
 from asr_daemon.http.admin import Facts, Reports, make_application
 from asr_daemon.http.callbacks import make_router
 from asr_daemon.http.exchange import Exchanges
-from asr_daemon.http.limits import Connections
+from asr_daemon.http.limits import Connections, affordable_connections
 from asr_daemon.http.listener import Listener
 from asr_daemon.metrics import Metrics
 from asr_daemon.store.committer import Committer
@@ -44,9 +44,6 @@ pause a few in a thousand are reset.
 
 LAST_BATCH_S = 1.0
 """How long the committer may take to end when nothing is left to answer."""
-
-RESERVED_DESCRIPTORS = 256
-"""Kept from connections: for the files of a batch, the index, listeners and the admin."""
 
 MOST_DESCRIPTORS = 1 << 16
 """More than any sensible `limits.connections` needs; some systems allow a thousand million."""
@@ -131,14 +128,22 @@ class Server:
 
     def _leave(self) -> None:
         if self._leaving.is_set():
-            _log.warning("leaving at once; what was not acknowledged is not stored")
+            _log.warning("leaving at once; what was not acknowledged may not be stored")
             os._exit(1)
         _log.info("stopping")
         self._leaving.set()
 
     def _listen(self) -> None:
         limits = self._config.limits
-        most = min(limits.connections, _raise_descriptor_limit() - RESERVED_DESCRIPTORS)
+        descriptors = _raise_descriptor_limit()
+        most = affordable_connections(limits.connections, descriptors)
+        if most < limits.connections:
+            _log.warning(
+                "only %d of limits.connections can be open with %d file descriptors: raise "
+                "LimitNOFILE= of the unit, or ulimit -n",
+                most,
+                descriptors,
+            )
         connections = Connections(
             most, limits.connections_per_address, self._config.trusted_proxies
         )

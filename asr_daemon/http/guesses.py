@@ -38,6 +38,7 @@ class Guesses:
             return 0.0
         # The turn is taken, right or wrong: otherwise all who wait would be judged at its end.
         self._free_at_s[origin] = free_at_s + INTERVAL_S
+        self._free_at_s.move_to_end(origin)
         return wait_s
 
     def wrong(self, origin: str, waited_s: float) -> None:

@@ -15,6 +15,10 @@ IPV6_PREFIX = 64
 """What one customer of a provider has of IPv6, and so counts as one address."""
 
 
+RESERVED_DESCRIPTORS = 256
+"""Kept from connections: for the files of a batch, the index, listeners and the admin."""
+
+
 class Closable(Protocol):
     """A connection, as far as its limits go."""
 
@@ -178,3 +182,11 @@ def origin_of(address: str) -> str:
     if not isinstance(parsed, IPv6Address) or parsed.ipv4_mapped is not None:
         return address
     return str(ip_network((int(parsed), IPV6_PREFIX), strict=False))
+
+
+def affordable_connections(wanted: int, descriptors: int) -> int:
+    """Return how many connections may be open in a process with so many file descriptors.
+
+    Where these are few, a quarter: a request under way may need two more for its files.
+    """
+    return min(wanted, max(descriptors - RESERVED_DESCRIPTORS, descriptors // 4))

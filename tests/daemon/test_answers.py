@@ -1,6 +1,8 @@
 """Every row of the table of answers, asked of a real daemon."""
 
 import json
+import signal
+import socket
 from binascii import hexlify
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -162,6 +164,14 @@ def test_token_survives_a_restart(tmp_path: Path) -> None:
         assert second.post(HUAWEI, HUAWEI_CALLBACK, headers).status == 200
 
 
+def test_reload_is_declined(tmp_path: Path) -> None:
+    """SIGHUP does not end the daemon; it says that a restart is needed."""
+    with running(tmp_path) as daemon:
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for("restart to apply a change")
+        assert daemon.post(TENCENT, TENCENT_CALLBACK).status == 200
+
+
 @pytest.mark.parametrize("path", ["/", "/callbacks", "/callbacks/tencents", f"{HUAWEI}/more"])
 def test_no_such_path(daemon: Daemon, path: str) -> None:
     """Elsewhere there is nothing, and it is said in JSON."""
@@ -188,6 +198,10 @@ def test_no_secret_and_no_text_in_the_log(daemon: Daemon) -> None:
     """Whatever was sent, the log names neither keys nor tokens nor what was said."""
     issued = credentials(daemon)["token"]
     daemon.post(f"{TENCENT}?key={KEY}", TENCENT_CALLBACK)
+    with socket.create_connection(("127.0.0.1", daemon.port)) as connection:
+        head = f"POST {HUAWEI} HTTP/1.1\r\nHost: x\r\ntoken: {issued}\0\r\n\r\n"
+        connection.sendall(head.encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
     for secret in (KEY, "hunter2", issued, "夜班", "call connected"):
         assert secret not in daemon.log
 

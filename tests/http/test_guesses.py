@@ -51,3 +51,15 @@ def test_memory_is_bounded() -> None:
     for number in range(MOST_ORIGINS + 10):
         guess(guesses, str(number))
     assert len(guesses._free_at_s) == MOST_ORIGINS
+
+
+def test_who_goes_on_guessing_is_not_forgotten() -> None:
+    """An attacker cannot make the daemon forget one address by using many others."""
+    guesses = Guesses(Clock())
+    for _ in range(FREE_GUESSES):
+        guess(guesses, "persistent")
+    for number in range(MOST_ORIGINS):
+        guess(guesses, str(number))
+        if number % 1000 == 0:
+            assert guess(guesses, "persistent") > 0.0
+    assert guess(guesses, "persistent") > 0.0

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from asr_daemon.http.limits import Connections, Memory, origin_of
+from asr_daemon.http.limits import Connections, Memory, affordable_connections, origin_of
 
 
 class Fake:
@@ -138,3 +138,11 @@ def test_waiting_ends_when_the_room_is_there_or_not_wanted() -> None:
         return [*seen, waits[0] is not None and waits[0].done()]
 
     assert asyncio.run(run()) == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("descriptors", "connections"), [(65_536, 1000), (1024, 768), (256, 64), (64, 16)]
+)
+def test_connections_leave_descriptors_for_files(descriptors: int, connections: int) -> None:
+    """However few file descriptors there are, some are for connections and more for the rest."""
+    assert affordable_connections(1000, descriptors) == connections

@@ -60,14 +60,15 @@ class Bed:
 async def listening(
     connections: Connections | None = None,
     header_timeout_s: float = LONG_S,
+    body_grace_s: float = LONG_S,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Bed]:
     """Start a listener on a free port."""
     endpoint = Recorder()
     intake = Intake(
         body_bytes=1000,
-        header_timeout_s=LONG_S,
-        body_min_rate_bytes_per_s=1000,
+        header_timeout_s=body_grace_s,
+        body_min_rate_bytes_per_s=1_000_000,
         memory=Memory(1000),
         guesses=Guesses(),
         answered=lambda endpoint, status: None,
@@ -127,6 +128,33 @@ def test_who_sends_no_whole_head_is_reaped(sent: bytes) -> None:
             return await asyncio.wait_for(reader.read(), LONG_S)
 
     assert asyncio.run(run()) == b""
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 500", b"Transfer-Encoding: chunked"])
+def test_who_uploads_too_slowly_is_reaped(framing: bytes) -> None:
+    """A body that does not come in its time, announced or in chunks, ends its connection."""
+
+    async def run() -> bytes:
+        async with listening(body_grace_s=SHORT_S) as bed:
+            reader, writer = await bed.connect()
+            writer.write(b"POST /in?key=good HTTP/1.1\r\nHost: x\r\n" + framing + b"\r\n\r\n")
+            return await asyncio.wait_for(reader.read(), LONG_S)
+
+    assert asyncio.run(run()) == b""
+
+
+def test_refused_upload_lingers_only_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who goes on with a body that grew too large reads the refusal, and is then cut off."""
+    monkeypatch.setattr("asr_daemon.http.exchange.LINGER_S", SHORT_S)
+
+    async def run() -> bytes:
+        async with listening() as bed:
+            reader, writer = await bed.connect()
+            head = b"POST /in?key=good HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            writer.write(head + b"800\r\n" + b"x" * 2048 + b"\r\n")
+            return await asyncio.wait_for(reader.read(), LONG_S)
+
+    assert asyncio.run(run()).startswith(b"HTTP/1.1 413 ")
 
 
 def test_who_waits_to_be_let_in_at_the_end_is_served() -> None:

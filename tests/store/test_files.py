@@ -531,6 +531,25 @@ def test_staging_folder_that_was_tidied_away(make_tree: MakeTree, tmp_path: Path
     assert isinstance(tree.commit([result()])[0], Stored)
 
 
+def test_probe_looks_where_the_last_result_failed(
+    make_tree: MakeTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that may not be written to is trouble until it may, although staging is well."""
+    tree = make_tree()
+
+    def forbidden(source: str, target: str) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "link", forbidden)
+        assert isinstance(tree.commit([result()])[0], CannotStore)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "access", lambda path, mode: not path.endswith("/21"))
+        with pytest.raises(PermissionError):
+            tree.probe()
+    tree.probe()
+
+
 def test_modes(make_tree: MakeTree, tmp_path: Path) -> None:
     """Files and folders have the configured modes."""
     make_tree().commit([result()])
