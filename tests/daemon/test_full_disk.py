@@ -91,6 +91,7 @@ def check(folder: Path, root: Path, cause: AbstractContextManager[object], **lim
     return met
 
 
+@pytest.mark.long
 def test_disk_with_less_than_its_reserve(tmp_path: Path, disk: Path) -> None:
     """Below `limits.free_space` nothing is stored."""
     cause = filled(disk, 1_200_000)
@@ -104,12 +105,14 @@ def test_full_disk(tmp_path: Path, disk: Path) -> None:
     assert staged(disk / "root") == []
 
 
+@pytest.mark.long
 def test_disk_with_few_inodes(tmp_path: Path, disk: Path) -> None:
     """A reserve of inodes is kept too."""
     said = check(tmp_path, disk / "root", crowded(disk, 100), free_space="1MiB")
     assert "fewer than 64 inodes are left" in said
 
 
+@pytest.mark.long
 def test_disk_without_inodes(tmp_path: Path, disk: Path) -> None:
     """The same where the disk itself says no."""
     said = check(tmp_path, disk / "root", crowded(disk, 20), free_space="1B")
@@ -123,12 +126,14 @@ def test_read_only_disk(tmp_path: Path, disk: Path) -> None:
     assert "Read-only file system" in said
 
 
+@pytest.mark.long
 def test_root_that_is_renamed(tmp_path: Path) -> None:
     """A root that is not there is not made anew."""
     said = check(tmp_path, tmp_path / "root", renamed(tmp_path / "root"))
     assert "No such file or directory" in said
 
 
+@pytest.mark.long
 def test_root_that_is_another_folder(tmp_path: Path) -> None:
     """A link to elsewhere in the place of the root."""
     elsewhere = tmp_path / "elsewhere"
@@ -137,6 +142,7 @@ def test_root_that_is_another_folder(tmp_path: Path) -> None:
     assert "not the directory that it was at start" in said
 
 
+@pytest.mark.long
 def test_root_under_another_disk(tmp_path: Path, disk: Path) -> None:
     """A file system that is mounted over the root."""
     said = check(tmp_path, disk / "root", covered(disk / "root"))
@@ -149,12 +155,14 @@ def test_disk_that_is_unmounted(tmp_path: Path, disk: Path) -> None:
     assert "not the directory that it was at start" in said
 
 
+@pytest.mark.long
 def test_disk_that_is_unmounted_above_the_root(tmp_path: Path, disk: Path) -> None:
     """The same with the root in a folder of the disk, which is not made anew."""
     said = check(tmp_path, disk / "root", unmounted(disk))
     assert "No such file or directory" in said
 
 
+@pytest.mark.long
 def test_disk_that_comes_back_with_another_number(tmp_path: Path, disk: Path) -> None:
     """A tree that is on another device when it is back, as after a new network mount."""
     with small_tmpfs(50_000) as other:
@@ -162,6 +170,7 @@ def test_disk_that_comes_back_with_another_number(tmp_path: Path, disk: Path) ->
     assert "not the directory that it was at start" in said
 
 
+@pytest.mark.long
 def test_state_on_the_full_disk(tmp_path: Path, disk: Path) -> None:
     """The index has no room either: that is said once, and nothing fails for it."""
     ledger = Ledger()
@@ -189,6 +198,7 @@ def test_sender_that_tries_again(tmp_path: Path, disk: Path) -> None:
     assert names == {f"{stem}.{kind}" for stem in wanted for kind in ("json", "txt")}
 
 
+@pytest.mark.long
 def test_idle_daemon_notices(tmp_path: Path, disk: Path) -> None:
     """Trouble and its end show within a second, although nobody sends anything."""
     with serving(tmp_path, output={"root": str(disk / "root")}) as daemon:

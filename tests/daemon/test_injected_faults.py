@@ -207,6 +207,7 @@ def test_kill_before_any_call(disk: PosixDisk, tmp_path: Path, killing: list[Num
             assert is_kept(disk, id_)
 
 
+@pytest.mark.long
 def test_faults_under_load(disk: PosixDisk, tmp_path: Path, note_figure: NoteFigure) -> None:
     """Of a batch, what does not depend on the call that failed is acknowledged, and no more."""
     ledger, too_early, enough = Ledger(), list[str](), Event()

@@ -89,6 +89,7 @@ def test_index_that_is_harmed_meanwhile(tmp_path: Path, harm: Harm) -> None:
     assert stored(tmp_path) == ["1.json", "2.json", "3.json"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("harm", HARMS)
 def test_index_that_is_harmed_between(tmp_path: Path, harm: Harm) -> None:
     """The same with a daemon that finds it harmed."""

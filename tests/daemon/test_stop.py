@@ -96,6 +96,7 @@ def check_accepted(folder: Path, moment: int) -> int:
     return len(accepted)
 
 
+@pytest.mark.long
 def test_accepted_connections_are_answered(tmp_path: Path, chance: Random) -> None:
     """Whatever connection was accepted, new ones too, gets its answer."""
     require(requirements.strace)
@@ -188,6 +189,7 @@ def test_slow_disk(tmp_path: Path) -> None:
     assert {Path(name).name for name in results(tmp_path / "root")} == {"slow.json", "slow.txt"}
 
 
+@pytest.mark.long
 def test_disk_that_does_not_answer(tmp_path: Path) -> None:
     """At the deadline the sender is told the truth, and the daemon leaves without the disk."""
     require(requirements.strace)
