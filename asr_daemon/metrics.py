@@ -1,6 +1,6 @@
 """What is counted, for Prometheus. Names and units follow its conventions; labels are bounded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -43,6 +43,17 @@ class Metrics:
         )
         self._bytes = self._counter(
             "asr_daemon_acknowledged_bytes", "Bytes of bodies that were acknowledged", "provider"
+        )
+        self._reloads = self._counter(
+            "asr_daemon_config_reloads",
+            "Configurations read anew, by what became of them",
+            "outcome",
+        )
+        self._expiry = Gauge(
+            "asr_daemon_certificate_expiry_timestamp_seconds",
+            "When a certificate that is shown expires",
+            ["certificate"],
+            registry=self._registry,
         )
         self._acknowledge = Histogram(
             "asr_daemon_acknowledge_seconds",
@@ -97,6 +108,26 @@ class Metrics:
     def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         """Add a value that is read at each scrape; NaN where it is not known."""
         Gauge(name, meaning, registry=self._registry).set_function(read)
+
+    def certificates(self, expiries_s: Mapping[str, float]) -> None:
+        """Note when each certificate expires, in Unix seconds, by its file."""
+        self._expiry.clear()
+        for file, expires_at_s in expiries_s.items():
+            self._expiry.labels(file).set(expires_at_s)
+
+    def reloaded(self, outcome: Literal["applied", "invalid"]) -> None:
+        """Count a configuration that was read anew."""
+        self._reloads.labels(outcome).inc()
+
+    def callbacks(self) -> dict[str, dict[str, int]]:
+        """Return how many requests had which outcome, by provider."""
+        counted: dict[str, dict[str, int]] = {}
+        for metric in self._answers.collect():
+            for sample in metric.samples:
+                if sample.name.endswith("_total"):
+                    outcomes = counted.setdefault(sample.labels["provider"], {})
+                    outcomes[sample.labels["outcome"]] = int(sample.value)
+        return counted
 
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format."""
