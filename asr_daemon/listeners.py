@@ -1,5 +1,6 @@
 """The listeners for callbacks: which are open, and how others take their place without a gap."""
 
+import asyncio
 import logging
 import socket
 from collections import Counter
@@ -82,7 +83,7 @@ class Listeners:
             for one in each.listener.sockets
         ]
 
-    def prepare(self, settings: Sequence[ListenSettings]) -> Plan:
+    async def prepare(self, settings: Sequence[ListenSettings]) -> Plan:
         """Load certificates and open ports for these listeners; what is served stays as it is.
 
         Raises:
@@ -92,7 +93,9 @@ class Listeners:
         complaints: dict[str, str] = {}
         try:
             for number, (place, wanted) in enumerate(plan.settings.items()):
-                plan.tls[place] = self._load(place, wanted, f"listen[{number}].tls", complaints)
+                plan.tls[place] = await self._load(
+                    place, wanted, f"listen[{number}].tls", complaints
+                )
                 if place not in self._serving:
                     key = f"listen[{number}].port"
                     plan.sockets[place] = self._ports.open(*place[:2], key, list(self._sockets()))
@@ -148,11 +151,11 @@ class Listeners:
         for listener in (*self._retired, *(each.listener for each in self._serving.values())):
             await listener.close_connections()
 
-    def _load(
+    async def _load(
         self, place: _Place, wanted: ListenSettings, key: str, complaints: dict[str, str]
     ) -> Tls | None:
         try:
-            return make_tls(wanted)
+            return await asyncio.to_thread(make_tls, wanted)
         except OSError as error:
             obstacle = tls_obstacle(key, error)
             before = self._serving.get(place)

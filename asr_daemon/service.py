@@ -19,7 +19,7 @@ from typing import Any
 from msgspec import structs
 from tornado.web import Application
 
-from asr_daemon.assembly import make_endpoints, make_intake, make_stores
+from asr_daemon.assembly import Stores, make_endpoints, make_intake, make_stores
 from asr_daemon.config.model import AdminSettings, Config, LimitsSettings
 from asr_daemon.errors import Obstacle
 from asr_daemon.http.admin import AdminServer
@@ -33,6 +33,7 @@ from asr_daemon.ports import Ports, shown
 from asr_daemon.store.committer import Committer
 from asr_daemon.store.result import describe
 from asr_daemon.store.space import Room
+from asr_daemon.store.store import Store
 
 DRAIN_S = 0.3
 """Between closing the listeners and the connections.
@@ -82,7 +83,7 @@ class Service:
             raise root_obstacle(error) from error
         self._committer = Committer(self._stores.store, self._metrics.batch)
         self._committer.start()
-        plan = self._listeners.prepare(config.listen)
+        plan = await self._listeners.prepare(config.listen)
         self._admin = self._open_admin(config.admin, ())
         self._put_in_place(config, plan)
         self._add_gauges()
@@ -100,7 +101,7 @@ class Service:
         """
         waiting = () if config.state == self._config.state else ("state",)
         config = structs.replace(config, state=self._config.state)
-        plan = self._listeners.prepare(config.listen)
+        plan = await self._listeners.prepare(config.listen)
         admin = self._admin
         try:
             if config.admin != self._config.admin:
@@ -197,12 +198,16 @@ class Service:
     async def _change_stores(self, config: Config) -> None:
         if _of_stores(config) == _of_stores(self._config):
             return
-        stores = make_stores(config)
         try:
-            await self._committer.change(partial(stores.replace, self._stores))
+            await self._committer.change(partial(self._replace_stores, make_stores(config)))
         except OSError as error:
             raise root_obstacle(error) from error
+
+    def _replace_stores(self, stores: Stores) -> Store:
+        """Put other stores in place, on the committer's thread."""
+        store = stores.replace(self._stores)
         self._stores = stores
+        return store
 
     def _open_admin(
         self, settings: AdminSettings, giving_way: Sequence[socket.socket]
