@@ -54,6 +54,9 @@ class Rooms(Struct, frozen=True):
 class Receiver:
     """Receives the callbacks of one provider."""
 
+    anonymous_bytes = None
+    """The head of a callback says whether it is let in."""
+
     def __init__(self, provider: Provider, rooms: Rooms) -> None:
         """Take who decodes and words the answers, and what lies between."""
         self.name = provider.name

@@ -80,6 +80,11 @@ class _Status(_Handler):
         self.finish(_PAGE.format(rows=rows))
 
 
+class _Elsewhere(_Handler):
+    def prepare(self) -> None:
+        raise web.HTTPError(404)
+
+
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>asr-daemon</title>
 <style>body{{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:46rem;padding:0 1rem}}
@@ -116,6 +121,7 @@ def make_application(reports: Reports) -> web.Application:
             ("/metrics", _Metrics, asked),
             ("/", _Status, asked),
         ],
+        default_handler_class=_Elsewhere,
         log_function=_no_access_log,
     )
 

@@ -11,6 +11,7 @@ from tornado.routing import AnyMatches, Matcher, Rule, RuleRouter
 
 from asr_daemon.errors import CallbackError, MethodNotAllowed, NotFound
 from asr_daemon.http.exchange import Endpoint, Exchange, Exchanges, Intake, split_target
+from asr_daemon.http.wire import harden
 from asr_daemon.providers.base import Answer, Callback, Head
 
 
@@ -28,7 +29,19 @@ def make_router(
     rules = [
         Rule(_AtOrBelow(path), _Door(endpoints[path], intake, exchanges)) for path in longest_first
     ]
-    return RuleRouter([*rules, Rule(AnyMatches(), _Door(_Nowhere(), intake, exchanges))])
+    return _Router([*rules, Rule(AnyMatches(), _Door(_Nowhere(), intake, exchanges))])
+
+
+class _Router(RuleRouter):
+    """Routes requests that can be read in one way only."""
+
+    def start_request(
+        self,
+        server_conn: object,
+        request_conn: httputil.HTTPConnection,
+    ) -> httputil.HTTPMessageDelegate:
+        harden(cast(HTTP1Connection, request_conn))
+        return super().start_request(server_conn, request_conn)
 
 
 class _AtOrBelow(Matcher):
@@ -63,6 +76,7 @@ class _Nowhere:
     """The endpoint of every path at which nothing is served."""
 
     name = "nowhere"
+    anonymous_bytes = None
 
     def admit(self, head: Head) -> None:
         raise NotFound("no such path")

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import formatdate
+from functools import partial
 from http import HTTPStatus
 from typing import Protocol, cast
 
@@ -26,10 +27,9 @@ from asr_daemon.errors import (
     MethodNotAllowed,
     ShuttingDown,
     UnsupportedBody,
-    WrongCredentials,
 )
-from asr_daemon.http.guesses import Guesses
-from asr_daemon.http.limits import Memory, Share, origin_of
+from asr_daemon.http.guesses import Guesses, Turn
+from asr_daemon.http.limits import PATIENCE_S, Memory, Share, origin_of
 from asr_daemon.networks import Network, client_address
 from asr_daemon.providers.base import Answer, Callback, Head
 
@@ -54,6 +54,11 @@ class Endpoint(Protocol):
     @property
     def name(self) -> str:
         """How logs and metrics call it."""
+        ...
+
+    @property
+    def anonymous_bytes(self) -> int | None:
+        """The largest body whose sender shows credentials in it; `None` if the head has them."""
         ...
 
     def admit(self, head: Head) -> None:
@@ -158,13 +163,17 @@ class Exchange(httputil.HTTPMessageDelegate):
         """Take what serves the request, and the connection that it comes on."""
         self._endpoint = endpoint
         self._connection = connection
+        self._context = cast(_Context, connection.context)
         self._intake = intake
         self._exchanges = exchanges
+        self._is_anonymous = endpoint.anonymous_bytes is not None
+        self._most_bytes = min(intake.body_bytes, endpoint.anonymous_bytes or intake.body_bytes)
         self._chunks: list[bytes] = []
         self._received_bytes = 0
         self._refused = False
         self._share: Share | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self._expected_since_s: float | None = None
 
     def headers_received(
         self,
@@ -173,13 +182,13 @@ class Exchange(httputil.HTTPMessageDelegate):
     ) -> Awaitable[None] | None:
         """Refuse a request by its head, or have its body read when there is room for it."""
         request_line = cast(httputil.RequestStartLine, start_line)
-        length = _content_length(headers)
+        length = _content_length(request_line, headers)
         self._head = self._make_head(request_line, headers)
+        self._wants_body = request_line.method != "HEAD"
         self._origin = origin_of(self._head.address)
-        self._waited_s = self._intake.guesses.wait_s(self._origin)
-        if self._waited_s > 0.0:
-            return self._begin_later(request_line.method, length)
-        return self._begin(request_line.method, length)
+        error = self._verdict(request_line.method, length)
+        turn = None if self._is_anonymous else self._turn(error)
+        return self._begin(length, error) if turn is None else self._begin_at(turn, length, error)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Keep a piece of the body, or throw it away if the request is refused."""
@@ -187,18 +196,19 @@ class Exchange(httputil.HTTPMessageDelegate):
             return None
         self._received_bytes += len(chunk)
         self._exchanges.in_flight_bytes += len(chunk)
-        if self._received_bytes > self._intake.body_bytes:
+        if self._received_bytes > self._most_bytes:
             self.refuse(self._too_large())
             return None
         self._chunks.append(chunk)
         if self._share is None and self._received_bytes > SMALL_BODY_BYTES:
             # It comes in chunks and does not say how much it is going to be.
-            return self._wait_for_room(self._intake.body_bytes)
+            return self._wait_for_room(self._most_bytes)
         return None
 
     def finish(self) -> None:
         """Answer a request whose body is whole."""
         self._set_deadline(None)
+        self._expected_since_s = None
         self._exchanges.upload_ends(self)
         if self._refused:
             self._connection.finish()
@@ -214,6 +224,7 @@ class Exchange(httputil.HTTPMessageDelegate):
     def refuse(self, error: CallbackError) -> None:
         """Write a refusal now; what is still uploaded is read and thrown away."""
         self._refused = True
+        self._expected_since_s = None
         self._exchanges.upload_ends(self)
         self._drop_body()
         self._set_deadline(LINGER_S)
@@ -226,51 +237,98 @@ class Exchange(httputil.HTTPMessageDelegate):
         answer = await self._answer(callback)
         del callback
         self._drop_body()
-        self._write(answer)
+        if answer is not None:
+            self._write(answer)
         self._connection.finish()
 
-    async def _answer(self, callback: Callback) -> Answer:
+    async def _answer(self, callback: Callback) -> Answer | None:
         try:
-            return await self._endpoint.respond(callback)
+            return await self._respond(callback)
         except CallbackError as error:
             return self._refusal(error)
+        except _GoneError:
+            return None
         except asyncio.CancelledError:
             return self._refusal(ShuttingDown("the daemon is shutting down"))
         except Exception:  # noqa: BLE001 - the sender is owed an answer, and it is logged
             _log.exception("a request to %s failed", self._endpoint.name)
             return self._refusal(CannotStore("internal error"))
 
-    async def _begin_later(self, method: str, length: int | None) -> None:
+    async def _respond(self, callback: Callback) -> Answer:
+        """Have it answered; where credentials are in the body, no sooner than may be told."""
+        if not self._is_anonymous:
+            return await self._endpoint.respond(callback)
+        try:
+            answer = await self._endpoint.respond(callback)
+        except CallbackError as error:
+            await self._wait_for(self._turn(error))
+            raise
+        await self._wait_for(self._turn(None))
+        return answer
+
+    def _turn(self, error: CallbackError | None) -> Turn | None:
+        return self._intake.guesses.turn(self._origin, self._endpoint.name, error)
+
+    async def _wait_for(self, turn: Turn | None) -> None:
+        """Wait for a turn; raise `_GoneError` if the sender goes before it."""
+        if turn is None:
+            return
+        stream = self._connection.stream
+        stream.set_close_callback(partial(_give_up, turn))
+        await asyncio.wait((turn,))
+        stream.set_close_callback(None)
+        if turn.cancelled():
+            raise _GoneError
+
+    async def _begin_at(self, turn: Turn, length: int | None, error: CallbackError | None) -> None:
         # It is under way by now: a stop waits for it.
         self._exchanges.upload_begins(self)
-        await asyncio.sleep(self._waited_s)
-        room = None if self._refused else self._begin(method, length)
+        try:
+            await self._wait_for(turn)
+        except _GoneError:
+            self._refused = True
+            return
+        room = None if self._refused else self._begin(length, error)
         if room is not None:
             await room
 
-    def _begin(self, method: str, length: int | None) -> Awaitable[None] | None:
-        try:
-            self._judge(method, length)
-        except CallbackError as error:
+    def _begin(self, length: int | None, error: CallbackError | None) -> Awaitable[None] | None:
+        if error is not None:
             self.refuse(error)
             if "Expect" in self._head.headers:
                 self._connection.finish()
             return None
+        if not self._is_anonymous:
+            self._context.works(self._is_slow)
         self._exchanges.upload_begins(self)
         if length is not None and length > SMALL_BODY_BYTES:
             return self._wait_for_room(length)
-        self._set_deadline(self._upload_s(SMALL_BODY_BYTES if length is None else length))
+        self._expect(SMALL_BODY_BYTES if length is None else length)
         return None
 
     async def _wait_for_room(self, size_bytes: int) -> None:
         """Wait, without reading on, until there is memory for a body of this size."""
         self._set_deadline(None)
+        self._expected_since_s = None
         self._share = self._intake.memory.ask(size_bytes * MEMORY_PER_BODY_BYTE)
         waiting = self._share.wait()
         if waiting is not None:
             await waiting
         if not self._refused:
-            self._set_deadline(self._upload_s(size_bytes))
+            self._expect(size_bytes)
+
+    def _expect(self, size_bytes: int) -> None:
+        """Give a body of this size its time."""
+        upload_s = size_bytes / self._intake.body_min_rate_bytes_per_s
+        self._set_deadline(self._intake.header_timeout_s + upload_s)
+        self._expected_since_s = asyncio.get_running_loop().time()
+
+    def _is_slow(self) -> bool:
+        """Say whether the body comes slower than it may, which is tolerated if there is room."""
+        if self._expected_since_s is None:
+            return self._refused
+        took_s = asyncio.get_running_loop().time() - self._expected_since_s - PATIENCE_S
+        return self._received_bytes < took_s * self._intake.body_min_rate_bytes_per_s
 
     def _drop_body(self) -> None:
         self._chunks.clear()
@@ -278,11 +336,6 @@ class Exchange(httputil.HTTPMessageDelegate):
         self._received_bytes = 0
         if self._share is not None:
             self._share.give_back()
-
-    def _upload_s(self, size_bytes: int) -> float:
-        """Return how long a body of this size may take."""
-        upload_s = size_bytes / self._intake.body_min_rate_bytes_per_s
-        return self._intake.header_timeout_s + upload_s
 
     def _set_deadline(self, timeout_s: float | None) -> None:
         """Close the connection when this time is over, unless another deadline is set by then."""
@@ -297,9 +350,16 @@ class Exchange(httputil.HTTPMessageDelegate):
         self, start_line: httputil.RequestStartLine, headers: httputil.HTTPHeaders
     ) -> Head:
         path, query = split_target(start_line.path)
-        peer = cast(_Context, self._connection.context).remote_ip
+        peer = self._context.remote_ip
         address = client_address(peer, headers, self._intake.trusted_proxies)
         return Head(path.encode("latin1"), query.encode("latin1"), headers, address)
+
+    def _verdict(self, method: str, length: int | None) -> CallbackError | None:
+        try:
+            self._judge(method, length)
+        except CallbackError as error:
+            return error
+        return None
 
     def _judge(self, method: str, length: int | None) -> None:
         if method != "POST":
@@ -310,16 +370,14 @@ class Exchange(httputil.HTTPMessageDelegate):
             raise UnsupportedBody("compressed bodies are not accepted")
         if headers.get("Content-Type", "").strip().lower().startswith("multipart/"):
             raise UnsupportedBody("multipart bodies are not accepted")
-        if length is not None and length > self._intake.body_bytes:
+        if length is not None and length > self._most_bytes:
             raise self._too_large()
 
     def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(f"the body is larger than {self._intake.body_bytes} bytes")
+        return BodyTooLarge(f"the body is larger than {self._most_bytes} bytes")
 
     def _refusal(self, error: CallbackError) -> Answer:
         answer = self._endpoint.refuse(error)
-        if isinstance(error, WrongCredentials):
-            self._intake.guesses.wrong(self._origin, self._waited_s)
         fields = {
             "endpoint": self._endpoint.name,
             "outcome": type(error).__name__,
@@ -347,13 +405,26 @@ class Exchange(httputil.HTTPMessageDelegate):
         status = HTTPStatus(answer.status)
         start_line = httputil.ResponseStartLine("HTTP/1.1", status.value, status.phrase)
         self._intake.answered(self._endpoint.name, answer.status)
-        self._connection.write_headers(start_line, headers, answer.body)
+        body = answer.body if self._wants_body else None
+        self._connection.write_headers(start_line, headers, body)
 
 
 class _Context(Protocol):
-    """What Tornado knows of a connection."""
+    """A connection, as a request knows it."""
 
     remote_ip: str
+
+    def works(self, is_slow: Callable[[], bool]) -> None:
+        """Note that it carries a request that was let in, and what tells whether that is slow."""
+        ...
+
+
+class _GoneError(Exception):
+    """The sender did not wait for its turn."""
+
+
+def _give_up(turn: Turn) -> None:
+    turn.cancel()
 
 
 def split_target(target: str) -> tuple[str, str]:
@@ -366,14 +437,21 @@ def split_target(target: str) -> tuple[str, str]:
     return path, query
 
 
-def _content_length(headers: httputil.HTTPHeaders) -> int | None:
+def _content_length(
+    start_line: httputil.RequestStartLine, headers: httputil.HTTPHeaders
+) -> int | None:
     """Return the announced length of the body, `None` if there is none.
 
     Raises:
-        HTTPInputError: it is not one plain number, or comes with chunks: where a request ends
-            would be anybody's guess (RFC 9112, 6.3), so Tornado answers 400 and closes.
+        HTTPInputError: it is not one plain number, or comes with chunks, or chunks come in a
+            version that has none: where a request ends would be anybody's guess (RFC 9112, 6.1
+            and 6.3), so Tornado answers 400 and closes.
     """
-    if is_transfer_encoding_chunked(headers) or "Content-Length" not in headers:
+    if is_transfer_encoding_chunked(headers):
+        if start_line.version != "HTTP/1.1":
+            raise httputil.HTTPInputError("chunks outside HTTP/1.1")
+        return None
+    if "Content-Length" not in headers:
         return None
     announced = headers["Content-Length"]
     if not (announced.isascii() and announced.isdigit()):

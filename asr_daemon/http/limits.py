@@ -1,12 +1,15 @@
 """What senders may take of the machine: connections, and memory for bodies.
 
-A busy daemon makes callers wait. It closes on somebody only who has shown no whole request yet,
-and only when others would have to be turned away.
+A busy daemon makes callers wait. It closes on somebody only who has no request under way that was
+let in and comes on, and only when others would have to be turned away.
 """
 
 import asyncio
+import time
 from collections import Counter, deque
+from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address, ip_network
+from itertools import chain, takewhile
 from typing import Protocol
 
 from asr_daemon.networks import Network, is_in
@@ -14,6 +17,9 @@ from asr_daemon.networks import Network, is_in
 IPV6_PREFIX = 64
 """What one customer of a provider has of IPv6, and so counts as one address."""
 
+
+PATIENCE_S = 0.5
+"""How long a connection may be without a byte although others need its place."""
 
 RESERVED_DESCRIPTORS = 256
 """Kept from connections: for the files of a batch, the index, listeners and the admin."""
@@ -27,6 +33,11 @@ class Closable(Protocol):
         """Whom it counts against, see `origin_of`."""
         ...
 
+    @property
+    def is_slow(self) -> bool:
+        """Say whether the request on it that was let in does not come on, for now."""
+        ...
+
     def close(self) -> None:
         """Close it at once."""
         ...
@@ -35,16 +46,24 @@ class Closable(Protocol):
 class Connections:
     """All open connections of the callback listeners, in all and by origin.
 
-    A connection is idle until a whole head has come, and again after each answer. When there is no
-    room, the one that has been idle longest gives way: a sender that is slow to begin, or an
-    attacker that never means to.
+    A connection is idle until a request on it is let in, and again after each answer. When there
+    is no room, the one that has been idle longest gives way: a sender that is slow to begin, or an
+    attacker that never means to, or has no credentials. Where none has been idle for `PATIENCE_S`,
+    those are next that were let in and are slow to send the rest.
     """
 
-    def __init__(self, most: int, most_per_origin: int, many: tuple[Network, ...] = ()) -> None:
-        """Take the limits, as `limit` does."""
+    def __init__(
+        self,
+        most: int,
+        most_per_origin: int,
+        many: tuple[Network, ...] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take the limits, as `limit` does; `clock` returns seconds."""
         self.limit(most, most_per_origin, many)
-        self._open: dict[Closable, None] = {}
-        self._idle: dict[Closable, None] = {}
+        self._clock = clock
+        self._idle: dict[Closable, float] = {}
+        self._at_work: dict[Closable, None] = {}
         self._by_origin: Counter[str] = Counter()
 
     def limit(self, most: int, most_per_origin: int, many: tuple[Network, ...] = ()) -> None:
@@ -61,12 +80,12 @@ class Connections:
 
     def __len__(self) -> int:
         """Return how many are open."""
-        return len(self._open)
+        return len(self._idle) + len(self._at_work)
 
     @property
     def is_full(self) -> bool:
         """Say whether a new one would have nobody to take its place from."""
-        return len(self._open) >= self._most and not self._idle
+        return len(self) >= self._most and self._who_gives_way(None) is None
 
     def enter(self, connection: Closable) -> bool:
         """Take in a new connection, in place of an idle one if need be; say whether that was done.
@@ -76,28 +95,31 @@ class Connections:
         if self._has_its_share(connection.origin):
             if not self._make_room(connection.origin):
                 return False
-        elif len(self._open) >= self._most:
+        elif len(self) >= self._most:
             self._make_room(None)
-        self._open[connection] = None
-        self._idle[connection] = None
+        self._idle[connection] = self._clock()
         self._by_origin[connection.origin] += 1
         return True
 
     def begins(self, connection: Closable) -> None:
-        """Note that a whole head has come on a connection."""
-        self._idle.pop(connection, None)
+        """Note that a request on a connection is let in."""
+        if self._idle.pop(connection, None) is not None:
+            self._at_work[connection] = None
 
     def rests(self, connection: Closable) -> None:
         """Note that a connection waits for a head."""
-        if connection in self._open:
-            self._idle[connection] = None
+        if connection in self._at_work:
+            del self._at_work[connection]
+            self._idle[connection] = self._clock()
 
     def leave(self, connection: Closable) -> None:
         """Note that a connection is closed."""
-        if connection not in self._open:
+        if connection in self._idle:
+            del self._idle[connection]
+        elif connection in self._at_work:
+            del self._at_work[connection]
+        else:
             return
-        del self._open[connection]
-        self._idle.pop(connection, None)
         self._by_origin[connection.origin] -= 1
         if not self._by_origin[connection.origin]:
             del self._by_origin[connection.origin]
@@ -106,12 +128,19 @@ class Connections:
         return self._by_origin[origin] >= self._most_per_origin and not is_in(origin, self._many)
 
     def _make_room(self, origin: str | None) -> bool:
-        for connection in self._idle:
-            if origin is None or connection.origin == origin:
-                self.leave(connection)
-                connection.close()
-                return True
-        return False
+        connection = self._who_gives_way(origin)
+        if connection is None:
+            return False
+        self.leave(connection)
+        connection.close()
+        return True
+
+    def _who_gives_way(self, origin: str | None) -> Closable | None:
+        long_ago_s = self._clock() - PATIENCE_S
+        idle = takewhile(lambda each: self._idle[each] <= long_ago_s, self._idle)
+        slow = (each for each in self._at_work if each.is_slow)
+        candidates = chain(idle, slow, self._idle)
+        return next((each for each in candidates if origin in (None, each.origin)), None)
 
 
 class Memory:

@@ -9,15 +9,15 @@ import errno
 import logging
 import socket
 import ssl
-from collections.abc import Awaitable
+from collections.abc import Callable
 from typing import cast
 
 from tornado import httputil
 from tornado.http1connection import HTTP1ConnectionParameters, HTTP1ServerConnection
-from tornado.iostream import IOStream, SSLIOStream
-from tornado.netutil import ssl_wrap_socket
+from tornado.iostream import IOStream
 
 from asr_daemon.http.limits import Connections, origin_of
+from asr_daemon.http.streams import make_stream
 
 ACCEPT_AGAIN_S = 0.1
 """How long nothing is accepted after file descriptors ran out, or while all connections work."""
@@ -32,15 +32,34 @@ _log = logging.getLogger(__name__)
 class Connection:
     """One accepted connection; Tornado's requests know it as their `context`."""
 
-    def __init__(self, stream: IOStream, address: str, protocol: str) -> None:
+    def __init__(
+        self, stream: IOStream, address: str, protocol: str, connections: Connections
+    ) -> None:
         self.remote_ip = address
         self.protocol = protocol
         self.origin = origin_of(address)
         self._stream = stream
+        self._connections = connections
+        self._is_slow: Callable[[], bool] | None = None
 
     def __str__(self) -> str:
         """Return the peer's address, for Tornado's messages."""
         return self.remote_ip
+
+    @property
+    def is_slow(self) -> bool:
+        """Say whether the request on it that was let in does not come on, for now."""
+        return self._is_slow is not None and self._is_slow()
+
+    def rests(self) -> None:
+        """Note that it waits for a head."""
+        self._is_slow = None
+        self._connections.rests(self)
+
+    def works(self, is_slow: Callable[[], bool]) -> None:
+        """Note that it carries a request that was let in, and what tells whether that is slow."""
+        self._is_slow = is_slow
+        self._connections.begins(self)
 
     def close(self) -> None:
         """Close it at once."""
@@ -89,6 +108,8 @@ class Listener(httputil.HTTPServerConnectionDelegate):
         """Accept from now on."""
         for each in self._sockets:
             each.setblocking(False)
+            # With Tornado's 128 a flood of others costs a newcomer a second: its SYN is dropped.
+            each.listen(_MOST_WAITING)
             asyncio.get_running_loop().add_reader(each, self._accept, each)
 
     def change(
@@ -126,9 +147,8 @@ class Listener(httputil.HTTPServerConnectionDelegate):
     ) -> httputil.HTTPMessageDelegate:
         """Serve the next request of a connection."""
         connection = self._serving[cast(HTTP1ServerConnection, server_conn)]
-        self._connections.rests(connection)
-        delegate = self._router.start_request(server_conn, request_conn)
-        return _HeadWatch(delegate, connection, self._connections)
+        connection.rests()
+        return self._router.start_request(server_conn, request_conn)
 
     def on_close(self, server_conn: object) -> None:
         """Forget a connection that is closed."""
@@ -176,54 +196,16 @@ class Listener(httputil.HTTPServerConnectionDelegate):
     def _serve(self, accepted: socket.socket, address: str) -> None:
         accepted.setblocking(False)
         try:
-            stream = self._stream(accepted)
+            stream = make_stream(accepted, self._parameters.header_timeout, self._tls)
         except OSError:
             # The peer was gone before it could be served, as after a port scan.
             accepted.close()
             return
-        connection = Connection(stream, address, "http" if self._tls is None else "https")
+        protocol = "http" if self._tls is None else "https"
+        connection = Connection(stream, address, protocol, self._connections)
         if not self._connections.enter(connection):
             connection.close()
             return
         serving = HTTP1ServerConnection(stream, self._parameters, connection)
         self._serving[serving] = connection
         serving.start_serving(self)
-
-    def _stream(self, accepted: socket.socket) -> IOStream:
-        if self._tls is None:
-            return IOStream(accepted)
-        secured = ssl_wrap_socket(
-            accepted, self._tls, server_side=True, do_handshake_on_connect=False
-        )
-        return SSLIOStream(secured)
-
-
-class _HeadWatch(httputil.HTTPMessageDelegate):
-    """Notes when the head of a request is there, and passes everything on."""
-
-    def __init__(
-        self,
-        delegate: httputil.HTTPMessageDelegate,
-        connection: Connection,
-        connections: Connections,
-    ) -> None:
-        self._delegate = delegate
-        self._connection = connection
-        self._connections = connections
-
-    def headers_received(
-        self,
-        start_line: httputil.RequestStartLine | httputil.ResponseStartLine,
-        headers: httputil.HTTPHeaders,
-    ) -> Awaitable[None] | None:
-        self._connections.begins(self._connection)
-        return self._delegate.headers_received(start_line, headers)
-
-    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        return self._delegate.data_received(chunk)
-
-    def finish(self) -> None:
-        self._delegate.finish()
-
-    def on_connection_close(self) -> None:
-        self._delegate.on_connection_close()

@@ -138,6 +138,8 @@ class HuaweiTokenInterface:
     """
 
     name = "huawei-token"
+    anonymous_bytes = 16 * 1024
+    """The credentials are in the body: nobody is let in by the head, so little is taken."""
 
     def __init__(self, settings: HuaweiSettings, clock: Callable[[], float] = time.time) -> None:
         """Take the settings, and what tells the time in Unix seconds."""

@@ -1,7 +1,7 @@
 """Values that senders spell as they like: a number as a string, a string as a number, `null`."""
 
-import math
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,7 +41,7 @@ def as_number(value: object) -> float | int | None:
         return None if digits is None else float(value) if digits[1] else int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value if math.isfinite(value) else None
+    return value if abs(value) <= sys.float_info.max else None
 
 
 def as_ms(value: object, unit_ms: int = 1) -> int | None:

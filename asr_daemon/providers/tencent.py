@@ -74,12 +74,13 @@ class Tencent:
         if rest is None:
             raise NotFound("nothing is served at this path")
         parameters = split_pairs(head.query)
-        keyed = any(name.lower() == _KEY and self._is_key(value) for name, value in parameters)
+        # Each has to be right: one request with many keys would be as many guesses.
+        verdicts = [self._is_key(value) for name, value in parameters if name.lower() == _KEY]
         if rest and not is_pairs(rest):
             element, further = _split_element(rest)
             if self._is_key(percent_decode(element)):
-                keyed, rest = True, further
-        if self._settings.keys and not keyed:
+                verdicts, rest = [*verdicts, True], further
+        if self._settings.keys and not (verdicts and all(verdicts)):
             raise WrongCredentials("the key is missing or wrong")
         if rest and not is_pairs(rest):
             raise NotFound("nothing is served at this path")

@@ -24,7 +24,7 @@ _CLAIMS = struct.Struct(">d16s")
 def issue_token(app_key: str, secret: Secret, ends_at_s: float) -> str:
     """Return a new token for `app_key` that ends at `ends_at_s`, in Unix seconds."""
     claims = _CLAIMS.pack(ends_at_s, urandom(16)) + app_key.encode()
-    return urlsafe_b64encode(claims + _mac(secret, claims)).rstrip(b"=").decode()
+    return _to_base64(claims + _mac(secret, claims))
 
 
 def check_token(token: str, app_key: str, secrets: Iterable[Secret], now_s: float) -> None:
@@ -52,6 +52,13 @@ def _mac(secret: Secret, claims: bytes) -> bytes:
 
 def _from_base64(token: str) -> bytes:
     try:
-        return b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
+        signed = b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
     except ValueError:
         raise WrongCredentials("the token is not one of this userName") from None
+    if _to_base64(signed) != token:  # its last character has bits that mean nothing
+        raise WrongCredentials("the token is not one of this userName")
+    return signed
+
+
+def _to_base64(signed: bytes) -> str:
+    return urlsafe_b64encode(signed).rstrip(b"=").decode()

@@ -72,6 +72,11 @@ def strace() -> str | None:
     return _program("strace", "strace")
 
 
+def slowhttptest() -> str | None:
+    """Ask for what attacks a server by being slow."""
+    return _program("slowhttptest", "slowhttptest")
+
+
 def faketime() -> str | None:
     """Ask for what shows another time to a process."""
     return None if faketime_library() else "libfaketime (Debian: faketime)"

@@ -1,9 +1,11 @@
 """A listener with an endpoint that writes down what reaches it."""
 
 import asyncio
+import socket
 from collections.abc import Iterator
 
 import pytest
+from tornado.http1connection import HTTP1ConnectionParameters
 from tornado.ioloop import IOLoop
 from tornado.routing import RuleRouter
 
@@ -11,7 +13,8 @@ from asr_daemon.errors import BodyTooLarge, CallbackError, NotFound, WrongCreden
 from asr_daemon.http.callbacks import make_router
 from asr_daemon.http.exchange import Exchanges, Intake
 from asr_daemon.http.guesses import Guesses
-from asr_daemon.http.limits import Memory
+from asr_daemon.http.limits import Connections, Memory
+from asr_daemon.http.listener import Listener
 from asr_daemon.providers.base import Answer, Callback, Head
 
 
@@ -19,6 +22,7 @@ class Recorder:
     """An endpoint at `/in` that admits whoever asks with `?key=good`."""
 
     name = "recorder"
+    anonymous_bytes: int | None = None
 
     def __init__(self) -> None:
         """Begin with nothing received."""
@@ -71,8 +75,28 @@ def exchanges() -> Exchanges:
 
 
 @pytest.fixture
+def http_server(
+    io_loop: IOLoop, _unused_port: tuple[socket.socket, int], app: RuleRouter
+) -> Iterator[Listener]:
+    """Return the listener that pytest-tornado's `http_port` leads to."""
+    parameters = HTTP1ConnectionParameters(header_timeout=5.0)
+    made = Listener([_unused_port[0]], app, parameters, Connections(99, 99))
+
+    async def start() -> None:
+        made.start()
+
+    async def stop() -> None:
+        made.stop()
+        await made.close_connections()
+
+    io_loop.run_sync(start)
+    yield made
+    io_loop.run_sync(stop)
+
+
+@pytest.fixture
 def app(endpoint: Recorder, exchanges: Exchanges) -> RuleRouter:
-    """Return what pytest-tornado's `http_server` serves: bodies up to 1,000 bytes."""
+    """Return what `http_server` serves: bodies up to 1,000 bytes."""
     intake = Intake(
         body_bytes=1000,
         header_timeout_s=5.0,

@@ -5,11 +5,11 @@ import logging
 import time
 
 import pytest
-from tornado.httpserver import HTTPServer
 
-from asr_daemon.errors import CannotStore, ShuttingDown
+from asr_daemon.errors import CannotStore, ShuttingDown, WrongCredentials
 from asr_daemon.http.exchange import Exchanges
 from asr_daemon.http.guesses import FREE_GUESSES, INTERVAL_S
+from asr_daemon.http.listener import Listener
 from tests.http.conftest import Recorder
 
 pytestmark = pytest.mark.usefixtures("http_server")
@@ -85,6 +85,15 @@ async def test_only_post(http_port: int, method: str) -> None:
     """Any other method is refused in the endpoint's words."""
     answer = await exchange(http_port, post("/in?key=good").replace(b"POST", method.encode()))
     assert b"X-Refused: MethodNotAllowed" in answer
+
+
+@pytest.mark.parametrize("target", ["/in?key=good", "/other"])
+@pytest.mark.gen_test
+async def test_head(http_port: int, target: str) -> None:
+    """HEAD is refused like any other method, without a body."""
+    answer = await exchange(http_port, post(target).replace(b"POST", b"HEAD"))
+    assert status(answer) in {405, 500}
+    assert answer.endswith(b"\r\n\r\n")
 
 
 @pytest.mark.gen_test
@@ -204,6 +213,19 @@ async def test_doubtful_framing_is_one_answer(
     assert endpoint.bodies == []
 
 
+@pytest.mark.parametrize("version", [b"HTTP/1.0", b"HTTP/1.2"])
+@pytest.mark.gen_test
+async def test_chunks_outside_their_version(
+    http_port: int, endpoint: Recorder, version: bytes
+) -> None:
+    """Chunks are of HTTP/1.1 alone: a proxy may not see any in another version."""
+    framing = b"Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n"
+    request = post("/in?key=good").replace(b"Content-Length: 0\r\n", framing)
+    request = request.replace(b"HTTP/1.1", version) + b"5\r\nhello\r\n0\r\n\r\n"
+    assert status(await exchange(http_port, request)) == 400
+    assert endpoint.bodies == []
+
+
 @pytest.mark.gen_test
 async def test_refusals_are_logged_without_secrets(
     http_port: int, caplog: pytest.LogCaptureFixture
@@ -222,9 +244,7 @@ async def test_refusals_are_logged_without_secrets(
 
 
 @pytest.mark.gen_test
-async def test_uploads_are_refused_at_the_end(
-    http_port: int, http_server: HTTPServer, exchanges: Exchanges
-) -> None:
+async def test_uploads_are_refused_at_the_end(http_port: int, exchanges: Exchanges) -> None:
     """Who is still uploading when the daemon leaves is told so."""
     reader, writer = await asyncio.open_connection("127.0.0.1", http_port)
     writer.write(post("/in?key=good", b"x" * 900)[:-1])
@@ -236,6 +256,54 @@ async def test_uploads_are_refused_at_the_end(
     writer.close()
     await writer.wait_closed()
     assert f"X-Refused: {ShuttingDown.__name__}".encode() in answer
+
+
+@pytest.mark.gen_test
+async def test_credentials_in_the_body(http_port: int, endpoint: Recorder) -> None:
+    """Where the body has the credentials it is small, and wrong ones are slow too."""
+    endpoint.anonymous_bytes = 100
+    assert status(await exchange(http_port, post("/in?key=good", b"x" * 101))) == 413
+    endpoint.failure = WrongCredentials("wrong secret")
+    bad = post("/in?key=good", b"x")
+    began_s = time.monotonic()
+    answers = await exchange(http_port, *[bad] * (FREE_GUESSES + 1))
+    assert answers.count(b"HTTP/1.1 401") == FREE_GUESSES + 1
+    assert time.monotonic() - began_s >= INTERVAL_S * 0.9
+
+
+@pytest.mark.gen_test
+async def test_who_was_right_before_does_not_wait(http_port: int) -> None:
+    """An honest sender is let in at once while somebody guesses at its address."""
+    assert status(await exchange(http_port, post("/in?key=good"))) == 200
+    reader, writer = await asyncio.open_connection("127.0.0.1", http_port)
+    writer.writelines([post("/in?key=bad")] * 99)
+    for _ in range(FREE_GUESSES):
+        await reader.readuntil(b"wrong key")
+    began_s = time.monotonic()
+    assert status(await exchange(http_port, post("/in?key=good"))) == 200
+    assert time.monotonic() - began_s < INTERVAL_S * 0.5
+    writer.close()
+    await writer.wait_closed()
+
+
+@pytest.mark.gen_test
+async def test_who_hangs_up_before_its_turn_is_not_let_in(
+    http_port: int, http_server: Listener, endpoint: Recorder
+) -> None:
+    """A wrong key of which the verdict was never told opens nothing, and holds no connection."""
+    bad = post("/in?key=bad")
+    await exchange(http_port, *[bad] * FREE_GUESSES)
+    _, writer = await asyncio.open_connection("127.0.0.1", http_port)
+    writer.write(bad)
+    while len(endpoint.heads) <= FREE_GUESSES:
+        await asyncio.sleep(0.001)
+    began_s = time.monotonic()
+    writer.close()
+    await writer.wait_closed()
+    while not http_server.is_idle:
+        await asyncio.sleep(0.001)
+    assert time.monotonic() - began_s < INTERVAL_S * 0.5
+    assert endpoint.bodies == []
 
 
 @pytest.mark.gen_test

@@ -14,6 +14,7 @@ class Fake:
     def __init__(self, origin: str) -> None:
         """Begin open."""
         self.origin = origin
+        self.is_slow = False
         self.closed = False
 
     def close(self) -> None:
@@ -46,6 +47,35 @@ def test_who_is_at_work_is_left_alone() -> None:
     assert not connections.is_full
     connections.enter(Fake("c"))
     assert busy.closed
+
+
+def test_who_is_slow_at_work_gives_way() -> None:
+    """An upload that does not come on is closed when others need its place, and not before."""
+    connections = Connections(most=2, most_per_origin=9)
+    slow, quick = Fake("a"), Fake("b")
+    for each in (slow, quick):
+        connections.enter(each)
+        connections.begins(each)
+    assert connections.is_full
+    slow.is_slow = True
+    assert not connections.is_full
+    connections.enter(Fake("c"))
+    assert [slow.closed, quick.closed] == [True, False]
+
+
+@pytest.mark.parametrize(("idle_s", "gone"), [(0.4, "slow"), (0.6, "idle")])
+def test_who_has_just_come_is_given_time(idle_s: float, gone: str) -> None:
+    """One that is idle gives way before one that is slow, but not in its first moments."""
+    now_s = [0.0]
+    connections = Connections(most=2, most_per_origin=9, clock=lambda: now_s[0])
+    slow, idle = Fake("a"), Fake("a")
+    slow.is_slow = True
+    connections.enter(slow)
+    connections.begins(slow)
+    connections.enter(idle)
+    now_s[0] = idle_s
+    connections.enter(Fake("b"))
+    assert [slow.closed, idle.closed] == [gone == "slow", gone == "idle"]
 
 
 def test_the_share_of_one_origin() -> None:
@@ -146,3 +176,30 @@ def test_waiting_ends_when_the_room_is_there_or_not_wanted() -> None:
 def test_connections_leave_descriptors_for_files(descriptors: int, connections: int) -> None:
     """However few file descriptors there are, some are for connections and more for the rest."""
     assert affordable_connections(1000, descriptors) == connections
+
+
+def test_other_limits_of_connections() -> None:
+    """New limits are those of the next connection; open ones stay."""
+    connections = Connections(most=9, most_per_origin=9)
+    first, second, third = Fake("a"), Fake("b"), Fake("c")
+    assert all(connections.enter(each) for each in (first, second))
+    connections.limit(1, 9)
+    assert (first.closed, second.closed, len(connections)) == (False, False, 2)
+    connections.begins(second)
+    assert connections.enter(third)
+    assert (first.closed, second.closed) == (True, False)
+
+
+def test_more_memory() -> None:
+    """Who waits for memory has it when the limit is raised; nobody loses any when it falls."""
+    memory = Memory(100)
+    first, second = memory.ask(100), memory.ask(50)
+    assert (first.is_granted, second.is_granted) == (True, False)
+    memory.limit(150)
+    assert second.is_granted
+    memory.limit(10)
+    third = memory.ask(50)
+    first.give_back()
+    assert not third.is_granted
+    second.give_back()
+    assert third.is_granted

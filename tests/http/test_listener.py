@@ -76,7 +76,9 @@ async def listening(
     router = make_router({"/in": endpoint}, intake, Exchanges())
     sockets = bind_sockets(0, "127.0.0.1")
     parameters = HTTP1ConnectionParameters(header_timeout=header_timeout_s)
-    listener = Listener(sockets, router, parameters, connections or Connections(9, 9), tls)
+    if connections is None:  # one that holds no connection is false
+        connections = Connections(9, 9)
+    listener = Listener(sockets, router, parameters, connections, tls)
     listener.start()
     bed = Bed(listener, sockets[0].getsockname()[1], endpoint)
     try:

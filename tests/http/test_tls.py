@@ -1,18 +1,24 @@
 """TLS contexts from an admin's files."""
 
 import ssl
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
     PrivateFormat,
     load_pem_private_key,
 )
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from asr_daemon.http.tls import load_tls
+
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -63,3 +69,41 @@ def test_encrypted_key(files: Path) -> None:
     )
     with pytest.raises(OSError, match="the key is encrypted"):
         load_tls(files / "certificate.pem", files / "key.pem", None)
+
+
+def test_expiry(files: Path) -> None:
+    """The last second of the certificate is known, also when it is over."""
+    for moment in (datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)):
+        pair = trustme.CA().issue_cert("one.example", not_after=moment, not_before=BEGINNING)
+        pair.private_key_and_cert_chain_pem.write_to_path(files / "both.pem")
+        tls = load_tls(files / "both.pem", files / "both.pem", None)
+        assert (tls.certificate, tls.expires_at_s) == (files / "both.pem", moment.timestamp())
+
+
+def test_certificate_that_is_not_for_servers(files: Path) -> None:
+    """One that no client takes is refused, whatever its key."""
+    authority = trustme.CA()
+    (files / "authority.pem").write_bytes(authority.cert_pem.bytes())
+    key = authority.private_key_pem.bytes()
+    template = x509.load_pem_x509_certificate(authority.cert_pem.bytes())
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+    made = (
+        x509.CertificateBuilder(template.subject, template.subject, template.public_key())
+        .serial_number(1)
+        .not_valid_before(BEGINNING)
+        .not_valid_after(datetime(2040, 1, 1, tzinfo=UTC))
+        .add_extension(usage, critical=True)
+        .sign(load_pem_private_key(key, None), SHA256())  # type: ignore[arg-type]
+    )
+    (files / "certificate.pem").write_bytes(made.public_bytes(Encoding.PEM))
+    (files / "key.pem").write_bytes(key)
+    with pytest.raises(OSError, match=r"(?i)purpose|unsuitable"):
+        load_tls(files / "certificate.pem", files / "key.pem", None)
+
+
+@pytest.mark.parametrize("content", [b"", b"no certificate"])
+def test_client_authority_that_is_none(files: Path, content: bytes) -> None:
+    """A file without a certificate in it is refused; nobody could be let in."""
+    (files / "authority.pem").write_bytes(content)
+    with pytest.raises(OSError, match=r"(?i)no certificate|pem|error"):
+        load_tls(files / "certificate.pem", files / "key.pem", files / "authority.pem")

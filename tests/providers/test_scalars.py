@@ -55,6 +55,8 @@ def test_as_label(value: object, label: str | None) -> None:
         ("٣", None),
         ("段落-0", None),
         ("9" * 400, None),
+        (10**400, None),
+        (-(10**400), None),
         (math.inf, None),
         (math.nan, None),
         (True, None),

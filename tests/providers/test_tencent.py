@@ -54,7 +54,8 @@ def decode(body: bytes, rest: bytes = b"", query: bytes = b"") -> Transcript:
         (b"", b"key=new.key~1"),
         (b"/", b"job=1&KEY=0ld-key_0"),
         (b"/code=0&text=a/b", b"key=%6Eew.key~1"),
-        (b"/new.key~1", b"key=wrong"),
+        (b"/new.key~1", b"key=0ld-key_0"),
+        (b"", b"key=new.key~1&key=0ld-key_0"),
     ],
 )
 def test_admitted_with_key(rest: bytes, query: bytes) -> None:
@@ -76,10 +77,13 @@ def test_admitted_with_key(rest: bytes, query: bytes) -> None:
         (b"/wrong/new.key~1", b""),
         (b"/code=0&key=new.key~1", b""),
         (b"/unknown", b"key=wrong"),
+        (b"/new.key~1", b"key=wrong"),
+        (b"", b"key=wrong&key=new.key~1"),
+        (b"", b"key=new.key~1&Key="),
     ],
 )
 def test_refused_without_key(rest: bytes, query: bytes) -> None:
-    """Without a right key in its place, everything is a guess."""
+    """Without a right key in its place, or with a wrong one beside it, everything is a guess."""
     with pytest.raises(WrongCredentials):
         KEYED.admit(head(TENCENT_PATH + rest, query))
 

@@ -1,0 +1,172 @@
+"""Slow clients: cut off at their deadline, and nobody else notices them."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import trustme
+
+from asr_daemon.http.limits import PATIENCE_S
+from tests.conftest import NoteFigure
+from tests.daemon.clients import TENCENT_PATH
+from tests.daemon.crowd import Crowd, GoodClient, Habit, crowd, memory_bytes, open_sockets
+from tests.daemon.process import Daemon
+from tests.daemon.serving import eventually, serving
+
+HEAD = f"POST {TENCENT_PATH} HTTP/1.1\r\nHost: x\r\n".encode()
+TRICKLED_BYTES = 32 * 1024
+HALF_HEAD = Habit("half head", HEAD, b"X-A: b\r\n", 4.0)
+TRICKLED = Habit("trickled body", HEAD + b"Content-Length: %d\r\n\r\n" % TRICKLED_BYTES, b"x", 2.0)
+SILENT = Habit("silent handshake", tls=True)
+NEVER_READS = Habit("never reads", then=b"POST /nowhere HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
+GREEDY = replace(NEVER_READS, then=NEVER_READS.then * 5, each_s=0.1)
+"""Never reads either, and does not pause for so long that its next head is late."""
+
+KEY = "0123456789abcdef"
+REFUSED = Habit("lingers", HEAD + b"Content-Length: 60000\r\n\r\n", b"x")
+NO_TOKEN = Habit(
+    "asks for a token",
+    b"POST /oifde/rest/api/gettoken HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n",
+    b"x",
+)
+ATTACKERS = "127.0.0.2"
+EARLY_S, LATE_S = 0.5, 5.0
+MOST_MS_MORE = 100
+TIMES_BUSY = 5
+"""How much slower than they should be the shared machines of CI may be."""
+_BETWEEN_TWO_S = 0.001
+MOST_BYTES_MORE = 60_000_000
+
+
+class Bed(NamedTuple):
+    """A daemon with a plain and a TLS port, and a crowd that comes to it."""
+
+    daemon: Daemon
+    crowd: Crowd
+
+    def gather(self, habit: Habit, count: int, source: str = ATTACKERS) -> None:
+        """Have so many more of a habit, from one address."""
+        plain = self.daemon.port
+        port = int(self.daemon.wait_for(r"callbacks at https://\S+:(\d+)")[1])
+        for _ in range(count):
+            self.crowd.join(port if habit.tls else plain, habit, source)
+            time.sleep(_BETWEEN_TWO_S)
+
+    def wait_until_cut_off(self, habit: Habit, deadline_s: float) -> int:
+        """Wait until all of a habit are cut off; return after how many milliseconds the last was.
+
+        The time of who never reads counts from when nothing could be sent any more.
+        """
+        eventually(lambda: not self.crowd.remaining(habit), f"{habit.name}s are cut off", 60.0)
+        lasted_s = [
+            (each.ended_s or 0.0)
+            - (each.sent_s if habit in (NEVER_READS, GREEDY) else each.began_s)
+            for each in self.crowd.of(habit)
+        ]
+        assert max(lasted_s) < deadline_s + LATE_S
+        if habit not in (NEVER_READS, GREEDY):
+            assert min(lasted_s) > deadline_s - EARLY_S
+        return round(max(lasted_s) * 1000)
+
+
+@contextmanager
+def bed(
+    folder: Path, limits: Mapping[str, Any], providers: Mapping[str, Any] | None = None
+) -> Iterator[Bed]:
+    """Run a daemon with such limits."""
+    certificate = trustme.CA().issue_cert("localhost")
+    certificate.private_key_and_cert_chain_pem.write_to_path(folder / "both.pem")
+    both = str(folder / "both.pem")
+    plain = {"address": "127.0.0.1", "port": 0}
+    tls = {**plain, "tls": {"certificate": both, "key": both}}
+    settings: dict[str, Any] = {"listen": [plain, tls], "limits": limits}
+    settings["providers"] = providers or {}
+    with serving(folder, **settings) as daemon, crowd() as people:
+        yield Bed(daemon, people)
+
+
+@pytest.mark.parametrize(
+    ("habit", "deadline_s"), [(HALF_HEAD, 1.0), (TRICKLED, 2.0), (SILENT, 1.0), (GREEDY, 1.0)]
+)
+def test_a_slow_client_is_cut_off(tmp_path: Path, habit: Habit, deadline_s: float) -> None:
+    """Each way of being slow has a deadline, and nothing of the connection is left then."""
+    limits = {"header_timeout": "1s", "body_min_rate": "32KiB"}
+    with bed(tmp_path, limits) as made:
+        before = open_sockets(made.daemon.process.pid)
+        made.gather(habit, 5)
+        made.wait_until_cut_off(habit, deadline_s)
+        eventually(lambda: open_sockets(made.daemon.process.pid) == before, "all are closed")
+        assert "Traceback" not in made.daemon.log
+
+
+@pytest.mark.parametrize("habit", [HALF_HEAD, TRICKLED, SILENT])
+def test_a_flood_from_one_address(tmp_path: Path, habit: Habit, note_figure: NoteFigure) -> None:
+    """With the limits as they are, one address has its share, and others are served."""
+    with bed(tmp_path, {}) as made:
+        good = GoodClient(made.daemon.port)
+        made.gather(habit, 400)
+        loaded_ms = good.post_for(1.0)
+        note_figure(f"ms is the good client's p99 with each {habit.name}", loaded_ms)
+        eventually(lambda: len(made.crowd.remaining()) <= 200, "all but the share are cut off")
+        assert max(good.took_s) < 5.0
+        assert good.refused == []
+
+
+def test_a_flood_from_the_same_address(tmp_path: Path) -> None:
+    """Even beside trickled bodies that were let in, and have all of its share, one is served."""
+    with bed(tmp_path, {}) as made:
+        good = GoodClient(made.daemon.port, ATTACKERS)
+        made.gather(TRICKLED, 200)
+        slow_s = time.monotonic() + 2 * PATIENCE_S
+        eventually(lambda: time.monotonic() > slow_s, "they have shown that they are slow")
+        good.post_for(0.5)
+        assert good.refused == []
+        assert len(made.crowd.remaining()) == 200 - 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("habit", [HALF_HEAD, REFUSED, NO_TOKEN])
+def test_a_flood_from_many_addresses(tmp_path: Path, habit: Habit, note_figure: NoteFigure) -> None:
+    """Who has no credentials cannot keep others out, be it with all connections there are."""
+    clients = [{"app_key": "a", "app_secret": "agreed by both"}]
+    providers = {"tencent": {"key": KEY}, "huawei": {"clients": clients}}
+    with bed(tmp_path, {}, providers) as made:
+        good = GoodClient(made.daemon.port, query=f"?key={KEY}")
+        for number in range(2, 10):
+            made.gather(habit, 200, f"127.0.0.{number}")
+        loaded_ms = good.post_for(1.0)
+        note_figure(f"ms is the good client's p99 with each that {habit.name}", loaded_ms)
+        eventually(lambda: len(made.crowd.remaining()) <= 1000, "the limit holds")
+        assert max(good.took_s) < 5.0
+        assert good.refused == []
+
+
+@pytest.mark.long
+def test_a_crowd_of_slow_clients(tmp_path: Path, note_figure: NoteFigure) -> None:
+    """Thousands are held until their deadline, and a good client does not notice."""
+    limits = {"connections": 4000, "connections_per_address": 4000}
+    with bed(tmp_path, limits) as made:
+        pid = made.daemon.process.pid
+        good = GoodClient(made.daemon.port)
+        good.post_for(1.0)
+        idle_ms = good.post_for(5.0)
+        sockets, memory = open_sockets(pid), memory_bytes(pid)
+        for habit, count in ((NEVER_READS, 200), (HALF_HEAD, 2000), (TRICKLED, 500), (SILENT, 200)):
+            made.gather(habit, count)
+        note_figure("connections were held at once", open_sockets(pid) - sockets)
+        loaded_ms = good.post_for(20.0)
+        note_figure("bytes of memory more", memory_bytes(pid, peak=True) - memory)
+        note_figure("ms is the good client's p99 without the crowd", idle_ms)
+        note_figure("ms is the good client's p99 with it", loaded_ms)
+        for habit, deadline_s in ((HALF_HEAD, 10), (SILENT, 10), (TRICKLED, 12), (NEVER_READS, 10)):
+            last_ms = made.wait_until_cut_off(habit, deadline_s)
+            note_figure(f"ms lasted the last {habit.name}", last_ms)
+        eventually(lambda: open_sockets(pid) == sockets, "all are closed")
+        assert "Traceback" not in made.daemon.log
+        assert good.refused == []
+        assert loaded_ms <= (idle_ms + MOST_MS_MORE) * TIMES_BUSY
+        assert memory_bytes(pid, peak=True) - memory < MOST_BYTES_MORE
