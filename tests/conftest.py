@@ -17,6 +17,8 @@ settings.register_profile("long", max_examples=10_000, deadline=None)
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--long`, which CI sets, and what makes a run longer still, or the same once more."""
     parser.addoption("--long", action="store_true", help="also run what takes minutes")
+    nightly = "as --long, with ten times as many hostile requests"
+    parser.addoption("--nightly", action="store_true", help=nightly)
     rounds = "how often the long test kills the daemon (default: %(default)s)"
     parser.addoption("--rounds", type=int, default=50, help=rounds)
     seed = "what chance begins with; by default another one each time"
@@ -25,17 +27,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose how much is generated, and name the marker of the long tests."""
-    settings.load_profile("long" if config.getoption("--long") else "everyday")
+    settings.load_profile("long" if _is_long(config) else "everyday")
     config.addinivalue_line("markers", "long: takes minutes; run with --long")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the long tests out of an everyday run."""
-    if config.getoption("--long"):
+    if _is_long(config):
         return
     long = [item for item in items if item.get_closest_marker("long")]
     config.hook.pytest_deselected(items=long)
     items[:] = [item for item in items if item not in long]
+
+
+def _is_long(config: pytest.Config) -> bool:
+    return bool(config.getoption("--long") or config.getoption("--nightly"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -70,6 +76,14 @@ def chance(request: pytest.FixtureRequest) -> Random:
 def rounds(request: pytest.FixtureRequest) -> int:
     """Return `--rounds`."""
     return int(request.config.getoption("--rounds"))
+
+
+@pytest.fixture
+def hostile_requests(request: pytest.FixtureRequest) -> int:
+    """Return how many hostile requests each test of them makes in this run."""
+    if request.config.getoption("--nightly"):
+        return 100_000
+    return 10_000 if request.config.getoption("--long") else 100
 
 
 MakeTranscript = Callable[..., Transcript]

@@ -61,6 +61,7 @@ def test_reserved_folders(make_transcript: MakeTranscript, appid: str) -> None:
         (".hidden", "%2Ehidden"),
         ("../../etc/passwd", "%2E.%2F..%2Fetc%2Fpasswd"),
         ("a\x00b\n", "a%00b%0A"),
+        ("\x1b[2J\u202egpj", "%1B%5B2J%E2%80%AEgpj"),
         ("通话", "%E9%80%9A%E8%AF%9D"),
         ("50%", "50%25"),
         ("x~2", "x%7E2"),
