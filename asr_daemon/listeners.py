@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from msgspec import Struct
-from tornado import httputil
+from tornado.routing import RuleRouter
 
 from asr_daemon.assembly import make_http_parameters, make_tls
 from asr_daemon.config.model import LimitsSettings, ListenSettings
@@ -17,7 +17,7 @@ from asr_daemon.errors import Obstacle
 from asr_daemon.http.limits import Connections
 from asr_daemon.http.listener import Listener
 from asr_daemon.http.tls import WARN_AHEAD_S, Tls
-from asr_daemon.ports import Ports, shown
+from asr_daemon.ports import Ports, hold_off, shown
 
 _DAY_S = 86_400.0
 
@@ -58,6 +58,7 @@ class Listeners:
         """Take what opens ports, and what counts connections."""
         self._ports = ports
         self._connections = connections
+        self._router: RuleRouter | None = None
         self._serving: dict[_Place, _Serving] = {}
         self._retired: list[Listener] = []
         self._complaints: dict[str, str] = {}
@@ -83,8 +84,19 @@ class Listeners:
             for one in each.listener.sockets
         ]
 
-    async def prepare(self, settings: Sequence[ListenSettings]) -> Plan:
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """What is listened on."""
+        return [one for each in self._serving.values() for one in each.listener.sockets]
+
+    async def prepare(
+        self, settings: Sequence[ListenSettings], giving_way: Sequence[socket.socket] = ()
+    ) -> Plan:
         """Load certificates and open ports for these listeners; what is served stays as it is.
+
+        Args:
+            settings: valid, so that no two of them are in each other's way.
+            giving_way: sockets, besides those of listeners, that will be closed soon.
 
         Raises:
             Obstacle: one of them cannot be had.
@@ -98,7 +110,8 @@ class Listeners:
                 )
                 if place not in self._serving:
                     key = f"listen[{number}].port"
-                    plan.sockets[place] = self._ports.open(*place[:2], key, list(self._sockets()))
+                    in_the_way = [*self.sockets, *giving_way]
+                    plan.sockets[place] = self._ports.open(*place[:2], key, in_the_way)
         except Obstacle:
             plan.drop()
             raise
@@ -108,10 +121,11 @@ class Listeners:
     def put_in_place(
         self,
         plan: Plan,
-        router: httputil.HTTPServerConnectionDelegate,
+        router: RuleRouter,
         limits: LimitsSettings,
     ) -> None:
         """Listen as planned: new listeners begin before old ones end, and none is interrupted."""
+        router = self._lasting(router)
         serving = {}
         for place, settings in plan.settings.items():
             tls = plan.tls[place]
@@ -151,6 +165,17 @@ class Listeners:
         for listener in (*self._retired, *(each.listener for each in self._serving.values())):
             await listener.close_connections()
 
+    def _lasting(self, router: RuleRouter) -> RuleRouter:
+        """Return the router of every connection, with the rules of another one from now on.
+
+        Tornado asks it for a delegate before it waits for a head, and for the rules when the head
+        is there. So whoever kept a connection through a change is served as everybody is.
+        """
+        if self._router is None:
+            self._router = router
+        self._router.rules = router.rules
+        return self._router
+
     async def _load(
         self, place: _Place, wanted: ListenSettings, key: str, complaints: dict[str, str]
     ) -> Tls | None:
@@ -170,15 +195,15 @@ class Listeners:
                 _log.error("the certificate in use stays: %s", complaint)
         self._complaints = complaints
 
-    def _sockets(self) -> Iterator[socket.socket]:
-        for each in self._serving.values():
-            yield from each.listener.sockets
-
     def _retire(self, place: _Place) -> None:
         """End a listener; its connections are closed when they are done."""
         retired = self._serving[place].listener
         _log.info("callbacks are no longer received at %s", shown(*place[:2]))
-        retired.stop(leave_waiting=self._ports.is_inherited(place[1]))
+        is_inherited = self._ports.is_inherited(place[1])
+        if not is_inherited:
+            for each in retired.sockets:
+                hold_off(each)
+        retired.stop(leave_waiting=is_inherited)
         self._retired = [each for each in (*self._retired, retired) if not each.is_idle]
 
 

@@ -31,7 +31,10 @@ def configure(
     handler = logging.StreamHandler(stream)
     formatter = JsonFormatter() if style == "json" else TextFormatter()
     handler.setFormatter(JournalFormatter(formatter) if journal else formatter)
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    root = logging.getLogger()
+    # In one step: another thread may be saying something.
+    root.handlers = [handler]
+    root.setLevel(level.upper())
     # Its lines about malformed requests quote them, and with them tokens and keys.
     logging.getLogger("tornado").setLevel(logging.WARNING)
     # It calls an error what happens whenever a folder is no longer watched.

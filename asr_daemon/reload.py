@@ -13,7 +13,7 @@ from asr_daemon import logs
 from asr_daemon.config.load import ConfigError, Reading, problem_at, read
 from asr_daemon.config.model import Config
 from asr_daemon.config.problems import Problem
-from asr_daemon.config.watch import Watch
+from asr_daemon.config.watch import Watch, is_other_than_file
 from asr_daemon.errors import Obstacle
 from asr_daemon.metrics import Metrics
 from asr_daemon.service import Service
@@ -70,6 +70,9 @@ class Reloader:
             reading = await self._read()
             if reading.config != self._service.config:
                 await self._take(reading)
+            else:
+                # They may have changed since they were loaded, before anything was watched.
+                await self._service.renew_certificates()
             while True:
                 await self._watch.changed()
                 self._manager.reloading()
@@ -80,13 +83,21 @@ class Reloader:
 
     async def _read(self) -> Reading:
         """Return what the file says, such that any later change is noticed."""
-        reading = await asyncio.to_thread(read, self._source, self._environ)
+        reading = await asyncio.to_thread(self._look)
         while True:
-            await self._watch.aim(reading.files)
-            again = await asyncio.to_thread(read, self._source, self._environ)
+            # Whatever the file says now, certificates in use may be renewed.
+            await self._watch.aim(reading.files | certificate_files(self._service.config))
+            again = await asyncio.to_thread(self._look)
             if again == reading:
                 return reading
             reading = again
+
+    def _look(self) -> Reading:
+        if is_other_than_file(self._source):
+            wrong, right = "is no regular file any more", "write the settings into a file"
+            problem = Problem(str(self._source), 1, "(file)", wrong, right)
+            return Reading(None, (problem,), frozenset({self._source.absolute()}))
+        return read(self._source, self._environ)
 
     async def _take(self, reading: Reading) -> None:
         """Put what was read in place, or say why not and keep what is."""
@@ -134,3 +145,10 @@ class Reloader:
         _log.info("the configuration was read anew and is in use")
         for each in needs_restart:
             _log.warning("%s: a change waits for a restart", each)
+
+
+def certificate_files(config: Config) -> frozenset[Path]:
+    """Return the files of all listeners that speak TLS."""
+    pairs = [each.tls for each in config.listen if each.tls is not None]
+    files = [file for tls in pairs for file in (tls.certificate, tls.key, tls.client_ca)]
+    return frozenset(file for file in files if file is not None)

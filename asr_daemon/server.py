@@ -13,6 +13,7 @@ from typing import Any
 from asr_daemon import __version__
 from asr_daemon.assembly import make_stores, make_tls
 from asr_daemon.config.model import Config
+from asr_daemon.config.watch import is_other_than_file
 from asr_daemon.errors import AsrDaemonError, Obstacle
 from asr_daemon.http.admin import Reports, make_application
 from asr_daemon.listeners import tls_obstacle
@@ -69,7 +70,8 @@ class Server:
             manager: is told how the daemon is.
         """
         self._config = config
-        self._source = source
+        # The folder that we are in may be removed.
+        self._source = None if source is None else source.absolute()
         self._environ = environ
         self._manager = manager
         self._metrics = Metrics()
@@ -131,7 +133,7 @@ class Server:
 
     async def _follow(self) -> None:
         """Keep in step with the configuration file; what is no file (a pipe) is read once."""
-        if self._source is None or not self._source.is_file():
+        if self._source is None or is_other_than_file(self._source):
             return
         self._reloader = Reloader(
             self._source, self._environ, self._service, self._manager, self._metrics
@@ -152,7 +154,7 @@ class Server:
         every_s = BEAT_S if watchdog_s is None else min(BEAT_S, watchdog_s / 3)
         told = ""
         while True:
-            if self._service.is_well:
+            if watchdog_s is not None and self._service.is_well:
                 self._manager.alive()
             status = self._status()
             if status != told:
@@ -184,7 +186,7 @@ class Server:
             "ready": not self._obstacles(),
             "obstacles": self._obstacles(),
             "configuration": {
-                "file": None if self._source is None else str(self._source.absolute()),
+                "file": None if self._source is None else str(self._source),
                 "valid": not standing.problems,
                 "problems": list(standing.problems),
                 "loaded_at": standing.loaded_at.isoformat(timespec="seconds"),

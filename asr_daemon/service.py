@@ -101,11 +101,12 @@ class Service:
         """
         waiting = () if config.state == self._config.state else ("state",)
         config = structs.replace(config, state=self._config.state)
-        plan = await self._listeners.prepare(config.listen)
         admin = self._admin
+        moves = config.admin != self._config.admin
+        plan = await self._listeners.prepare(config.listen, admin.sockets if moves else ())
         try:
-            if config.admin != self._config.admin:
-                admin = self._open_admin(config.admin, admin.sockets)
+            if moves:
+                admin = self._open_admin(config.admin, [*admin.sockets, *self._listeners.sockets])
             await self._change_stores(config)
         except Obstacle:
             plan.drop()

@@ -27,8 +27,9 @@ class Manager:
     def watchdog_s(self) -> float | None:
         """How long it may hear no `alive` before it restarts the daemon; `None` for ever."""
         wanted = self._environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        microseconds = self._environ.get("WATCHDOG_USEC", "")
-        return int(microseconds) / 1e6 if wanted and microseconds.isdecimal() else None
+        given = self._environ.get("WATCHDOG_USEC", "")
+        microseconds = int(given) if wanted and given.isdecimal() else 0
+        return microseconds / 1e6 if microseconds else None
 
     def is_journal(self, descriptor: int) -> bool:
         """Say whether what is written to a descriptor goes to the journal directly."""

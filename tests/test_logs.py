@@ -3,10 +3,12 @@
 import json
 import logging
 import sys
+from io import StringIO
+from threading import Thread
 
 import pytest
 
-from asr_daemon.logs import JsonFormatter, TextFormatter
+from asr_daemon.logs import JournalFormatter, JsonFormatter, TextFormatter, configure
 
 
 def record(message: str, **fields: object) -> logging.LogRecord:
@@ -68,3 +70,57 @@ def test_traceback_is_indented() -> None:
     assert first == "INFO    failed"
     assert all(line.startswith("    ") for line in rest)
     assert rest[-1] == "    ValueError: \\u001b[31m"
+
+
+def test_journal() -> None:
+    """Each line of a record has its priority before it, those of a traceback too."""
+    try:
+        raise ValueError("first\nsecond")
+    except ValueError:
+        made = record("failed")
+        made.exc_info = sys.exc_info()
+    made.levelno, made.levelname = logging.ERROR, "ERROR"
+    lines = JournalFormatter(TextFormatter()).format(made).split("\n")
+    assert lines[0] == "<3>ERROR   failed"
+    assert len(lines) > 3
+    assert all(line.startswith("<3>") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("level", "prefix"),
+    [
+        (logging.DEBUG, "<7>"),
+        (logging.INFO, "<6>"),
+        (logging.WARNING, "<4>"),
+        (logging.ERROR, "<3>"),
+        (logging.CRITICAL, "<2>"),
+        (25, "<5>"),
+    ],
+)
+def test_priorities(level: int, prefix: str) -> None:
+    """The priority is that of syslog; a level that has none is a notice."""
+    made = record("x")
+    made.levelno = level
+    assert JournalFormatter(JsonFormatter()).format(made).startswith(prefix + "{")
+
+
+def test_another_format_while_others_speak() -> None:
+    """No line is lost, and none is of no format, while the log is configured anew."""
+    stream = StringIO()
+    configured = logging.getLogger().handlers, logging.getLogger().level
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    configure("info", "text", stream)
+
+    def speak() -> None:
+        for number in range(2000):
+            logging.getLogger("x").warning("line %d", number)
+
+    speaker = Thread(target=speak)
+    speaker.start()
+    while speaker.is_alive():
+        configure("info", "text", stream)
+    sys.setswitchinterval(interval_s)
+    logging.getLogger().handlers, logging.getLogger().level = configured
+    lines = stream.getvalue().splitlines()
+    assert lines == [f"WARNING line {number}" for number in range(2000)]

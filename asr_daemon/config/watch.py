@@ -9,7 +9,7 @@ of (network file systems, a folder that is swapped as a whole) is found by looki
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
@@ -24,7 +24,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import ObservedWatch
 
-LOOK_S = 0.5
+LOOK_S = 0.25
 """How often the files are looked at without an event."""
 
 BURST_S = 0.05
@@ -136,20 +136,31 @@ class _FolderWatch(FileSystemEventHandler):
             self._loop.call_soon_threadsafe(self._touched)
 
 
+def is_other_than_file(path: Path) -> bool:
+    """Say whether there is a pipe, a device or the like, of which reading may wait for ever."""
+    return os.path.exists(path) and not os.path.isfile(path)
+
+
 def folders_of(file: Path) -> set[Path]:
     """Return the folders in which something changes when a file is replaced in any way."""
     folders = set()
     path = Path(os.path.abspath(file))
     for _ in range(_MOST_LINKS):
         folders.add(path.parent)
-        links = (each for each in (*reversed(path.parents), path) if each.is_symlink())
-        link = next(links, None)
+        link, target = next(_links_on(path), (None, ""))
         if link is None:
             break
         folders.add(link.parent)
-        target = link.parent / link.readlink() / path.relative_to(link)
-        path = Path(os.path.abspath(target))
+        path = Path(os.path.abspath(link.parent / target / path.relative_to(link)))
     return folders
+
+
+def _links_on(path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield each link on the way to a file, from above, and what is in it."""
+    for each in (*reversed(path.parents), path):
+        # What is no link, is gone, or may not be looked at, leads nowhere else.
+        with suppress(OSError):
+            yield each, os.readlink(each)
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

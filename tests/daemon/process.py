@@ -4,7 +4,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -33,11 +33,29 @@ class Reply(NamedTuple):
 class Daemon:
     """A daemon that runs `asr-daemon serve` until it is told to stop."""
 
-    def __init__(self, config: Path, environ: Mapping[str, str] | None = None) -> None:
-        """Start it; `wait_until_ready` says when it serves."""
+    def __init__(
+        self,
+        config: Path,
+        environ: Mapping[str, str] | None = None,
+        wrapper: Sequence[str] = (),
+        descriptors: Sequence[int] = (),
+    ) -> None:
+        """Start it; `wait_until_ready` says when it serves.
+
+        Args:
+            config: the file; its folder is the one that the daemon runs in.
+            environ: all of its environment, by default ours.
+            wrapper: a command that ends by becoming the daemon, whose command follows it.
+            descriptors: open files of ours that the wrapper has too.
+        """
         command = [sys.executable, "-m", "asr_daemon", "serve", "--config", str(config)]
         self.process = subprocess.Popen(
-            command, stderr=subprocess.PIPE, text=True, env=environ, cwd=config.parent
+            [*wrapper, *command],
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environ,
+            cwd=config.parent,
+            pass_fds=descriptors,
         )
         self.lines: list[str] = []
         self._ended = False
@@ -68,9 +86,9 @@ class Daemon:
         """Post to the callback listener over a new connection."""
         return request(self.port, "POST", path, body, headers)
 
-    def get(self, path: str) -> Reply:
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> Reply:
         """Get from the admin listener."""
-        return request(self.admin_port, "GET", path)
+        return request(self.admin_port, "GET", path, None, headers)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, wait for the end, and return the exit status."""

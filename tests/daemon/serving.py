@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,18 +25,22 @@ Labels = tuple[str, ...]
 
 @contextmanager
 def serving(
-    folder: Path, environ: Mapping[str, str] | None = None, **changes: Any
+    folder: Path,
+    environ: Mapping[str, str] | None = None,
+    wrapper: Sequence[str] = (),
+    **changes: Any,
 ) -> Iterator[Daemon]:
     """Run a daemon that keeps everything in `folder`, unless its settings are changed.
 
     Args:
         folder: of the configuration, `root` and `state`.
         environ: set in the daemon's environment besides what is there.
+        wrapper: a command that ends by becoming the daemon, whose command follows it.
         changes: such as `limits={"shutdown": "1s"}`, of which the rest keeps its value.
     """
     config = folder / "asr-daemon.yaml"
     config.write_text(json.dumps(_settings(folder, changes)))
-    daemon = Daemon(config, {**os.environ, **(environ or {})})
+    daemon = Daemon(config, {**os.environ, **(environ or {})}, wrapper)
     try:
         daemon.wait_until_ready()
         yield daemon

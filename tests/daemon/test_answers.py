@@ -1,7 +1,6 @@
 """Every row of the table of answers, asked of a real daemon."""
 
 import json
-import signal
 import socket
 from binascii import hexlify
 from collections.abc import Iterator
@@ -162,14 +161,6 @@ def test_token_survives_a_restart(tmp_path: Path) -> None:
         headers = credentials(first)
     with running(tmp_path, SETTINGS) as second:
         assert second.post(HUAWEI, HUAWEI_CALLBACK, headers).status == 200
-
-
-def test_reload_is_declined(tmp_path: Path) -> None:
-    """SIGHUP does not end the daemon; it says that a restart is needed."""
-    with running(tmp_path) as daemon:
-        daemon.process.send_signal(signal.SIGHUP)
-        daemon.wait_for("restart to apply a change")
-        assert daemon.post(TENCENT, TENCENT_CALLBACK).status == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/callbacks", "/callbacks/tencents", f"{HUAWEI}/more"])

@@ -258,3 +258,45 @@ def test_stopping_commits_what_is_queued() -> None:
     *stored, late = asyncio.run(run())
     assert stored == [Stored(str(n), False) for n in range(100)]
     assert isinstance(late, ShuttingDown)
+
+
+def test_another_store_between_two_batches() -> None:
+    """What came before a change goes to the old store, what came after it to the new one."""
+    old, new = Store(), Store()
+    old.go.clear()
+
+    async def run() -> None:
+        committer = make(old)
+        committer.start()
+        first = asyncio.create_task(committer.commit(result("first")))
+        await asyncio.to_thread(old.began.wait)
+        before = asyncio.create_task(committer.commit(result("before")))
+        change = asyncio.create_task(committer.change(lambda: new))
+        after = asyncio.create_task(committer.commit(result("after")))
+        await asyncio.sleep(0)
+        old.go.set()
+        await asyncio.gather(first, before, change, after)
+        await committer.stop()
+
+    asyncio.run(run())
+    assert (old.batches, new.batches) == ([["first"], ["before"]], [["after"]])
+
+
+def test_change_that_fails() -> None:
+    """Its error is that of whoever asked; the store stays as it was."""
+    store = Store()
+
+    def fail() -> Store:
+        raise PermissionError("not yours")
+
+    async def run() -> Stored:
+        committer = make(store)
+        committer.start()
+        with pytest.raises(PermissionError, match="not yours"):
+            await committer.change(fail)
+        stored = await committer.commit(result("a"))
+        await committer.stop()
+        return stored
+
+    assert asyncio.run(run()) == Stored("a", False)
+    assert store.batches == [["a"]]

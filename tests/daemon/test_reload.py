@@ -1,0 +1,271 @@
+"""Every kind of setting changes while the daemon serves; a mistake changes nothing."""
+
+import json
+import os
+import signal
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from asr_daemon.assembly import make_stores
+from asr_daemon.config.model import Config, OutputSettings
+from tests.daemon.administrator import Administrator, administered
+from tests.daemon.clients import TENCENT_PATH, body_of
+from tests.daemon.process import CONFIG, Daemon, request, results
+from tests.daemon.serving import FLAT, eventually
+from tests.daemon.upload import Upload
+from tests.durability import requirements
+from tests.durability.requirements import require
+from tests.durability.strace import attached
+
+OLD, NEW = "old-key-of-sixteen", "new-key-of-sixteen"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Administrator]:
+    """Run one daemon for all tests; it wants the old key."""
+    keyed = {"tencent": {"key": OLD}}
+    with administered(tmp_path_factory.mktemp("reload"), output=FLAT, providers=keyed) as started:
+        yield started
+
+
+@pytest.fixture
+def admin(shared: Administrator, tmp_path: Path) -> Administrator:
+    """Return who edits its configuration, which begins with a tree for each test."""
+    shared.restore(output={"root": f"{tmp_path}/root"})
+    return shared
+
+
+@pytest.fixture
+def daemon(admin: Administrator) -> Daemon:
+    """Return the daemon."""
+    return admin.daemon
+
+
+def post(daemon: Daemon, id_: str, key: str = OLD) -> int:
+    """Post a result, and return the status."""
+    return daemon.post(f"{TENCENT_PATH}?key={key}", body_of(id_, "words")).status
+
+
+@contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """Have a tree for ourselves while the block runs, as another daemon would."""
+    tree = make_stores(Config(output=OutputSettings(root=root))).tree
+    tree.open()
+    yield
+    tree.close()
+
+
+def names(folder: Path) -> set[str]:
+    """Return the names of all files that readers see in a tree."""
+    return {Path(name).name for name in results(folder)}
+
+
+def test_credentials(daemon: Daemon, admin: Administrator, tmp_path: Path) -> None:
+    """A new key takes the place of the old one; who was let in with that is answered."""
+    body = body_of("slow", "words")
+    upload = Upload(daemon, body, sent=5, query=f"?key={OLD}")
+    assert post(daemon, "1") == 200
+    admin.edit(providers={"tencent": {"key": NEW}})
+    assert [post(daemon, "2"), post(daemon, "3", NEW)] == [401, 200]
+    upload.complete()
+    assert upload.answer() == (200, False)
+    assert {"1.json", "3.json", "slow.json"} <= names(tmp_path / "root")
+
+
+def test_kept_connection(daemon: Daemon, admin: Administrator) -> None:
+    """The next request on a connection is served under the new configuration; it lasts."""
+    connection = HTTPConnection("127.0.0.1", daemon.port, timeout=30.0)
+    connection.connect()
+    local = connection.sock.getsockname()
+    for key, statuses in ((NEW, [401, 200]), (OLD, [200, 401])):
+        admin.edit(providers={"tencent": {"key": key}})
+        for sent, status in zip((OLD, NEW), statuses, strict=True):
+            connection.request("POST", f"{TENCENT_PATH}?key={sent}", body_of(sent, "x"))
+            answer = connection.getresponse()
+            assert answer.read()
+            assert answer.status == status
+    assert connection.sock.getsockname() == local
+    connection.close()
+
+
+def test_signal(daemon: Daemon, admin: Administrator) -> None:
+    """SIGHUP has the file read anew, changed or not."""
+    admin.applies(admin.hang_up)
+    admin.write(providers={"tencent": {"key": NEW}})
+    admin.applies(admin.hang_up)
+    eventually(lambda: post(daemon, "1", NEW) == 200, "the new key is taken")
+
+
+def test_provider(daemon: Daemon, admin: Administrator) -> None:
+    """A provider is served at another path, or no more."""
+    admin.edit(providers={"tencent": {"key": OLD, "path": "/elsewhere"}})
+    assert post(daemon, "1") == 404
+    assert daemon.post(f"/elsewhere?key={OLD}", body_of("1", "x")).status == 200
+    admin.edit(providers={"tencent": {"key": OLD, "enabled": False}})
+    assert post(daemon, "1") == 404
+
+
+def test_limits(daemon: Daemon, admin: Administrator) -> None:
+    """The next body is held to the new limit."""
+    body = body_of("1", "x" * 5000)
+    assert daemon.post(f"{TENCENT_PATH}?key={OLD}", body).status == 200
+    admin.edit(limits={"body": "4KiB"})
+    assert daemon.post(f"{TENCENT_PATH}?key={OLD}", body).status == 413
+
+
+def test_root(daemon: Daemon, admin: Administrator, tmp_path: Path) -> None:
+    """Results go to the new tree; the old one is free for another process."""
+    assert post(daemon, "1") == 200
+    admin.edit(output={"root": f"{tmp_path}/other"})
+    assert post(daemon, "2") == 200
+    assert names(tmp_path / "root") == {"1.json", "1.txt"}
+    assert names(tmp_path / "other") == {"2.json", "2.txt"}
+    assert admin.facts()["output"]["root"] == f"{tmp_path}/other"
+    with locked(tmp_path / "root"):
+        pass
+
+
+def test_looks_of_results(daemon: Daemon, admin: Administrator, tmp_path: Path) -> None:
+    """Modes, layout, text and formats are those of the next result."""
+    admin.edit(output={"layout": "new/{id}", "file_mode": "0600", "text": {"timestamps": True}})
+    detail = '[{"FinalSentence":"words","StartMs":1000,"EndMs":2000}]'
+    body = body_of("1", "words") + f"&resultDetail={detail}".encode()
+    assert daemon.post(f"{TENCENT_PATH}?key={OLD}", body).status == 200
+    file = tmp_path / "root" / "new" / "1.txt"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "[00:01.000 --> " in file.read_text()
+    admin.edit(output={"formats": ["json"], "json_indent": 0})
+    assert post(daemon, "2") == 200
+    assert names(tmp_path / "root") == {"1.json", "1.txt", "2.json"}
+    assert (tmp_path / "root" / "new" / "2.json").read_bytes().count(b"\n") == 1
+
+
+def test_durability(daemon: Daemon, admin: Administrator, tmp_path: Path) -> None:
+    """With `durability: none` nothing is synced any more, and with `fsync` it is again."""
+    require(requirements.strace)
+    log = tmp_path / "log"
+    for number, (durability, is_synced) in enumerate({"none": False, "fsync": True}.items()):
+        admin.edit(output={"durability": durability})
+        with attached(
+            daemon.process.pid, "-o", str(log), "-y", "-e", "trace=fsync,fdatasync,syncfs"
+        ):
+            assert post(daemon, str(number)) == 200
+        assert (f"{tmp_path}/root" in log.read_text()) == is_synced
+
+
+def test_log(daemon: Daemon, admin: Administrator) -> None:
+    """The format and the level of the log change."""
+    admin.edit(log={"format": "json"})
+    assert post(daemon, "as-json") == 200
+    line = daemon.wait_for('^{.*"id": "as-json".*')[0]
+    assert json.loads(line)["level"] == "info"
+    admin.edit(log={"level": "error"})
+    assert post(daemon, "not-said") == 200
+    admin.edit(log={"level": "info", "format": "text"})
+    assert post(daemon, "said") == 200
+    daemon.wait_for("^INFO .* id=said")
+    assert "not-said" not in daemon.log
+
+
+def test_state_waits_for_a_restart(daemon: Daemon, admin: Administrator, tmp_path: Path) -> None:
+    """A change of `state` is named wherever an admin looks; what else changed is in use."""
+    admin.edit(state=f"{tmp_path}/moved", providers={"tencent": {"key": NEW}})
+    daemon.wait_for("WARNING state: a change waits for a restart")
+    assert daemon.get("/readyz") == (200, b"ready\nstate: a change waits for a restart\n")
+    assert admin.facts()["needs_restart"] == ["state"]
+    assert (post(daemon, "1", NEW), (tmp_path / "moved").exists()) == (200, False)
+    admin.edit(state=f"{admin.file.parent}/state")
+    assert daemon.get("/readyz") == (200, b"ready\n")
+
+
+def test_mistake(daemon: Daemon, admin: Administrator) -> None:
+    """The old configuration serves on; file, line and setting are named; a good edit mends it."""
+    told = admin.mistake(limits={"connections": "many"}, providers={"tencent": {"key": NEW}})
+    lines = admin.file.read_text().splitlines()
+    line = 1 + next(n for n, each in enumerate(lines) if "connections" in each)
+    [problem] = told
+    assert problem.startswith(f"{admin.file}:{line}: limits.connections: ")
+    daemon.wait_for(f"ERROR +the configuration stays as it was: {problem}")
+    note = f"ready\nthe configuration stays as it was: {problem}\n"
+    assert daemon.get("/readyz") == (200, note.encode())
+    assert (admin.is_valid(), admin.facts()["configuration"]["valid"]) == (False, False)
+    assert [post(daemon, "1"), post(daemon, "2", NEW)] == [200, 401]
+    admin.edit(limits={"connections": 10})
+    assert daemon.get("/readyz") == (200, b"ready\n")
+    assert admin.is_valid()
+    assert post(daemon, "2", NEW) == 200
+
+
+def test_root_that_cannot_be_used(daemon: Daemon, admin: Administrator, tmp_path: Path) -> None:
+    """With it everything else in the file is refused, until the file or SIGHUP says so again."""
+    (tmp_path / "taken").write_text("a file")
+    [problem] = admin.mistake(
+        output={"root": f"{tmp_path}/taken"}, providers={"tencent": {"key": NEW}}
+    )
+    assert ": output.root: cannot be used: " in problem
+    assert [post(daemon, "1"), post(daemon, "2", NEW)] == [200, 401]
+    assert names(tmp_path / "root") == {"1.json", "1.txt"}
+    (tmp_path / "taken").unlink()
+    admin.applies(admin.hang_up)
+    assert post(daemon, "2", NEW) == 200
+    assert names(tmp_path / "taken") == {"2.json", "2.txt"}
+
+
+def test_tree_of_another_daemon(daemon: Daemon, admin: Administrator, tmp_path: Path) -> None:
+    """A tree that somebody else writes to is refused, and the own one taken again."""
+    with locked(tmp_path / "elsewhere"):
+        [problem] = admin.mistake(output={"root": f"{tmp_path}/elsewhere"})
+    assert ": output.root: cannot be used: " in problem
+    assert post(daemon, "1") == 200
+    assert names(tmp_path / "root") == {"1.json", "1.txt"}
+
+
+def test_emptied_file(daemon: Daemon, admin: Administrator) -> None:
+    """A file without any setting is not taken for the wish to have all defaults."""
+    before = admin.reloads("invalid")
+    admin.file.write_text("# nothing\n")
+    eventually(lambda: admin.reloads("invalid") > before, "it is refused")
+    [problem] = admin.facts()["configuration"]["problems"]
+    assert problem.startswith(f"{admin.file}:1: (file): holds no setting any more")
+    assert [post(daemon, "1"), post(daemon, "1", "")] == [200, 401]
+
+
+def test_secret_in_a_file(daemon: Daemon, admin: Administrator, tmp_path: Path) -> None:
+    """A secret that is edited or replaced is in use; one that is deleted stays in use."""
+    secret, fresh = admin.file.with_name("secret"), tmp_path / "fresh"
+    secret.write_text(NEW)
+    admin.edit(providers={"tencent": {"key": "!file secret"}})
+    assert [post(daemon, "1"), post(daemon, "1", NEW)] == [401, 200]
+    admin.applies(lambda: secret.write_text("edited-key-of-some-length\n"))
+    assert post(daemon, "1", "edited-key-of-some-length") == 200
+    fresh.write_text("replaced-key-of-some-length")
+    admin.applies(lambda: fresh.rename(secret))
+    assert post(daemon, "1", "replaced-key-of-some-length") == 200
+    secret.unlink()
+    eventually(lambda: not admin.is_valid(), "it is missed")
+    assert post(daemon, "1", "replaced-key-of-some-length") == 200
+    admin.applies(lambda: secret.write_text(NEW))
+    assert post(daemon, "1", NEW) == 200
+    assert "of-some-length" not in daemon.log
+
+
+def test_no_file_to_read(tmp_path: Path) -> None:
+    """What is no file, such as a pipe, is read once; SIGHUP does no harm."""
+    reading, writing = os.pipe()
+    settings = CONFIG.format(folder=tmp_path, root=tmp_path / "root", output="", limits="")
+    os.write(writing, settings.encode())
+    os.close(writing)
+    daemon = Daemon(Path(f"/dev/fd/{reading}"), descriptors=(reading,))
+    os.close(reading)
+    try:
+        daemon.wait_until_ready()
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for("WARNING there is no configuration file to be read anew")
+        assert request(daemon.port, "POST", TENCENT_PATH, body_of("1", "x")).status == 200
+    finally:
+        daemon.stop(signal.SIGKILL)

@@ -1,0 +1,193 @@
+"""Listeners come, go and change places while the daemon serves, and nobody is turned away."""
+
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import NoteFigure
+from tests.daemon.administrator import Administrator, administered
+from tests.daemon.clients import TENCENT_PATH, body_of
+from tests.daemon.load import load, plain
+from tests.daemon.pairs import Authority, secure
+from tests.daemon.process import request
+from tests.daemon.resources import resources
+from tests.daemon.serving import eventually
+from tests.daemon.test_status import free_port
+
+LOCAL = "127.0.0.1"
+ANY = "0.0.0.0"  # noqa: S104 - everywhere is the point
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Administrator]:
+    """Run one daemon for all tests."""
+    providers = {"tencent": {"allow": ["127.0.0.0/8"]}, "huawei": {"enabled": False}}
+    with administered(tmp_path_factory.mktemp("listeners"), providers=providers) as started:
+        yield started
+
+
+@pytest.fixture
+def admin(shared: Administrator, tmp_path: Path) -> Administrator:
+    """Return who edits its configuration, which begins with a tree for each test."""
+    shared.restore(output={"root": f"{tmp_path}/root"})
+    [url] = shared.facts()["listeners"]
+    shared.daemon.port = int(url.rpartition(":")[2])
+    return shared
+
+
+def at(port: int, address: str = LOCAL) -> dict[str, Any]:
+    """Return the settings of a listener."""
+    return {"address": address, "port": port}
+
+
+def post(port: int) -> int:
+    """Post a result, and return the status."""
+    return request(port, "POST", TENCENT_PATH, body_of("1", "x")).status
+
+
+def is_refused(port: int) -> bool:
+    """Say whether nobody listens at a port."""
+    try:
+        socket.create_connection((LOCAL, port), 5.0).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def ask(connection: HTTPConnection) -> tuple[int, str | None]:
+    """Post a result; return the status, and what is said of the connection."""
+    connection.request("POST", TENCENT_PATH, body_of("1", "x"))
+    answer = connection.getresponse()
+    assert answer.read()
+    return answer.status, answer.getheader("Connection")
+
+
+def test_added_and_removed(admin: Administrator) -> None:
+    """A listener more is served, one less is closed; connections to that end with their answer."""
+    port, first = free_port(), admin.daemon.port
+    admin.edit(listen=[at(0), at(port)])
+    assert admin.facts()["listeners"] == [f"http://{LOCAL}:{first}", f"http://{LOCAL}:{port}"]
+    kept = HTTPConnection(LOCAL, port, timeout=30.0)
+    assert ask(kept) == (200, None)
+    admin.edit(listen=[at(0)])
+    assert is_refused(port)
+    assert ask(kept) == (200, "close")
+    assert post(first) == 200
+
+
+def move(admin: Administrator, port: int, addresses: Sequence[str]) -> None:
+    """Have a port listened on at one address after another, under load; none may be lost."""
+    with load(plain(port)) as seen:
+        for address in addresses:
+            before = len(seen.answered_in_s)
+            admin.edit(listen=[at(port, address)])
+            eventually(lambda before=before: len(seen.answered_in_s) > before + 20, "load")  # type: ignore[misc]
+    assert seen.lost == []
+
+
+def test_overlapping_address(admin: Administrator) -> None:
+    """From one address to all, back, and to its name: the port is never closed."""
+    port = free_port()
+    admin.edit(listen=[at(port)])
+    move(admin, port, [ANY, LOCAL, "localhost"])
+
+
+@pytest.mark.long
+def test_many_overlapping_addresses(admin: Administrator, note_figure: NoteFigure) -> None:
+    """The same two hundred times."""
+    port = free_port()
+    admin.edit(listen=[at(port)])
+    move(admin, port, [ANY, LOCAL] * 100)
+
+
+def test_tls_at_the_same_port(admin: Administrator, tmp_path: Path) -> None:
+    """New connections speak TLS, or no more; those that are open go on as they began."""
+    authority, port = Authority(), free_port()
+    pair = authority.issue()
+    (tmp_path / "both.pem").write_bytes(pair.certificate + pair.key)
+    tls = {"certificate": f"{tmp_path}/both.pem", "key": f"{tmp_path}/both.pem"}
+    admin.edit(listen=[at(port)])
+    bare, secured = plain(port)(), secure(port, authority.context())()
+    assert ask(bare) == (200, None)
+    admin.edit(listen=[{**at(port), "tls": tls}])
+    assert [ask(bare), ask(secured)] == [(200, None)] * 2
+    assert admin.facts()["listeners"] == [f"https://{LOCAL}:{port}"]
+    admin.edit(listen=[at(port)])
+    assert [ask(bare), ask(secured), (post(port), None)] == [(200, None)] * 3
+    bare.close()
+    secured.close()
+
+
+def test_admin_moves(admin: Administrator) -> None:
+    """The admin listener is at its new port when the old one is closed, and may come back."""
+    before, port = admin.daemon.admin_port, free_port()
+    admin.write(admin=at(port))
+    eventually(lambda: is_refused(before), "the old port is closed")
+    assert request(port, "GET", "/readyz").status == 200
+    for address in (ANY, LOCAL):
+        admin.daemon.admin_port = port
+        admin.edit(admin=at(port, address))
+    admin.write(admin=at(0))
+    eventually(lambda: is_refused(port), "that is closed, too")
+    [*_, url] = [each for each in admin.daemon.lines if "admin at http" in each]
+    admin.daemon.admin_port = int(url.rpartition(":")[2])
+    assert admin.is_valid()
+
+
+def test_port_that_is_taken(admin: Administrator) -> None:
+    """Everything in the file is refused, with what to do; when the port is free it is taken."""
+    other = free_port()
+    with socket.create_server((LOCAL, 0)) as server:
+        port = server.getsockname()[1]
+        [problem] = admin.mistake(listen=[at(other), at(port)], limits={"body": "4KiB"})
+        assert f": listen[1].port: cannot listen on {LOCAL}:{port} (Address already" in problem
+        assert problem.startswith(f"{admin.file}:")
+        assert (is_refused(other), post(admin.daemon.port)) == (True, 200)
+        large = body_of("1", "x" * 5000)
+        assert admin.daemon.post(TENCENT_PATH, large).status == 200
+    admin.applies(admin.hang_up)
+    assert [post(other), post(port)] == [200, 200]
+    assert request(port, "POST", TENCENT_PATH, large).status == 413
+
+
+def test_listener_and_admin_change_places(admin: Administrator) -> None:
+    """Each may have the port that the other had."""
+    one, other = free_port(), free_port()
+    admin.write(listen=[at(one)], admin=at(other))
+    eventually(lambda: not is_refused(other), "the admin listener is there")
+    admin.daemon.admin_port = other
+    admin.write(listen=[at(other)], admin=at(one))
+    eventually(lambda: request(one, "GET", "/healthz").status == 200, "they have changed places")
+    admin.daemon.admin_port = one
+    assert (admin.is_valid(), post(other)) == (True, 200)
+
+
+@pytest.mark.long
+def test_many_reloads(admin: Administrator, tmp_path: Path, note_figure: NoteFigure) -> None:
+    """Five hundred changes of everything at once leave nothing behind."""
+    pair = Authority().issue()
+    (tmp_path / "both.pem").write_bytes(pair.certificate + pair.key)
+    tls = {"certificate": f"{tmp_path}/both.pem", "key": f"{tmp_path}/both.pem"}
+    port = free_port()
+    choices: list[list[dict[str, Any]]] = [
+        [at(0), at(port)],
+        [at(0), {**at(port), "tls": tls}],
+        [at(0), at(port, ANY)],
+        [at(0)],
+    ]
+    seen = []
+    for number in range(500):
+        output = {"root": f"{tmp_path}/root{number % 3}", "file_mode": f"06{number % 2}0"}
+        admin.edit(listen=choices[number % 4], output=output, log={"format": "text"})
+        if number in {100, 499}:
+            seen.append(resources(admin.daemon))
+    (memory_kib, threads, descriptors), after = seen
+    note_figure("KiB of memory were gained by 400 reloads", after.memory_kib - memory_kib)
+    assert after.memory_kib - memory_kib < 4096
+    assert after.threads <= threads + (os.cpu_count() or 1) + 4
+    assert after.descriptors <= descriptors + 2

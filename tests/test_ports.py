@@ -1,0 +1,118 @@
+"""Sockets to listen on: bound, bound beside others, passed on, or not to be had."""
+
+import gc
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from asr_daemon.errors import Obstacle
+from asr_daemon.ports import Ports, hold_off, shown
+
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+"""Tornado leaves it to Python to close a socket that could not be bound."""
+
+LOCAL = "127.0.0.1"
+ANY = "0.0.0.0"  # noqa: S104 - everywhere is the point
+
+
+@pytest.fixture(autouse=True)
+def opened() -> Iterator[ExitStack]:
+    """Return what closes sockets at the end."""
+    with ExitStack() as stack:
+        yield stack
+    gc.collect()
+
+
+def open_one(
+    opened: ExitStack, ports: Ports, address: str, port: int, *beside: socket.socket
+) -> socket.socket:
+    """Open a port that is one socket."""
+    [made] = ports.open(address, port, "listen[0].port", beside)
+    return opened.enter_context(made)
+
+
+def refusal(address: str, port: int) -> str:
+    """Return why a port cannot be opened, and what to do; keep nothing of what was tried."""
+    try:
+        made = Ports().open(address, port, "listen[0].port")
+    except Obstacle as error:
+        return str(error)
+    for each in made:
+        each.close()
+    return ""
+
+
+def test_free_port(opened: ExitStack) -> None:
+    """Port 0 is one that is free, and connections are taken."""
+    made = open_one(opened, Ports(), LOCAL, 0)
+    with socket.create_connection(made.getsockname(), 5.0):
+        pass
+
+
+def test_port_that_is_taken(opened: ExitStack) -> None:
+    """It is an obstacle that names the setting, the address, the reason, and what to do."""
+    port = open_one(opened, Ports(), LOCAL, 0).getsockname()[1]
+    assert refusal(LOCAL, port) == (
+        f"listen[0].port: cannot listen on {LOCAL}:{port} (Address already in use), stop what "
+        "listens there (is another asr-daemon running?), or write another port"
+    )
+
+
+def test_address_of_another_machine() -> None:
+    """It is an obstacle."""
+    assert "(Cannot assign requested address)" in refusal("192.0.2.1", 0)
+
+
+@pytest.mark.parametrize(("first", "second"), [(LOCAL, ANY), (ANY, LOCAL), (LOCAL, "127.0.0.2")])
+def test_beside_a_socket_that_gives_way(opened: ExitStack, first: str, second: str) -> None:
+    """An address may overlap with that of a socket that will be closed; then nobody else may."""
+    ports = Ports()
+    before = open_one(opened, ports, first, 0)
+    port = before.getsockname()[1]
+    open_one(opened, ports, second, port, before)
+    before.close()
+    assert refusal(second, port)
+
+
+def test_port_that_was_open_before(opened: ExitStack) -> None:
+    """A socket that was passed on is used for its port, again and again, and stays open."""
+    passed = opened.enter_context(socket.create_server((LOCAL, 0)))
+    port = passed.getsockname()[1]
+    ports = Ports([passed])
+    for address in (ANY, LOCAL):
+        again = open_one(opened, ports, address, port)
+        assert again.getsockname() == (LOCAL, port)
+        again.close()
+    assert passed.fileno() >= 0
+    assert [ports.is_inherited(each) for each in (port, port + 1)] == [True, False]
+
+
+def test_ports_that_nobody_wants(opened: ExitStack) -> None:
+    """They are told; sockets of another kind are no ports."""
+    passed = [opened.enter_context(socket.create_server((LOCAL, 0))) for _ in range(2)]
+    other = opened.enter_context(socket.socket(socket.AF_UNIX))
+    ports = Ports([*passed, other])
+    one, two = (each.getsockname()[1] for each in passed)
+    assert ports.unused([one, 8787]) == [two]
+
+
+def test_held_off(opened: ExitStack) -> None:
+    """Whoever came before is let in, and served on; who comes after hears nothing, not even no."""
+    listening = open_one(opened, Ports(), LOCAL, 0)
+    before = opened.enter_context(socket.create_connection(listening.getsockname(), 5.0))
+    hold_off(listening)
+    with pytest.raises(TimeoutError):
+        socket.create_connection(listening.getsockname(), 0.1)
+    accepted = opened.enter_context(listening.accept()[0])
+    before.sendall(b"x")
+    assert accepted.recv(9) == b"x"
+
+
+@pytest.mark.parametrize(
+    ("address", "text"), [("127.0.0.1", "127.0.0.1:80"), ("::1", "[::1]:80"), ("host", "host:80")]
+)
+def test_shown(address: str, text: str) -> None:
+    """An address of IPv6 is in brackets, as in a URL."""
+    assert shown(address, 80) == text
