@@ -6,9 +6,12 @@ one line and holds nothing that a terminal would obey.
 
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 from typing import Any, TextIO
+
+_BARE = re.compile(r'[^ "=]+')
 
 
 def configure(level: str, style: str, stream: TextIO = sys.stderr) -> None:
@@ -16,6 +19,8 @@ def configure(level: str, style: str, stream: TextIO = sys.stderr) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # No line shows them, and finding them out takes longer than writing the line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # Its lines about malformed requests quote them, and with them tokens and keys.
     logging.getLogger("tornado").setLevel(logging.WARNING)
 
@@ -57,8 +62,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 def _value(value: object) -> str:
     text = str(value)
-    bare = text.isprintable() and not set(text) & set(' "=') and text != ""
-    return text if bare else json.dumps(text)
+    return text if _BARE.fullmatch(text) and text.isprintable() else json.dumps(text)
 
 
 def _printable(text: str) -> str:

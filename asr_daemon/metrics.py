@@ -1,7 +1,7 @@
 """What is counted, for Prometheus. Names and units follow its conventions; labels are bounded."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -10,6 +10,23 @@ Outcome = Literal["committed", "duplicate", "failed", "rejected"]
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _RESULTS = (1, 2, 4, 8, 16, 32, 64)
+
+T = TypeVar("T")
+
+
+class _Labelled(Generic[T]):
+    """A metric that finds the child of each set of labels once."""
+
+    def __init__(self, find: Callable[..., T]) -> None:
+        self._find = find
+        self._children: dict[tuple[str | int, ...], T] = {}
+
+    def labels(self, *values: str | int) -> T:
+        """Return the child of these labels."""
+        child = self._children.get(values)
+        if child is None:
+            child = self._children[values] = self._find(*values)
+        return child
 
 
 class Metrics:
@@ -44,13 +61,14 @@ class Metrics:
         self._bytes = self._counter(
             "asr_daemon_acknowledged_bytes", "Bytes of bodies that were acknowledged", "provider"
         )
-        self._acknowledge = Histogram(
+        acknowledge = Histogram(
             "asr_daemon_acknowledge_seconds",
             "From the last byte of a body to the answer that acknowledges it",
             ["provider"],
             buckets=_SECONDS,
             registry=self._registry,
         )
+        self._acknowledge = _Labelled(acknowledge.labels)
         self._commit = Histogram(
             "asr_daemon_commit_seconds",
             "Committing a batch",
@@ -102,5 +120,5 @@ class Metrics:
         """Return everything in Prometheus' text format."""
         return generate_latest(self._registry)
 
-    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
-        return Counter(name, meaning, labels, registry=self._registry)
+    def _counter(self, name: str, meaning: str, *labels: str) -> "_Labelled[Counter]":
+        return _Labelled(Counter(name, meaning, labels, registry=self._registry).labels)

@@ -26,7 +26,7 @@ from asr_daemon.assembly import (
 from asr_daemon.config.model import Config
 from asr_daemon.errors import AsrDaemonError
 from asr_daemon.http.admin import Facts, Reports, make_application
-from asr_daemon.http.callbacks import make_router
+from asr_daemon.http.callbacks import Router
 from asr_daemon.http.exchange import Exchanges
 from asr_daemon.http.limits import Connections, affordable_connections
 from asr_daemon.http.listener import Listener
@@ -149,7 +149,7 @@ class Server:
         )
         intake = make_intake(self._config, self._metrics)
         endpoints = make_endpoints(self._config, self._committer, self._heavy, self._metrics)
-        router = make_router(endpoints, intake, self._exchanges)
+        router = Router(endpoints, intake, self._exchanges)
         for number, listen in enumerate(self._config.listen):
             try:
                 tls = make_tls(listen)

@@ -7,12 +7,15 @@ closing the connection on it would reset it before the sender has read the answe
 
 import asyncio
 import logging
+import re
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import formatdate
-from http import HTTPStatus
+from functools import lru_cache
+from http.client import responses
 from typing import Protocol, cast
 
 from msgspec import Struct
@@ -44,6 +47,8 @@ MEMORY_PER_BODY_BYTE = 4
 
 _LONGEST_LENGTH = 18
 """Digits of a Content-Length that is worth reading as a number."""
+
+_HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+;=:%\[\]-]*")
 
 _log = logging.getLogger(__name__)
 
@@ -150,13 +155,13 @@ class Exchange(httputil.HTTPMessageDelegate):
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        find: Callable[[str], Endpoint],
         connection: HTTP1Connection,
         intake: Intake,
         exchanges: Exchanges,
     ) -> None:
-        """Take what serves the request, and the connection that it comes on."""
-        self._endpoint = endpoint
+        """Take what finds the endpoint of a path, and the connection that the request comes on."""
+        self._find = find
         self._connection = connection
         self._intake = intake
         self._exchanges = exchanges
@@ -173,6 +178,7 @@ class Exchange(httputil.HTTPMessageDelegate):
     ) -> Awaitable[None] | None:
         """Refuse a request by its head, or have its body read when there is room for it."""
         request_line = cast(httputil.RequestStartLine, start_line)
+        _check_host(request_line, headers)
         length = _content_length(headers)
         self._head = self._make_head(request_line, headers)
         self._origin = origin_of(self._head.address)
@@ -297,6 +303,7 @@ class Exchange(httputil.HTTPMessageDelegate):
         self, start_line: httputil.RequestStartLine, headers: httputil.HTTPHeaders
     ) -> Head:
         path, query = split_target(start_line.path)
+        self._endpoint = self._find(path)
         peer = cast(_Context, self._connection.context).remote_ip
         address = client_address(peer, headers, self._intake.trusted_proxies)
         return Head(path.encode("latin1"), query.encode("latin1"), headers, address)
@@ -333,19 +340,15 @@ class Exchange(httputil.HTTPMessageDelegate):
         return answer
 
     def _write(self, answer: Answer) -> None:
-        headers = httputil.HTTPHeaders(
-            {
-                "Content-Type": "application/json; charset=utf-8",
-                "Content-Length": str(len(answer.body)),
-                "Date": formatdate(usegmt=True),
-            }
-        )
+        headers = httputil.HTTPHeaders()
+        headers["Content-Type"] = "application/json; charset=utf-8"
+        headers["Content-Length"] = str(len(answer.body))
+        headers["Date"] = _date(int(time.time()))
         for name, value in answer.headers:
             headers[name] = value
         if self._exchanges.leaving:
             headers["Connection"] = "close"
-        status = HTTPStatus(answer.status)
-        start_line = httputil.ResponseStartLine("HTTP/1.1", status.value, status.phrase)
+        start_line = httputil.ResponseStartLine("HTTP/1.1", answer.status, responses[answer.status])
         self._intake.answered(self._endpoint.name, answer.status)
         self._connection.write_headers(start_line, headers, answer.body)
 
@@ -356,6 +359,12 @@ class _Context(Protocol):
     remote_ip: str
 
 
+@lru_cache(maxsize=1)
+def _date(now_s: int) -> str:
+    """Return the value of a Date header; a busy second has many of the same."""
+    return formatdate(now_s, usegmt=True)
+
+
 def split_target(target: str) -> tuple[str, str]:
     """Return path and query of a request target, which may be a whole URL (RFC 9112, 3.2.2)."""
     path, _, query = target.partition("?")
@@ -364,6 +373,17 @@ def split_target(target: str) -> tuple[str, str]:
         _, slash, rest = behind_scheme.partition("/")
         path = slash + rest
     return path, query
+
+
+def _check_host(start_line: httputil.RequestStartLine, headers: httputil.HTTPHeaders) -> None:
+    """Look at the host that is asked for, which nothing here depends on (RFC 9112, 3.2).
+
+    Raises:
+        HTTPInputError: there is none, or several, or it is no host.
+    """
+    host = headers.get("Host", "" if start_line.version == "HTTP/1.0" else None)
+    if host is None or not _HOST.fullmatch(host):
+        raise httputil.HTTPInputError("the Host header is missing, or is not one host")
 
 
 def _content_length(headers: httputil.HTTPHeaders) -> int | None:

@@ -6,6 +6,7 @@ and only when others would have to be turned away.
 
 import asyncio
 from collections import Counter, deque
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Protocol
 
@@ -173,6 +174,7 @@ class Share:
             self._waiting.set_result(None)
 
 
+@lru_cache(maxsize=1024)
 def origin_of(address: str) -> str:
     """Return whom an address counts against: itself, or the IPv6 network of its customer."""
     try:

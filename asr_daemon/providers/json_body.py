@@ -35,7 +35,9 @@ def decode_json(raw: bytes) -> Any:
     _check_values(raw)
     with _understanding():
         value = _decode(raw.removeprefix(_BOM).strip(), _LARGE_LEVELS)
-    _check_levels(value)
+    # So few brackets cannot be nested any deeper; nearly all bodies have no more.
+    if raw.count(b"[") + raw.count(b"{") > _MOST_LEVELS:
+        _check_levels(value)
     return value
 
 

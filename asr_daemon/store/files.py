@@ -13,23 +13,29 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from asr_daemon.store.result import Outcome, Result, Stored, refusal_of
-from asr_daemon.store.staging import Staging, check_writable
+from asr_daemon.store.staging import Staged, Staging, check_writable
+from asr_daemon.store.syncfs import sync_file_system
 
 _MOST_DURABLE_DIRECTORIES = 4096
+_PROBE = "linked.probe"
+
+_MANY_FILES = 6
+"""From so many on, one sync of the whole file system takes less than one of each file."""
 
 _Identity = tuple[int, int]
 
 
-@dataclass(slots=True)
-class _Staged:
-    """One file that is written aside and still open."""
+class _Entered(NamedTuple):
+    """A folder as it was when the batch first came to it."""
 
-    path: str
-    descriptor: int
+    identity: _Identity
+    unsynced: list[str]
+    """What has to be synced for a name in it to be durable: itself, and perhaps its parents."""
 
 
 @dataclass(slots=True)
@@ -37,7 +43,7 @@ class _Attempt:
     """How far one result of a batch has come; directories are absolute."""
 
     result: Result
-    staged: list[_Staged] = field(default_factory=list)
+    staged: list[Staged] = field(default_factory=list)
     directory: str = ""
     directory_identity: _Identity | None = None
     unsynced: set[str] = field(default_factory=set)
@@ -80,6 +86,7 @@ class ResultTree:
         self._rules = rules
         self._root_identity: _Identity | None = None
         self._durable_directories: dict[str, _Identity] = {}
+        self._entered: dict[str, _Entered] = {}
         self._last_failed: str | None = None
 
     @property
@@ -136,17 +143,17 @@ class ResultTree:
         This is done in the staging folder; where the last result failed, permissions are looked at.
         """
         self._enter_root()
-        path, descriptor = self._staging.create(".probe")
+        staged = self._staging.create(".probe")
+        linked = os.path.join(self._staging.path, _PROBE)
         try:
-            _write_all(descriptor, b"probe")
+            _write_all(staged.descriptor, b"probe")
             if self._durable:
-                os.fsync(descriptor)
-            os.link(path, f"{path}.linked")
-            os.unlink(f"{path}.linked")
+                os.fsync(staged.descriptor)
+            self._staging.link(staged, linked)
+            os.unlink(linked)
             self._sync(self._staging.path)
         finally:
-            os.close(descriptor)
-            os.unlink(path)
+            self._staging.discard(staged)
         if self._last_failed is not None:
             check_writable(self._last_failed)
 
@@ -157,10 +164,11 @@ class ResultTree:
         as stored when the one that was there is known to be on stable storage.
         """
         attempts = [_Attempt(result) for result in batch]
+        self._entered.clear()
         try:
             self._enter_root()
             _each(attempts, self._stage)
-            _each(attempts, self._sync_staged)
+            self._sync_files(attempts)
             _each(attempts, self._link)
             self._sync_directories(attempts)
             self.check_root()
@@ -169,7 +177,7 @@ class ResultTree:
                 attempt.error = error
         finally:
             for attempt in attempts:
-                _discard(attempt)
+                self._discard(attempt)
         self._note_failure(attempts)
         return [_outcome(attempt) for attempt in attempts]
 
@@ -184,38 +192,64 @@ class ResultTree:
 
     def _stage(self, attempt: _Attempt) -> None:
         for suffix, content in attempt.result.files:
-            staged = _Staged(*self._staging.create(suffix))
+            staged = self._staging.create(suffix)
             attempt.staged.append(staged)
             _write_all(staged.descriptor, content)
 
-    def _sync_staged(self, attempt: _Attempt) -> None:
+    def _sync_files(self, attempts: Sequence[_Attempt]) -> None:
+        """Sync what was written aside: many files at once, or a few one by one."""
         if not self._durable:
             return
+        descriptors = [each.descriptor for attempt in attempts for each in attempt.staged]
+        try:
+            done = len(descriptors) >= _MANY_FILES and sync_file_system(descriptors[0])
+        except OSError:
+            _each(attempts, self._sync_anew)
+            return
+        if not done:
+            for descriptor in descriptors:
+                _begin_writing(descriptor)
+            _each(attempts, self._sync_staged)
+
+    def _sync_staged(self, attempt: _Attempt) -> None:
         try:
             self._sync_descriptors(attempt)
         except OSError:
-            # A page that could not be written may be marked clean, so that a second sync of the
-            # same file would succeed without the data: only a file written anew can be trusted.
-            _discard(attempt)
-            self._stage(attempt)
-            self._sync_descriptors(attempt)
+            self._sync_anew(attempt)
+
+    def _sync_anew(self, attempt: _Attempt) -> None:
+        """Write a result aside once more, after a sync that failed.
+
+        A page that could not be written may be marked clean, so that a second sync of the same file
+        would succeed without the data: only a file written anew can be trusted.
+        """
+        self._discard(attempt)
+        self._stage(attempt)
+        self._sync_descriptors(attempt)
 
     def _sync_descriptors(self, attempt: _Attempt) -> None:
         for staged in attempt.staged:
             os.fsync(staged.descriptor)
+
+    def _discard(self, attempt: _Attempt) -> None:
+        """Close and forget what was written aside; what is linked by now stays."""
+        for staged in attempt.staged:
+            self._staging.discard(staged)
+        attempt.staged.clear()
 
     def _link(self, attempt: _Attempt) -> None:
         try:
             self._place(attempt)
         except FileNotFoundError:
             # A reader that tidies up may remove a folder that is still empty: once more.
+            self._entered.clear()
             self._place(attempt)
 
     def _place(self, attempt: _Attempt) -> None:
         result = attempt.result
         directory = self._enter(attempt)
         for stem in _stems(result.stem):
-            paths = [os.path.join(directory, stem + suffix) for suffix, _ in result.files]
+            paths = [f"{directory}/{stem}{suffix}" for suffix, _ in result.files]
             fingerprint = self._fingerprint_at(paths[-1])
             if fingerprint == result.fingerprint or (
                 fingerprint is None and self._is_free(paths, result.files)
@@ -236,29 +270,39 @@ class ResultTree:
         )
 
     def _relative(self, path: str) -> str:
-        return os.path.relpath(path, self._root)
+        return path[len(self._root) :].lstrip("/")
 
     def _enter(self, attempt: _Attempt) -> str:
-        """Make the folder of a result; note what has to be synced for its name to be durable.
+        """Return the folder of a result; note what has to be synced for its name to be durable."""
+        directory = os.path.join(self._root, attempt.result.directory).rstrip("/")
+        entered = self._entered.get(directory)
+        if entered is None:
+            entered = self._entered[directory] = self._make(directory)
+        attempt.unsynced.update(entered.unsynced)
+        attempt.directory, attempt.directory_identity = directory, entered.identity
+        return directory
+
+    def _make(self, directory: str) -> _Entered:
+        """Make a folder if it is missing.
 
         A folder that was there before this process may have been made by one that was killed
         before the sync, so its parents are synced the first time it is seen.
         """
-        directory = os.path.join(self._root, attempt.result.directory).rstrip("/")
         # A root that went away meanwhile is not made anew: its mount point would be filled instead.
         for missing in _missing(directory, self._root):
             os.mkdir(missing, self._directory_mode)
             # A reader may have removed one whose inode the new one has got.
             self._durable_directories.pop(missing, None)
         identity = _identity(directory)
+        unsynced = [directory]
         if self._durable_directories.get(directory) != identity:
-            attempt.unsynced.update(_parents(directory, self._root))
-        attempt.unsynced.add(directory)
-        attempt.directory, attempt.directory_identity = directory, identity
-        return directory
+            unsynced += _parents(directory, self._root)
+        return _Entered(identity, unsynced)
 
     def _fingerprint_at(self, marker: str) -> str | None:
         """Return the fingerprint of the marker at a path, `None` if nothing is there."""
+        if not os.access(marker, os.F_OK):
+            return None
         try:
             with open(marker, "rb") as file:
                 return self._rules.read_fingerprint(file.read()) or "none"
@@ -270,7 +314,7 @@ class ResultTree:
     def _link_missing(self, attempt: _Attempt, paths: Sequence[str]) -> None:
         for staged, path in zip(attempt.staged, paths, strict=True):
             try:
-                os.link(staged.path, path)
+                self._staging.link(staged, path)
             except FileExistsError:
                 # Whoever wrote it may have been killed before it was synced.
                 self._sync(path)
@@ -330,15 +374,14 @@ def _write_all(descriptor: int, content: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _discard(attempt: _Attempt) -> None:
-    """Close and forget what was written aside; what is linked by now stays."""
-    for staged in attempt.staged:
-        # It was synced, or it is not going to be used; a leftover is removed at the next start.
-        with suppress(OSError):
-            os.close(staged.descriptor)
-        with suppress(OSError):
-            os.unlink(staged.path)
-    attempt.staged.clear()
+def _begin_writing(descriptor: int) -> None:
+    """Have the system start to write a file to the disk; to be followed by a sync.
+
+    When all files of a batch are under way before the first is synced, the file system can put
+    them into one transaction of its journal, where it would make one for each.
+    """
+    with suppress(OSError):
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _stems(stem: str) -> Iterator[str]:
@@ -349,6 +392,8 @@ def _stems(stem: str) -> Iterator[str]:
 
 
 def _holds(path: str, content: bytes) -> bool:
+    if not os.access(path, os.F_OK):
+        return True
     try:
         with open(path, "rb") as file:
             return file.read(len(content) + 1) == content

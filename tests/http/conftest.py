@@ -5,10 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 from tornado.ioloop import IOLoop
-from tornado.routing import RuleRouter
 
 from asr_daemon.errors import BodyTooLarge, CallbackError, NotFound, WrongCredentials
-from asr_daemon.http.callbacks import make_router
+from asr_daemon.http.callbacks import Router
 from asr_daemon.http.exchange import Exchanges, Intake
 from asr_daemon.http.guesses import Guesses
 from asr_daemon.http.limits import Memory
@@ -71,7 +70,7 @@ def exchanges() -> Exchanges:
 
 
 @pytest.fixture
-def app(endpoint: Recorder, exchanges: Exchanges) -> RuleRouter:
+def app(endpoint: Recorder, exchanges: Exchanges) -> Router:
     """Return what pytest-tornado's `http_server` serves: bodies up to 1,000 bytes."""
     intake = Intake(
         body_bytes=1000,
@@ -81,4 +80,4 @@ def app(endpoint: Recorder, exchanges: Exchanges) -> RuleRouter:
         guesses=Guesses(),
         answered=lambda endpoint, status: None,
     )
-    return make_router({"/in": endpoint}, intake, exchanges)
+    return Router({"/in": endpoint}, intake, exchanges)
