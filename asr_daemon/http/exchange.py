@@ -130,6 +130,10 @@ class Exchanges:
         if answers:
             await asyncio.wait(answers)
 
+    def is_uploading(self, exchange: "Exchange") -> bool:
+        """Say whether a request has a body that is still on its way."""
+        return exchange in self._uploads
+
     def upload_begins(self, exchange: "Exchange") -> None:
         """Note a request whose body is on its way."""
         self._uploads.add(exchange)
@@ -265,8 +269,15 @@ class Exchange(httputil.HTTPMessageDelegate):
         self._exchanges.upload_begins(self)
         if length is not None and length > SMALL_BODY_BYTES:
             return self._wait_for_room(length)
-        self._set_deadline(self._upload_s(SMALL_BODY_BYTES if length is None else length))
+        upload_s = self._upload_s(SMALL_BODY_BYTES if length is None else length)
+        # Most small bodies are there with their head, and gone before this is called.
+        asyncio.get_running_loop().call_soon(self._watch_upload, upload_s)
         return None
+
+    def _watch_upload(self, timeout_s: float) -> None:
+        """Set a deadline for a body that is still on its way and does not wait for room."""
+        if self._exchanges.is_uploading(self) and self._share is None:
+            self._set_deadline(timeout_s)
 
     async def _wait_for_room(self, size_bytes: int) -> None:
         """Wait, without reading on, until there is memory for a body of this size."""

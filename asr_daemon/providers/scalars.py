@@ -36,6 +36,8 @@ def as_label(value: object) -> str | None:
 
 def as_number(value: object) -> float | int | None:
     """Return a finite number, also from a string of decimal digits; `None` for anything else."""
+    if type(value) is int:
+        return value
     if isinstance(value, str):
         digits = _NUMBER.fullmatch(value.strip())
         return None if digits is None else float(value) if digits[1] else int(value)

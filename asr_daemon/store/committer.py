@@ -61,6 +61,7 @@ class Committer:
         """Take a store that is open, and what is told of each batch."""
         self._store = store
         self._observe = observe
+        self._gathered: list[_Waiting] = []
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="committer", daemon=True)
         self._stopped = False
@@ -94,7 +95,10 @@ class Committer:
         if self._ended.is_set():
             raise CannotStore(_ENDED)
         outcome: asyncio.Future[Outcome] = self._loop.create_future()
-        self._queue.put((result, outcome))
+        if not self._gathered:
+            # What else becomes ready in this turn of the loop is to be in the same batch.
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append((result, outcome))
         settled = await outcome
         if isinstance(settled, CannotStore):
             raise settled
@@ -107,10 +111,16 @@ class Committer:
         """
         if not self._stopped:
             self._stopped = True
+            self._hand_over()
             self._queue.put(None)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._ended.wait(), timeout_s)
         return self._ended.is_set()
+
+    def _hand_over(self) -> None:
+        for waiting in self._gathered:
+            self._queue.put(waiting)
+        self._gathered.clear()
 
     def _run(self) -> None:
         try:

@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from asr_daemon.store.files import Modes, ResultTree, Rules
 from asr_daemon.store.result import Result, Stored
 
 MakeTree = Callable[..., ResultTree]
+UNNAMED = os.O_TMPFILE
 MODES = Modes(0o640, 0o750)
-RULES = Rules(read_fingerprint, lambda path: False)
+RULES = Rules(read_fingerprint, lambda paths: set())
 
 
 @pytest.fixture
@@ -60,6 +62,7 @@ def system_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the list of what is written, synced and linked from now on, by name."""
     calls: list[str] = []
     opened: dict[int, str] = {}
+    numbers = count()
     real_open, real_fsync, real_link, real_mkdir = os.open, os.fsync, os.link, os.mkdir
 
     def name(path: str) -> str:
@@ -68,7 +71,10 @@ def system_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def fake_open(path: str, flags: int, mode: int = 0o777, dir_fd: int | None = None) -> int:
         descriptor = real_open(path, flags, mode, dir_fd=dir_fd)
         opened[descriptor] = name(path)
-        if flags & os.O_CREAT:
+        if flags & UNNAMED == UNNAMED:
+            opened[descriptor] = f"unnamed {next(numbers)}"
+            calls.append(f"create {opened[descriptor]}")
+        elif flags & os.O_CREAT:
             calls.append(f"create {name(path)}")
         return descriptor
 
@@ -76,9 +82,9 @@ def system_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         calls.append(f"fsync {opened[descriptor]}")
         real_fsync(descriptor)
 
-    def fake_link(source: str, target: str) -> None:
-        calls.append(f"link {name(source)} {name(target)}")
-        real_link(source, target)
+    def fake_link(source: str, target: str, dst_dir_fd: int) -> None:
+        calls.append(f"link {opened[int(source.rpartition('/')[2])]} {name(target)}")
+        real_link(source, target, dst_dir_fd=dst_dir_fd)
 
     def fake_mkdir(path: str, mode: int) -> None:
         calls.append(f"mkdir {name(path)}")
@@ -123,16 +129,16 @@ def test_commit_syncs_everything_in_order(make_tree: MakeTree, system_calls: lis
     system_calls.clear()
     tree.commit([result()])
     assert system_calls == [
-        "create root/.staging/0.txt",
-        "create root/.staging/1.json",
-        "fsync root/.staging/0.txt",
-        "fsync root/.staging/1.json",
+        "create unnamed 0",
+        "create unnamed 1",
+        "fsync unnamed 0",
+        "fsync unnamed 1",
         "mkdir root/tencent",
         "mkdir root/tencent/2026",
         "mkdir root/tencent/2026/11",
         "mkdir root/tencent/2026/11/21",
-        "link root/.staging/0.txt root/tencent/2026/11/21/42.txt",
-        "link root/.staging/1.json root/tencent/2026/11/21/42.json",
+        "link unnamed 0 root/tencent/2026/11/21/42.txt",
+        "link unnamed 1 root/tencent/2026/11/21/42.json",
         "fsync root",
         "fsync root/tencent",
         "fsync root/tencent/2026",
@@ -367,12 +373,12 @@ def test_file_that_could_not_be_synced_is_written_anew(
     system_calls.clear()
     assert tree.commit([result()]) == [Stored("tencent/2026/11/21/42.json", False)]
     assert system_calls[:6] == [
-        "create root/.staging/0.txt",
-        "create root/.staging/1.json",
-        "create root/.staging/2.txt",
-        "create root/.staging/3.json",
-        "fsync root/.staging/2.txt",
-        "fsync root/.staging/3.json",
+        "create unnamed 0",
+        "create unnamed 1",
+        "create unnamed 2",
+        "create unnamed 3",
+        "fsync unnamed 2",
+        "fsync unnamed 3",
     ]
 
 
@@ -410,8 +416,8 @@ def test_reader_that_is_quicker_than_the_sync(
     tree = make_tree()
     link = os.link
 
-    def link_and_take(source: str, target: str) -> None:
-        link(source, target)
+    def link_and_take(source: str, target: str, dst_dir_fd: int) -> None:
+        link(source, target, dst_dir_fd=dst_dir_fd)
         if target.endswith(".json"):
             shutil.rmtree(os.path.dirname(target))
 
@@ -500,7 +506,7 @@ def test_a_bug_leaves_nothing_open(make_tree: MakeTree, monkeypatch: pytest.Monk
     tree = make_tree()
     before = len(os.listdir("/proc/self/fd"))
 
-    def broken(source: str, target: str) -> None:
+    def broken(source: str, target: str, dst_dir_fd: int) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(os, "link", broken)
@@ -537,7 +543,7 @@ def test_probe_looks_where_the_last_result_failed(
     """A folder that may not be written to is trouble until it may, although staging is well."""
     tree = make_tree()
 
-    def forbidden(source: str, target: str) -> None:
+    def forbidden(source: str, target: str, dst_dir_fd: int) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), target)
 
     with monkeypatch.context() as patched:
