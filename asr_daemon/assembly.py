@@ -1,8 +1,9 @@
 """The only place that turns configuration into objects, and knows every provider and renderer."""
 
-import ssl
+import os
 from collections.abc import Mapping
 from concurrent.futures import Executor
+from contextlib import suppress
 from typing import assert_never
 
 from msgspec import Struct
@@ -12,7 +13,7 @@ from asr_daemon.config.model import Config, Format, LimitsSettings, ListenSettin
 from asr_daemon.http.exchange import Endpoint, Intake
 from asr_daemon.http.guesses import Guesses
 from asr_daemon.http.limits import Memory
-from asr_daemon.http.tls import server_context
+from asr_daemon.http.tls import Tls, load_tls
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics
 from asr_daemon.providers.huawei import Huawei, HuaweiTokenInterface
@@ -40,6 +41,40 @@ class Stores(Struct, frozen=True):
     index: Index
     space: Space
     store: Store
+    modes: Modes
+
+    def open(self) -> None:
+        """Take the tree, and begin to remember for it.
+
+        Raises:
+            OSError: the root cannot be used.
+        """
+        # What the configured modes allow must not be taken away by the umask that was inherited.
+        os.umask(0o777 & ~(self.modes.file | self.modes.directory))
+        self.tree.open()
+        self.index.open(self.tree.id)
+
+    def close(self) -> None:
+        """Let another process have the tree."""
+        self.index.close()
+        self.tree.close()
+
+    def replace(self, before: "Stores") -> Store:
+        """Take over from `before`, which may have the same tree; called between two batches.
+
+        Raises:
+            OSError: the root cannot be used; `before` is in place again.
+        """
+        before.close()
+        try:
+            self.open()
+        except OSError:
+            self.tree.close()
+            # Should that fail as well, the next batch will say so.
+            with suppress(OSError):
+                before.open()
+            raise
+        return self.store
 
 
 def make_stores(config: Config) -> Stores:
@@ -49,7 +84,8 @@ def make_stores(config: Config) -> Stores:
     tree = make_tree(config.output, index)
     space = Space(root, config.limits.free_space_bytes)
     quota = Quota(root / REJECTED, config.limits.rejected_bytes)
-    return Stores(tree, index, space, Store(tree, index, space, quota))
+    modes = Modes(config.output.file_mode, config.output.directory_mode)
+    return Stores(tree, index, space, Store(tree, index, space, quota), modes)
 
 
 def make_tree(output: OutputSettings, index: Index) -> ResultTree:
@@ -84,15 +120,15 @@ def make_renderers(output: OutputSettings) -> tuple[Renderer, ...]:
     return tuple(_make_renderer(each, output) for each in last_first)
 
 
-def make_intake(config: Config, metrics: Metrics) -> Intake:
+def make_intake(config: Config, memory: Memory, guesses: Guesses, metrics: Metrics) -> Intake:
     """Return what is asked of every request to the callback listeners."""
     return Intake(
         body_bytes=config.limits.body_bytes,
         header_timeout_s=config.limits.header_timeout_s,
         body_min_rate_bytes_per_s=config.limits.body_min_rate_bytes_per_s,
         trusted_proxies=config.trusted_proxies,
-        memory=Memory(config.limits.memory_bytes),
-        guesses=Guesses(),
+        memory=memory,
+        guesses=guesses,
         answered=metrics.answered,
     )
 
@@ -107,14 +143,14 @@ def make_http_parameters(limits: LimitsSettings) -> HTTP1ConnectionParameters:
     )
 
 
-def make_tls(listen: ListenSettings) -> ssl.SSLContext | None:
-    """Return the TLS context of a listener, `None` if it speaks plain HTTP.
+def make_tls(listen: ListenSettings) -> Tls | None:
+    """Return what a listener needs for TLS, `None` if it speaks plain HTTP.
 
     Raises:
         OSError: a file cannot be read, or certificate and key do not match.
     """
     tls = listen.tls
-    return None if tls is None else server_context(tls.certificate, tls.key, tls.client_ca)
+    return None if tls is None else load_tls(tls.certificate, tls.key, tls.client_ca)
 
 
 def _make_renderer(format_name: Format, output: OutputSettings) -> Renderer:

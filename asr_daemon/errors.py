@@ -10,6 +10,19 @@ class AsrDaemonError(Exception):
     """The base of everything that this package raises on purpose."""
 
 
+class Obstacle(AsrDaemonError):
+    """What keeps a valid configuration from being put in place, at which setting.
+
+    The sentence is "`key`: `wrong`, `right`"; `right` is what to do.
+    """
+
+    def __init__(self, key: str, wrong: str, right: str) -> None:
+        self.key = key
+        self.wrong = wrong
+        self.right = right
+        super().__init__(f"{key}: {wrong}, {right}")
+
+
 class CallbackError(AsrDaemonError):
     """A callback that is not acknowledged; the message says why, in one sentence."""
 

@@ -13,16 +13,34 @@ from typing import Any, TextIO
 
 _BARE = re.compile(r'[^ "=]+')
 
+_NOTICE = 5
+_PRIORITIES = {
+    logging.DEBUG: 7,
+    logging.INFO: 6,
+    logging.WARNING: 4,
+    logging.ERROR: 3,
+    logging.CRITICAL: 2,
+}
+"""Of syslog(3), by level."""
 
-def configure(level: str, style: str, stream: TextIO = sys.stderr) -> None:
-    """Send every record of `level` and above to `stream`, as `text` or `json`."""
+
+def configure(
+    level: str, style: str, stream: TextIO = sys.stderr, *, journal: bool = False
+) -> None:
+    """Send every record of `level` and above to `stream`, as `text` or `json`.
+
+    With `journal`, each line begins with its priority (sd-daemon(3)), which journald takes off.
+    """
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
+    formatter = JsonFormatter() if style == "json" else TextFormatter()
+    handler.setFormatter(JournalFormatter(formatter) if journal else formatter)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # No line shows them, and finding them out takes longer than writing the line.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # Its lines about malformed requests quote them, and with them tokens and keys.
     logging.getLogger("tornado").setLevel(logging.WARNING)
+    # It calls an error what happens whenever a folder is no longer watched.
+    logging.getLogger("watchdog").setLevel(logging.CRITICAL)
 
 
 class TextFormatter(logging.Formatter):
@@ -53,6 +71,20 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             event["traceback"] = self.formatException(record.exc_info)
         return json.dumps(event)
+
+
+class JournalFormatter(logging.Formatter):
+    """What another formatter makes, each line with the priority of its record before it."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        """Take the other formatter."""
+        super().__init__()
+        self._inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the lines of a record."""
+        prefix = f"<{_PRIORITIES.get(record.levelno, _NOTICE)}>"
+        return "\n".join(prefix + line for line in self._inner.format(record).split("\n"))
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What is counted, for Prometheus. Names and units follow its conventions; labels are bounded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Generic, Literal, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -11,21 +11,21 @@ Outcome = Literal["committed", "duplicate", "failed", "rejected"]
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _RESULTS = (1, 2, 4, 8, 16, 32, 64)
 
-T = TypeVar("T")
+T = TypeVar("T", Counter, Histogram)
 
 
 class _Labelled(Generic[T]):
     """A metric that finds the child of each set of labels once."""
 
-    def __init__(self, find: Callable[..., T]) -> None:
-        self._find = find
+    def __init__(self, metric: T) -> None:
+        self.metric: T = metric
         self._children: dict[tuple[str | int, ...], T] = {}
 
     def labels(self, *values: str | int) -> T:
         """Return the child of these labels."""
         child = self._children.get(values)
         if child is None:
-            child = self._children[values] = self._find(*values)
+            child = self._children[values] = self.metric.labels(*values)
         return child
 
 
@@ -61,6 +61,17 @@ class Metrics:
         self._bytes = self._counter(
             "asr_daemon_acknowledged_bytes", "Bytes of bodies that were acknowledged", "provider"
         )
+        self._reloads = self._counter(
+            "asr_daemon_config_reloads",
+            "Configurations read anew, by what became of them",
+            "outcome",
+        )
+        self._expiry = Gauge(
+            "asr_daemon_certificate_expiry_timestamp_seconds",
+            "When a certificate that is shown expires",
+            ["certificate"],
+            registry=self._registry,
+        )
         acknowledge = Histogram(
             "asr_daemon_acknowledge_seconds",
             "From the last byte of a body to the answer that acknowledges it",
@@ -68,7 +79,7 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
-        self._acknowledge = _Labelled(acknowledge.labels)
+        self._acknowledge = _Labelled(acknowledge)
         self._commit = Histogram(
             "asr_daemon_commit_seconds",
             "Committing a batch",
@@ -116,9 +127,29 @@ class Metrics:
         """Add a value that is read at each scrape; NaN where it is not known."""
         Gauge(name, meaning, registry=self._registry).set_function(read)
 
+    def certificates(self, expiries_s: Mapping[str, float]) -> None:
+        """Note when each certificate expires, in Unix seconds, by its file."""
+        self._expiry.clear()
+        for file, expires_at_s in expiries_s.items():
+            self._expiry.labels(file).set(expires_at_s)
+
+    def reloaded(self, outcome: Literal["applied", "invalid"]) -> None:
+        """Count a configuration that was read anew."""
+        self._reloads.labels(outcome).inc()
+
+    def callbacks(self) -> dict[str, dict[str, int]]:
+        """Return how many requests had which outcome, by provider."""
+        counted: dict[str, dict[str, int]] = {}
+        for metric in self._answers.metric.collect():
+            for sample in metric.samples:
+                if sample.name.endswith("_total"):
+                    outcomes = counted.setdefault(sample.labels["provider"], {})
+                    outcomes[sample.labels["outcome"]] = int(sample.value)
+        return counted
+
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> "_Labelled[Counter]":
-        return _Labelled(Counter(name, meaning, labels, registry=self._registry).labels)
+        return _Labelled(Counter(name, meaning, labels, registry=self._registry))

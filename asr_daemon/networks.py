@@ -1,7 +1,7 @@
 """Internet addresses and the networks that they are in."""
 
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Network = IPv4Network | IPv6Network
 
@@ -38,6 +38,17 @@ def client_address(peer: str, headers: Mapping[str, str], trusted: tuple[Network
         if not is_in(hop, trusted):
             return hop if _is_address(hop) else peer
     return hops[0]
+
+
+def reachable(address: str) -> str:
+    """Return an address to connect to for one that is listened on: loopback stands for any."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not parsed.is_unspecified:
+        return address
+    return "127.0.0.1" if isinstance(parsed, IPv4Address) else "::1"
 
 
 def _is_address(text: str) -> bool:

@@ -11,11 +11,10 @@ from msgspec import Struct
 
 from asr_daemon.config.model import Config
 from asr_daemon.errors import AsrDaemonError
+from asr_daemon.networks import reachable
 
 ANSWER_TIMEOUT_S = 5.0
 """What a sibling of Tencent's callback waits for an answer; how long this one does is unknown."""
-
-IPV4 = 4
 
 TENCENT_TRIES = 2
 """Tencent tries a callback at most twice."""
@@ -163,20 +162,9 @@ def _connect(scheme: str, host: str, port: int | None) -> HTTPConnection:
 
 def _origin(config: Config) -> str:
     listen = config.listen[0]
-    address = _reachable(listen.address)
+    address = reachable(listen.address)
     host = f"[{address}]" if ":" in address else address
     return f"{'http' if listen.tls is None else 'https'}://{host}:{listen.port}"
-
-
-def _reachable(address: str) -> str:
-    """Return an address to connect to for one that is listened on: loopback stands for any."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if not parsed.is_unspecified:
-        return address
-    return "127.0.0.1" if parsed.version == IPV4 else "::1"
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,52 +1,31 @@
-"""The life of the daemon: open the tree, listen, serve, leave."""
+"""The life of the daemon: start, serve, follow the configuration, leave."""
 
 import asyncio
-import errno
 import logging
-import math
 import os
-import resource
 import signal
-import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
-
-from msgspec import Struct
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 from asr_daemon import __version__
-from asr_daemon.assembly import (
-    make_endpoints,
-    make_http_parameters,
-    make_intake,
-    make_stores,
-    make_tls,
-)
+from asr_daemon.assembly import make_stores, make_tls
 from asr_daemon.config.model import Config
-from asr_daemon.errors import AsrDaemonError
-from asr_daemon.http.admin import Facts, Reports, make_application
-from asr_daemon.http.callbacks import Router
-from asr_daemon.http.exchange import Exchanges
-from asr_daemon.http.limits import Connections, affordable_connections
-from asr_daemon.http.listener import Listener
+from asr_daemon.errors import AsrDaemonError, Obstacle
+from asr_daemon.http.admin import Reports, make_application
+from asr_daemon.listeners import tls_obstacle
 from asr_daemon.metrics import Metrics
-from asr_daemon.store.committer import Committer
-from asr_daemon.store.space import Room
+from asr_daemon.ports import Ports
+from asr_daemon.reload import Reloader, Standing
+from asr_daemon.service import Service, root_obstacle
+from asr_daemon.store.result import describe
 from asr_daemon.store.staging import check_writable
+from asr_daemon.systemd import Manager
 
-DRAIN_S = 0.3
-"""Between closing the listeners and the connections.
-
-A request that was on its way when the listener closed is still received and answered; without this
-pause a few in a thousand are reset.
-"""
-
-LAST_BATCH_S = 1.0
-"""How long the committer may take to end when nothing is left to answer."""
-
-MOST_DESCRIPTORS = 1 << 16
-"""More than any sensible `limits.connections` needs; some systems allow a thousand million."""
+BEAT_S = 1.0
+"""How often the service manager is told how things are."""
 
 _log = logging.getLogger(__name__)
 
@@ -55,48 +34,57 @@ class StartError(AsrDaemonError):
     """The daemon cannot start; the message says why and what to do."""
 
 
-class Obstacle(Struct, frozen=True):
-    """What keeps the daemon from starting although the configuration is valid."""
-
-    key: str
-    wrong: str
-    right: str
-
-
 def check_start(config: Config) -> list[Obstacle]:
     """Return what would keep the daemon from starting; changes nothing."""
     obstacles = []
     try:
         make_stores(config).tree.check()
     except OSError as error:
-        obstacles.append(_root_obstacle(error))
+        obstacles.append(root_obstacle(error))
     for number, listen in enumerate(config.listen):
         try:
             make_tls(listen)
         except OSError as error:
-            obstacles.append(_tls_obstacle(number, error))
+            obstacles.append(tls_obstacle(f"listen[{number}].tls", error))
     try:
         check_writable(os.path.abspath(config.state))
     except OSError as error:
         right = "write a folder that the daemon's user may write to"
-        obstacles.append(Obstacle("state", f"cannot be used: {_words(error)}", right))
+        obstacles.append(Obstacle("state", f"cannot be used: {describe(error)}", right))
     return obstacles
 
 
 class Server:
     """The daemon, from start to end."""
 
-    def __init__(self, config: Config) -> None:
-        """Take a valid configuration; nothing is touched until `run`."""
+    def __init__(
+        self, config: Config, source: Path | None, environ: Mapping[str, str], manager: Manager
+    ) -> None:
+        """Take what the daemon is to serve under; nothing is touched until `run`.
+
+        Args:
+            config: valid.
+            source: the file that it is from, which is followed; `None` for the built-in defaults.
+            environ: what the file may refer to.
+            manager: is told how the daemon is.
+        """
         self._config = config
+        self._source = source
+        self._environ = environ
+        self._manager = manager
         self._metrics = Metrics()
-        self._stores = make_stores(config)
-        self._committer = Committer(self._stores.store, self._metrics.batch)
-        self._heavy = ThreadPoolExecutor(1, thread_name_prefix="heavy")
-        self._exchanges = Exchanges()
-        self._listeners: list[Listener] = []
+        self._first = Standing(datetime.now(UTC))
+        self._reloader: Reloader | None = None
         self._began_s = time.monotonic()
         self._leaving = asyncio.Event()
+        reports = Reports(self._obstacles, self._notes, self._facts, self._metrics.exposition)
+        ports = Ports(self._manager.sockets())
+        self._metrics.gauge(
+            "asr_daemon_config_valid",
+            "0 if the configuration file as it is now is not used",
+            lambda: not self._standing.problems,
+        )
+        self._service = Service(ports, self._metrics, make_application(reports))
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then leave in order.
@@ -104,27 +92,29 @@ class Server:
         Raises:
             StartError: the tree cannot be opened, or an address cannot be listened on.
         """
-        self._open_tree()
-        self._add_gauges()
         self._watch_signals()
-        self._committer.start()
-        self._listen()
+        try:
+            await self._service.start(self._config)
+        except Obstacle as error:
+            raise StartError(str(error)) from error
+        following = asyncio.create_task(self._follow())
+        beating = asyncio.create_task(self._beat())
+        self._manager.ready()
         try:
             await self._leaving.wait()
         finally:
-            await self._stop()
-
-    def _open_tree(self) -> None:
-        try:
-            self._stores.tree.open()
-        except OSError as error:
-            raise _start_error(_root_obstacle(error)) from error
-        self._stores.index.open(self._stores.tree.id)
+            self._manager.stopping()
+            for task in (following, beating):
+                task.cancel()
+            await asyncio.wait((following, beating))
+            await self._service.stop()
+            _log.info("stopped")
 
     def _watch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._leave)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _decline_reload)
+            loop.add_signal_handler(number, self._leave)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
 
     def _leave(self) -> None:
         if self._leaving.is_set():
@@ -133,140 +123,73 @@ class Server:
         _log.info("stopping")
         self._leaving.set()
 
-    def _listen(self) -> None:
-        limits = self._config.limits
-        descriptors = _raise_descriptor_limit()
-        most = affordable_connections(limits.connections, descriptors)
-        if most < limits.connections:
-            _log.warning(
-                "only %d of limits.connections can be open with %d file descriptors: raise "
-                "LimitNOFILE= of the unit, or ulimit -n",
-                most,
-                descriptors,
-            )
-        connections = Connections(
-            most, limits.connections_per_address, self._config.trusted_proxies
-        )
-        intake = make_intake(self._config, self._metrics)
-        endpoints = make_endpoints(self._config, self._committer, self._heavy, self._metrics)
-        router = Router(endpoints, intake, self._exchanges)
-        for number, listen in enumerate(self._config.listen):
-            try:
-                tls = make_tls(listen)
-            except OSError as error:
-                raise _start_error(_tls_obstacle(number, error)) from error
-            scheme = "http" if tls is None else "https"
-            sockets = _bind(listen.address, listen.port, f"callbacks at {scheme}")
-            parameters = make_http_parameters(limits)
-            listener = Listener(sockets, router, parameters, connections, tls)
-            listener.start()
-            self._listeners.append(listener)
-        reports = Reports(self._obstacles, self._facts, self._metrics.exposition)
-        self._admin = HTTPServer(make_application(reports))
-        admin = self._config.admin
-        self._admin.add_sockets(_bind(admin.address, admin.port, "admin at http"))
+    def _reload(self) -> None:
+        if self._reloader is None:
+            _log.warning("there is no configuration file to be read anew")
+        else:
+            self._reloader.ask()
 
-    async def _stop(self) -> None:
-        """Take no more connections, answer what was received, and leave."""
-        deadline_s = time.monotonic() + self._config.limits.shutdown_s
-        self._exchanges.leaving = True
-        for listener in self._listeners:
-            listener.stop()
-        await asyncio.sleep(min(DRAIN_S, self._config.limits.shutdown_s))
-        await self._exchanges.settle(deadline_s - time.monotonic())
-        await self._exchanges.refuse()
-        for listener in self._listeners:
-            await listener.close_connections()
-        self._admin.stop()
-        await self._admin.close_all_connections()
-        if not await self._committer.stop(LAST_BATCH_S):
-            _log.warning("the disk does not answer; what was not acknowledged may not be stored")
-        self._heavy.shutdown(wait=False)
-        self._stores.index.close()
-        self._stores.tree.close()
-        _log.info("stopped")
+    async def _follow(self) -> None:
+        """Keep in step with the configuration file; what is no file (a pipe) is read once."""
+        if self._source is None or not self._source.is_file():
+            return
+        self._reloader = Reloader(
+            self._source, self._environ, self._service, self._manager, self._metrics
+        )
+        try:
+            await self._reloader.run()
+        except Exception:
+            _log.exception("the configuration is no longer followed; a restart helps")
+            raise
 
-    def _add_gauges(self) -> None:
-        gauge, space = self._metrics.gauge, self._stores.space
-        gauge("asr_daemon_ready", "1 if results can be stored", lambda: not self._obstacles())
-        gauge(
-            "asr_daemon_in_flight_bytes",
-            "Bytes of bodies that are received and not yet answered",
-            lambda: self._exchanges.in_flight_bytes,
-        )
-        gauge(
-            "asr_daemon_free_bytes",
-            "Bytes left on the file system of the results",
-            lambda: math.nan if space.room is None else space.room.free_bytes,
-        )
-        gauge(
-            "asr_daemon_free_inodes",
-            "Inodes left on the file system of the results",
-            lambda: _inodes(space.room),
-        )
+    async def _beat(self) -> None:
+        """Tell the service manager and the log how things are.
+
+        A disk that answers with an error is well in this sense: a restart would not mend it, and
+        callbacks are refused honestly meanwhile.
+        """
+        watchdog_s = self._manager.watchdog_s
+        every_s = BEAT_S if watchdog_s is None else min(BEAT_S, watchdog_s / 3)
+        told = ""
+        while True:
+            if self._service.is_well:
+                self._manager.alive()
+            status = self._status()
+            if status != told:
+                self._manager.status(status)
+                told = status
+            self._service.warn_of_expiry()
+            await asyncio.sleep(every_s)
+
+    @property
+    def _standing(self) -> Standing:
+        return self._first if self._reloader is None else self._reloader.standing
 
     def _obstacles(self) -> list[str]:
-        trouble = self._committer.trouble
-        return [] if trouble is None else [f"results are being refused: {trouble}"]
+        return self._service.obstacles
 
-    def _facts(self) -> Facts:
+    def _notes(self) -> list[str]:
+        return [*self._standing.notes, *self._service.complaints]
+
+    def _status(self) -> str:
+        """Return what `systemctl status` shows."""
+        serving = f"Receiving callbacks at {', '.join(self._service.urls)}"
+        return "; ".join([*self._obstacles(), *self._notes(), serving])
+
+    def _facts(self) -> dict[str, Any]:
+        standing = self._standing
         return {
             "version": __version__,
-            "up for": f"{time.monotonic() - self._began_s:.0f} s",
-            "ready": "; ".join(self._obstacles()) or "yes",
-            "output": str(self._config.output.root.absolute()),
+            "up_s": round(time.monotonic() - self._began_s, 1),
+            "ready": not self._obstacles(),
+            "obstacles": self._obstacles(),
+            "configuration": {
+                "file": None if self._source is None else str(self._source.absolute()),
+                "valid": not standing.problems,
+                "problems": list(standing.problems),
+                "loaded_at": standing.loaded_at.isoformat(timespec="seconds"),
+            },
+            "needs_restart": list(standing.needs_restart),
+            "warnings": self._service.complaints,
+            **self._service.describe(),
         }
-
-
-def _inodes(room: Room | None) -> float:
-    return math.nan if room is None or room.free_inodes is None else room.free_inodes
-
-
-def _root_obstacle(error: OSError) -> Obstacle:
-    right = "write a folder that is there for this daemon alone"
-    if isinstance(error, PermissionError):
-        right = "write a folder that the daemon's user may write to, or give it to that user"
-    return Obstacle("output.root", f"cannot be used: {_words(error)}", right)
-
-
-def _tls_obstacle(number: int, error: OSError) -> Obstacle:
-    right = "write a certificate (PEM, the whole chain) and the key that belongs to it"
-    return Obstacle(f"listen[{number}].tls", f"cannot be loaded: {_words(error)}", right)
-
-
-def _start_error(obstacle: Obstacle) -> StartError:
-    return StartError(f"{obstacle.key}: {obstacle.wrong}, {obstacle.right}")
-
-
-def _words(error: OSError) -> str:
-    where = f" ({error.filename})" if error.filename else ""
-    return f"{error.strerror or error}{where}"
-
-
-def _decline_reload() -> None:
-    _log.warning("the configuration is read at start only: restart to apply a change")
-
-
-def _bind(address: str, port: int, what: str) -> list[socket.socket]:
-    try:
-        sockets = bind_sockets(port, address)
-    except OSError as error:
-        taken = error.errno == errno.EADDRINUSE
-        hint = "; is another asr-daemon running?" if taken else ""
-        where = _shown(address, port)
-        raise StartError(f"cannot listen on {where}: {error.strerror}{hint}") from error
-    for each in sockets:
-        _log.info("%s://%s", what, _shown(*each.getsockname()[:2]))
-    return sockets
-
-
-def _raise_descriptor_limit() -> int:
-    """Let the process have as many file descriptors as it may, and return how many these are."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    return most
-
-
-def _shown(address: str, port: int) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from asr_daemon.networks import client_address, is_in
+from asr_daemon.networks import client_address, is_in, reachable
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("::1/128"))
 
@@ -41,3 +41,17 @@ def test_is_in(address: str, inside: bool) -> None:
 def test_client_address(peer: str, headers: dict[str, str], address: str) -> None:
     """A trusted proxy is believed, anybody else is not, and nobody is beyond the last hop."""
     assert client_address(peer, headers, PROXIES) == address
+
+
+@pytest.mark.parametrize(
+    ("listened_on", "address"),
+    [
+        ("0.0.0.0", "127.0.0.1"),  # noqa: S104 - nothing is bound
+        ("::", "::1"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("asr.example.net", "asr.example.net"),
+    ],
+)
+def test_reachable(listened_on: str, address: str) -> None:
+    """Who listens on every address is reached on loopback."""
+    assert reachable(listened_on) == address

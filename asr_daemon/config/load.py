@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 
+from msgspec import Struct
+
 from asr_daemon.config.bind import bind
 from asr_daemon.config.document import Document, read_document
 from asr_daemon.config.model import Config
@@ -11,7 +13,16 @@ from asr_daemon.config.problems import ConfigError, Problem
 from asr_daemon.config.rules import Finding, check
 from asr_daemon.config.sources import Sources
 
-__all__ = ["DEFAULT_FILE", "ConfigError", "example", "find", "load", "problem_at"]
+__all__ = [
+    "DEFAULT_FILE",
+    "ConfigError",
+    "Reading",
+    "example",
+    "find",
+    "load",
+    "problem_at",
+    "read",
+]
 
 DEFAULT_FILE = Path("/etc/asr-daemon/asr-daemon.yaml")
 """What is read if nothing else is named, and it is there."""
@@ -38,29 +49,45 @@ def find(
     return default
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Config:
-    """Return the configuration in `path`, secrets included; `None` gives the built-in defaults.
+class Reading(Struct, frozen=True):
+    """What a file says: a configuration, or what is wrong with it."""
+
+    config: Config | None
+    problems: tuple[Problem, ...]
+    """Empty if there is a configuration."""
+    files: frozenset[Path]
+    """The file and those that it names, whether or not they are there: a change of any counts."""
+    is_empty: bool = False
+    """Whether no setting stands in the file, so that everything is as by default."""
+
+
+def read(path: Path, environ: Mapping[str, str]) -> Reading:
+    """Return what is in `path`, secrets included.
 
     Reads the file, and the files and variables that it names, anew at each call; opens nothing for
     writing and keeps nothing.
+    """
+    sources = Sources(path.absolute().parent, environ)
+    try:
+        document = read_document(path)
+        config = _configure(document, sources)
+    except ConfigError as error:
+        return Reading(None, error.problems, _looked_at(path, sources))
+    return Reading(config, (), _looked_at(path, sources), is_empty=not document.root.entries)
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """Return the configuration in `path`, as `read` does; `None` gives the built-in defaults.
 
     Raises:
         ConfigError: with every problem in the file, in the order of its lines.
     """
     if path is None:
         return Config()
-    document = read_document(path)
-    bound = bind(document, Sources(path.absolute().parent, environ))
-    doubtful = bound.doubtful.union(problem.key for problem in document.problems)
-    broken = [
-        _locate(finding, document)
-        for finding in check(bound.config)
-        if not _depends_on(finding, doubtful)
-    ]
-    problems = [*document.problems, *bound.problems, *broken]
-    if problems:
-        raise ConfigError(problems)
-    return bound.config
+    reading = read(path, environ)
+    if reading.config is None:
+        raise ConfigError(reading.problems)
+    return reading.config
 
 
 def example() -> str:
@@ -76,6 +103,24 @@ def problem_at(path: Path | None, key: str, wrong: str, right: str) -> Problem:
     if path is None:
         return Problem("(built-in defaults)", 1, key, wrong, right)
     return Problem(str(path), read_document(path).line_of(key), key, wrong, right)
+
+
+def _looked_at(path: Path, sources: Sources) -> frozenset[Path]:
+    return frozenset({path.absolute(), *sources.files})
+
+
+def _configure(document: Document, sources: Sources) -> Config:
+    bound = bind(document, sources)
+    doubtful = bound.doubtful.union(problem.key for problem in document.problems)
+    broken = [
+        _locate(finding, document)
+        for finding in check(bound.config)
+        if not _depends_on(finding, doubtful)
+    ]
+    problems = [*document.problems, *bound.problems, *broken]
+    if problems:
+        raise ConfigError(problems)
+    return bound.config
 
 
 def _depends_on(finding: Finding, doubtful: Iterable[str]) -> bool:

@@ -5,20 +5,21 @@ from errno import EINVAL
 from pathlib import Path
 from stat import S_ISREG
 
-from msgspec import Struct
-
 from asr_daemon.config.problems import Wrong, quote
 
 LARGEST_SECRET_BYTES = 64 * 1024
 """So that a wrong path does not fill the memory."""
 
 
-class Sources(Struct, frozen=True):
-    """The surroundings of one configuration file."""
+class Sources:
+    """The surroundings of one configuration file, and which of them were looked at."""
 
-    directory: Path
-    """The folder of the file: where relative paths of files to read start."""
-    environ: Mapping[str, str]
+    def __init__(self, directory: Path, environ: Mapping[str, str]) -> None:
+        """Take the folder where relative paths of files to read start, and the variables."""
+        self._directory = directory
+        self._environ = environ
+        self.files: set[Path] = set()
+        """Files that were asked for so far, whether or not they are there."""
 
     def locate(self, name: str) -> Path:
         """Return the path of a file to be read, which is there and can be opened now.
@@ -30,6 +31,7 @@ class Sources(Struct, frozen=True):
         """
         for folder in self._folders():
             path = folder / name
+            self.files.add(path)
             try:
                 _check_readable(path)
             except (FileNotFoundError, NotADirectoryError):
@@ -66,7 +68,7 @@ class Sources(Struct, frozen=True):
         Raises:
             Wrong: it is not set.
         """
-        value = self.environ.get(name)
+        value = self._environ.get(name)
         if value is None:
             raise Wrong(
                 f"the environment variable {quote(name)} is not set", "set it or name another"
@@ -74,8 +76,8 @@ class Sources(Struct, frozen=True):
         return value
 
     def _folders(self) -> tuple[Path, ...]:
-        credentials = self.environ.get("CREDENTIALS_DIRECTORY")
-        return (Path(credentials), self.directory) if credentials else (self.directory,)
+        credentials = self._environ.get("CREDENTIALS_DIRECTORY")
+        return (Path(credentials), self._directory) if credentials else (self._directory,)
 
 
 def _check_readable(path: Path) -> None:

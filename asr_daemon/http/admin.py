@@ -1,13 +1,16 @@
 """The admin listener: is it alive, can it store, and what is it doing."""
 
 import html
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST
 from tornado import web
+from tornado.httpserver import HTTPServer
 
-Facts = Mapping[str, str]
+Facts = Mapping[str, Any]
 
 
 class Reports(Struct, frozen=True):
@@ -15,8 +18,10 @@ class Reports(Struct, frozen=True):
 
     obstacles: Callable[[], list[str]]
     """What keeps the daemon from storing results, a sentence each."""
+    notes: Callable[[], list[str]]
+    """What is wrong although results are stored, a sentence each."""
     facts: Callable[[], Facts]
-    """What the status page shows, by name."""
+    """What the status page shows, as JSON has it."""
     exposition: Callable[[], bytes]
     """The metrics in Prometheus' text format."""
 
@@ -45,7 +50,8 @@ class _Ready(_Handler):
     def get(self) -> None:
         obstacles = self._reports.obstacles()
         self.set_status(503 if obstacles else 200)
-        self.finish("".join(f"{each}\n" for each in obstacles) or "ready\n")
+        lines = [*(obstacles or ["ready"]), *self._reports.notes()]
+        self.finish("".join(f"{each}\n" for each in lines))
 
 
 class _Metrics(_Handler):
@@ -62,10 +68,14 @@ class _Status(_Handler):
         self._reports = reports
 
     def get(self) -> None:
+        facts = self._reports.facts()
+        if "application/json" in self.request.headers.get("Accept", ""):
+            self.finish(dict(facts))
+            return
         self.set_header("Content-Type", "text/html; charset=utf-8")
         rows = "".join(
             f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
-            for name, value in self._reports.facts().items()
+            for name, value in _rows(facts)
         )
         self.finish(_PAGE.format(rows=rows))
 
@@ -81,6 +91,21 @@ td{{overflow-wrap:anywhere}}</style></head>
 """
 
 
+class AdminServer:
+    """The admin listener, open from the beginning."""
+
+    def __init__(self, application: web.Application, sockets: Sequence[socket.socket]) -> None:
+        """Serve on sockets that are bound and listening."""
+        self.sockets = tuple(sockets)
+        self._server = HTTPServer(application)
+        self._server.add_sockets(self.sockets)
+
+    async def stop(self) -> None:
+        """Close everything."""
+        self._server.stop()
+        await self._server.close_all_connections()
+
+
 def make_application(reports: Reports) -> web.Application:
     """Return the admin application."""
     asked = {"reports": reports}
@@ -93,6 +118,26 @@ def make_application(reports: Reports) -> web.Application:
         ],
         log_function=_no_access_log,
     )
+
+
+def _rows(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield a name and a text for each fact, of nested ones too."""
+    for key, value in facts.items():
+        name = f"{prefix}{key.replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            yield from _rows(value, f"{name}: ")
+        elif isinstance(value, list):
+            yield name, "; ".join(map(_text, value)) or "none"
+        else:
+            yield name, _text(value)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key.replace('_', ' ')} {_text(each)}" for key, each in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "unknown" if value is None else str(value)
 
 
 def _no_access_log(handler: web.RequestHandler) -> None:

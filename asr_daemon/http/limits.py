@@ -42,13 +42,23 @@ class Connections:
     """
 
     def __init__(self, most: int, most_per_origin: int, many: tuple[Network, ...] = ()) -> None:
-        """Take the limits; who is in one of `many` stands for many senders and has no share."""
-        self._most = most
-        self._most_per_origin = most_per_origin
-        self._many = many
+        """Take the limits, as `limit` does."""
+        self.limit(most, most_per_origin, many)
         self._open: dict[Closable, None] = {}
         self._idle: dict[Closable, None] = {}
         self._by_origin: Counter[str] = Counter()
+
+    def limit(self, most: int, most_per_origin: int, many: tuple[Network, ...] = ()) -> None:
+        """Change the limits for new connections; open ones stay.
+
+        Args:
+            most: in all.
+            most_per_origin: from one address.
+            many: who is in one of these networks stands for many senders and has no share.
+        """
+        self._most = most
+        self._most_per_origin = most_per_origin
+        self._many = many
 
     def __len__(self) -> int:
         """Return how many are open."""
@@ -114,6 +124,11 @@ class Memory:
         self._taken_bytes = 0
         self._queue: deque[Share] = deque()
 
+    def limit(self, limit_bytes: int) -> None:
+        """Change the limit; what was handed out stays so."""
+        self._limit_bytes = limit_bytes
+        self._hand_out()
+
     def ask(self, size_bytes: int) -> "Share":
         """Return a share of this size, or of everything if it is larger; it may have to wait."""
         share = Share(self, min(size_bytes, self._limit_bytes))
@@ -132,7 +147,8 @@ class Memory:
     def _hand_out(self) -> None:
         while self._queue:
             share = self._queue[0]
-            if self._taken_bytes + share.size_bytes > self._limit_bytes:
+            # One that was asked for under a larger limit gets everything there is.
+            if self._taken_bytes and self._taken_bytes + share.size_bytes > self._limit_bytes:
                 return
             self._taken_bytes += share.size_bytes
             self._queue.popleft()

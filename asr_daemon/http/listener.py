@@ -75,20 +75,43 @@ class Listener(httputil.HTTPServerConnectionDelegate):
         self._serving: dict[HTTP1ServerConnection, Connection] = {}
         self._short_of_descriptors = False
 
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]:
+        """What it listens on; none after `stop`."""
+        return tuple(self._sockets)
+
+    @property
+    def is_idle(self) -> bool:
+        """Say whether no connection is left."""
+        return not self._serving
+
     def start(self) -> None:
         """Accept from now on."""
         for each in self._sockets:
             each.setblocking(False)
             asyncio.get_running_loop().add_reader(each, self._accept, each)
 
-    def stop(self) -> None:
-        """Let in who waits, accept no more, and close each connection after its next answer.
+    def change(
+        self,
+        router: httputil.HTTPServerConnectionDelegate,
+        header_timeout_s: float,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        """Serve the next request of each connection so; TLS is that of the next connection."""
+        self._router = router
+        self._parameters.header_timeout = header_timeout_s
+        self._tls = tls
 
-        The kernel lets connections in by itself, and resets them when their listener is closed.
+    def stop(self, *, leave_waiting: bool = False) -> None:
+        """Accept no more, and close each connection after its next answer.
+
+        The kernel lets connections in by itself, and resets them when their listener is closed: so
+        who waits is let in, or is left waiting for whoever else has the socket.
         """
         for each in self._sockets:
             asyncio.get_running_loop().remove_reader(each)
-            self._accept_waiting(each, _MOST_WAITING)
+            if not leave_waiting:
+                self._accept_waiting(each, _MOST_WAITING)
             each.close()
         self._sockets = []
         self._parameters.no_keep_alive = True

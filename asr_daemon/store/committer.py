@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from asr_daemon.errors import CannotStore, NoRoomForRejected, ShuttingDown
 from asr_daemon.store.result import Outcome, Result, Stored, describe
@@ -51,6 +51,13 @@ T = TypeVar("T")
 _Waiting = tuple[Result, "asyncio.Future[Outcome]"]
 
 
+class _Change(NamedTuple):
+    """Another store, to be put in place between two batches."""
+
+    make: Callable[[], Committable]
+    done: "asyncio.Future[None]"
+
+
 class Committer:
     """Hands results from the event loop to the thread, and outcomes back.
 
@@ -62,8 +69,9 @@ class Committer:
         self._store = store
         self._observe = observe
         self._gathered: list[_Waiting] = []
-        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Waiting | _Change | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="committer", daemon=True)
+        self._held: list[_Change | None] = []
         self._stopped = False
         self._ended = asyncio.Event()
         self._trouble = Trouble()
@@ -75,12 +83,16 @@ class Committer:
         self._thread.start()
 
     @property
+    def is_well(self) -> bool:
+        """Say whether the thread is there and the disk answers, be it with an error."""
+        return not self._ended.is_set() and not self._hangs
+
+    @property
     def trouble(self) -> str | None:
         """Why results are being refused, `None` while they are stored."""
         if self._ended.is_set() and not self._stopped:
             return _ENDED
-        busy_since_s = self._busy_since_s
-        if busy_since_s is not None and time.monotonic() - busy_since_s > STUCK_S:
+        if self._hangs:
             return f"the disk has not answered for more than {STUCK_S:.0f} s"
         return self._trouble.reason
 
@@ -104,6 +116,15 @@ class Committer:
             raise settled
         return settled
 
+    async def change(self, change: Callable[[], Committable]) -> None:
+        """Call `change` on the thread, between two batches, and use the store that it returns.
+
+        What it raises is raised here, and the store stays as it was.
+        """
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._queue.put(_Change(change, done))
+        await done
+
     async def stop(self, timeout_s: float | None = None) -> bool:
         """Commit what has queued up, then end the thread; say whether it ended within the time.
 
@@ -117,6 +138,11 @@ class Committer:
             await asyncio.wait_for(self._ended.wait(), timeout_s)
         return self._ended.is_set()
 
+    @property
+    def _hangs(self) -> bool:
+        busy_since_s = self._busy_since_s
+        return busy_since_s is not None and time.monotonic() - busy_since_s > STUCK_S
+
     def _hand_over(self) -> None:
         for waiting in self._gathered:
             self._queue.put(waiting)
@@ -129,33 +155,47 @@ class Committer:
             self._loop.call_soon_threadsafe(self._ended.set)
 
     def _serve(self) -> None:
-        last = False
-        while not last:
+        while (item := self._next()) is not None:
+            if isinstance(item, _Change):
+                self._watched(partial(self._make, item))
+            else:
+                self._settle(self._take(item))
+
+    def _next(self) -> _Waiting | _Change | None:
+        """Return what comes next, `None` at the end; look for trouble while nothing comes."""
+        if self._held:
+            return self._held.pop()
+        while True:
             try:
-                first = self._queue.get(timeout=LOOK_S)
+                return self._queue.get(timeout=LOOK_S)
             except Empty:
                 self._watched(self._look)
-                continue
-            if first is None:
-                return
-            batch, last = self._take(first)
-            began_s = time.monotonic()
-            outcomes = self._watched(partial(self._commit, [result for result, _ in batch]))
-            self._observe(len(batch), time.monotonic() - began_s)
-            self._loop.call_soon_threadsafe(_release, batch, outcomes)
 
-    def _take(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
-        """Return the next batch, and whether nothing comes after it."""
+    def _take(self, first: _Waiting) -> list[_Waiting]:
+        """Return the next batch; what ends it is held for the next turn."""
         batch = [first]
-        try:
+        with suppress(Empty):
             while len(batch) < LARGEST_BATCH:
-                following = self._queue.get_nowait()
-                if following is None:
-                    return batch, True
-                batch.append(following)
-        except Empty:
-            pass
-        return batch, False
+                item = self._queue.get_nowait()
+                if item is None or isinstance(item, _Change):
+                    self._held.append(item)
+                    break
+                batch.append(item)
+        return batch
+
+    def _settle(self, batch: list[_Waiting]) -> None:
+        began_s = time.monotonic()
+        outcomes = self._watched(partial(self._commit, [result for result, _ in batch]))
+        self._observe(len(batch), time.monotonic() - began_s)
+        self._loop.call_soon_threadsafe(_release, batch, outcomes)
+
+    def _make(self, change: _Change) -> None:
+        try:
+            self._store = change.make()
+        except Exception as error:  # noqa: BLE001 - whoever asked for the change gets it
+            self._loop.call_soon_threadsafe(_fail, change.done, error)
+        else:
+            self._loop.call_soon_threadsafe(_succeed, change.done)
 
     def _watched(self, work: Callable[[], T]) -> T:
         """Do what may hang on a disk that does not answer, so that `trouble` can tell."""
@@ -196,6 +236,16 @@ class Committer:
 def _reason(refusal: CannotStore) -> str:
     cause = refusal.__cause__
     return describe(cause) if isinstance(cause, OSError) else str(cause or refusal)
+
+
+def _succeed(done: "asyncio.Future[None]") -> None:
+    if not done.done():
+        done.set_result(None)
+
+
+def _fail(done: "asyncio.Future[None]", error: Exception) -> None:
+    if not done.done():
+        done.set_exception(error)
 
 
 def _release(batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:

@@ -58,10 +58,12 @@ _FIND_PATHS = """
 SELECT path, 1 FROM results
 WHERE path IN (SELECT value FROM json_each(?)) AND committed_at >= ?
 """
-_COLUMNS = ("identity", "provider", "id", "digest", "path", "status", "committed_at")
-_RECORD = f"""
-INSERT INTO results ({", ".join(_COLUMNS)})
-SELECT {", ".join(f"json_extract(value, '$[{column}]')" for column in range(len(_COLUMNS)))}
+_RECORD = """
+INSERT INTO results (identity, provider, id, digest, path, status, committed_at)
+SELECT
+    json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+    json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
+    json_extract(value, '$[6]')
 FROM json_each(?)
 """
 # Only the oldest are looked at, and few at once: a clock that jumps for a moment, either way, costs
@@ -196,7 +198,7 @@ class Index:
             self._complaint = None
 
     def _prune(self, connection: sqlite3.Connection, now: float, recorded: int) -> None:
-        """Forget some of what is older than the window: more than is recorded, but not each time."""
+        """Forget what is older than the window: not each time, but more than is recorded."""
         self._unpruned += recorded
         if self._unpruned < _PRUNED_AT_ONCE // 2 and abs(now - self._pruned_at_s) < _PRUNE_S:
             return

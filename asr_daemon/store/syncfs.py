@@ -20,7 +20,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def sync_file_system(descriptor: int) -> bool:
-    """Sync the file system of an open file; return `False`, and do nothing, if that cannot be trusted.
+    """Sync the file system of an open file; `False` if that cannot be trusted: nothing is done.
 
     Args:
         descriptor: of a file that was opened before any was written that is to be synced: errors

@@ -1,6 +1,5 @@
 """The commented configuration is whole, true and in the package."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,11 @@ from asr_daemon.config.document import join, parse
 from asr_daemon.config.kinds import unwrap
 from asr_daemon.config.load import example
 from asr_daemon.config.model import Config, HuaweiClientSettings, TlsSettings
+from asr_daemon.config.settings import uncommented
 from asr_daemon.secret import Secret
 from tests.config.conftest import Load
 
 ORIGINAL = Path(__file__).parents[2] / "etc/asr-daemon.yaml"
-
-
-def everything() -> str:
-    """Return the example with its commented settings in force."""
-    text = re.sub(r"^( *)#(?=[a-z-])", r"\1", example(), flags=re.MULTILINE)
-    return text.replace("    clients: []\n", "")
 
 
 def settings(model: Any, key: str) -> Iterator[str]:
@@ -46,7 +40,7 @@ def test_the_example_is_the_defaults(load_text: Load) -> None:
 
 def test_every_setting_is_in_the_example() -> None:
     """Those without a default are commented out."""
-    assert set(settings(Config, "")) - set(parse(everything(), "f").lines) == set()
+    assert set(settings(Config, "")) - set(parse(uncommented(example()), "f").lines) == set()
 
 
 def test_what_is_commented_out_loads_too(load_text: Load, tmp_path: Path) -> None:
@@ -54,7 +48,7 @@ def test_what_is_commented_out_loads_too(load_text: Load, tmp_path: Path) -> Non
     files = ("fullchain.pem", "privkey.pem", "proxies.pem", "tencent.key", "huawei.secret")
     for name in files:
         (tmp_path / name).write_text("0123456789abcdef\n")
-    config = load_text(everything())
+    config = load_text(uncommented(example()))
     secret = (Secret("0123456789abcdef"),)
     paths = [tmp_path / name for name in files[:3]]
     assert config.listen[0].tls == TlsSettings(

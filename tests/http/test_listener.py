@@ -16,7 +16,7 @@ from asr_daemon.http.exchange import Exchanges, Intake
 from asr_daemon.http.guesses import Guesses
 from asr_daemon.http.limits import Connections, Memory
 from asr_daemon.http.listener import Listener
-from asr_daemon.http.tls import server_context
+from asr_daemon.http.tls import load_tls
 from tests.http.conftest import Recorder
 
 REQUEST = b"POST /in?key=good HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
@@ -195,7 +195,7 @@ def server_tls(authority: trustme.CA, tmp_path: Path) -> ssl.SSLContext:
     certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
     with (tmp_path / "chain.pem").open("wb") as chain:
         chain.writelines(blob.bytes() for blob in certificate.cert_chain_pems)
-    return server_context(tmp_path / "chain.pem", tmp_path / "key.pem", None)
+    return load_tls(tmp_path / "chain.pem", tmp_path / "key.pem", None).context
 
 
 def test_tls(authority: trustme.CA, server_tls: ssl.SSLContext) -> None:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from asr_daemon.http.tls import server_context
+from asr_daemon.http.tls import load_tls
 
 
 @pytest.fixture
@@ -29,15 +29,15 @@ def files(tmp_path: Path) -> Path:
 
 def test_versions(files: Path) -> None:
     """TLS 1.2 and newer is spoken, and clients need no certificate."""
-    context = server_context(files / "certificate.pem", files / "key.pem", None)
+    context = load_tls(files / "certificate.pem", files / "key.pem", None).context
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
     assert context.verify_mode is ssl.CERT_NONE
 
 
 def test_client_certificates(files: Path) -> None:
     """With an authority for clients they have to show a certificate."""
-    context = server_context(files / "certificate.pem", files / "key.pem", files / "authority.pem")
-    assert context.verify_mode is ssl.CERT_REQUIRED
+    tls = load_tls(files / "certificate.pem", files / "key.pem", files / "authority.pem")
+    assert tls.context.verify_mode is ssl.CERT_REQUIRED
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_client_certificates(files: Path) -> None:
 def test_files_that_do_not_do(files: Path, certificate: str, key: str, reason: str) -> None:
     """A pair that does not match, or is not there, is an OSError that says so."""
     with pytest.raises(OSError, match=reason):
-        server_context(files / certificate, files / key, None)
+        load_tls(files / certificate, files / key, None)
 
 
 def test_encrypted_key(files: Path) -> None:
@@ -62,4 +62,4 @@ def test_encrypted_key(files: Path) -> None:
         key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
     )
     with pytest.raises(OSError, match="the key is encrypted"):
-        server_context(files / "certificate.pem", files / "key.pem", None)
+        load_tls(files / "certificate.pem", files / "key.pem", None)

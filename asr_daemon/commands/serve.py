@@ -1,0 +1,50 @@
+"""`asr-daemon serve`: the daemon itself."""
+
+import asyncio
+import logging
+import os
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import NoReturn
+
+from asr_daemon import logs
+from asr_daemon.commands.base import DONE, Command, source
+from asr_daemon.config.load import load
+from asr_daemon.config.model import Config
+from asr_daemon.server import Server
+from asr_daemon.systemd import Manager
+
+
+def run(options: Namespace) -> NoReturn:
+    """Run the daemon in the foreground."""
+    file = source(options)
+    config = load(file, os.environ)
+    manager = Manager(os.environ)
+    journal = manager.is_journal(sys.stderr.fileno())
+    logs.configure(config.log.level, config.log.format, journal=journal)
+    asyncio.run(_serve(config, file, manager))
+    logging.shutdown()
+    # A large body that is still being decoded, and will not be answered, must not hold up the end.
+    os._exit(DONE)
+
+
+async def _serve(config: Config, file: Path | None, manager: Manager) -> None:
+    await Server(config, file, os.environ, manager).run()
+
+
+COMMAND = Command(
+    name="serve",
+    summary="run the daemon in the foreground",
+    description="""\
+Runs the daemon in the foreground until SIGTERM or SIGINT. It then takes no
+more connections, answers what it has received (for limits.shutdown at the
+longest), and leaves; a second signal ends it at once.
+
+It does not start with a mistake in the configuration, or with an output
+folder, certificate or address that it cannot use: it says what is wrong, and
+leaves.
+
+The log goes to standard error.""",
+    run=run,
+)

@@ -1,0 +1,164 @@
+"""`asr-daemon status`: what the running daemon says of itself."""
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+import msgspec
+
+from asr_daemon.commands.base import DONE, FAILED, Command, CommandFailed, source
+from asr_daemon.config.bind import bind
+from asr_daemon.config.document import read_document
+from asr_daemon.config.load import ConfigError
+from asr_daemon.config.model import AdminSettings
+from asr_daemon.config.sources import Sources
+from asr_daemon.networks import reachable
+from asr_daemon.status import Status
+
+ANSWER_TIMEOUT_S = 5.0
+"""A daemon that is well answers within milliseconds."""
+
+_MOST_BYTES = 1 << 20
+_OK = 200
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
+_KIB = 1024
+_SIZE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+_Row = tuple[str, str]
+
+
+def run(options: Namespace) -> int:
+    """Ask the daemon that the configuration describes, and show what it says."""
+    answer = _ask(admin_in(source(options)))
+    status = _read(answer)
+    if options.json:
+        print(answer.decode().rstrip("\n"))
+    else:
+        print(*_lines(list(_rows(status))), sep="\n")
+    return DONE if status.ready else FAILED
+
+
+def admin_in(file: Path | None) -> AdminSettings:
+    """Return where the daemon is asked, as far as a file says that may be in the midst of an edit.
+
+    A daemon that runs keeps to what it has read, and tells what is wrong with the file by now.
+    """
+    if file is None:
+        return AdminSettings()
+    try:
+        document = read_document(file)
+    except ConfigError as error:
+        print(f"{error}\nasr-daemon: asking at the default address", file=sys.stderr)
+        return AdminSettings()
+    return bind(document, Sources(file.absolute().parent, os.environ)).config.admin
+
+
+def _ask(admin: AdminSettings) -> bytes:
+    if admin.port == 0:
+        raise CommandFailed("admin.port is 0, so that the port is known to the daemon's log only")
+    host = reachable(admin.address)
+    where = f"http://{f'[{host}]' if ':' in host else host}:{admin.port}/"
+    connection = HTTPConnection(host, admin.port, timeout=ANSWER_TIMEOUT_S)
+    try:
+        connection.request("GET", "/", headers={"Accept": "application/json"})
+        response = connection.getresponse()
+        answer = response.read(_MOST_BYTES)
+    except (OSError, HTTPException) as error:
+        raise CommandFailed(f"no answer from {where}: {_likely_cause(error)}") from error
+    finally:
+        connection.close()
+    if response.status != _OK:
+        raise CommandFailed(f"what listens at {where} is no asr-daemon (HTTP {response.status})")
+    return answer
+
+
+def _likely_cause(error: Exception) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "asr-daemon is not running, or runs with another configuration (see --config)"
+    if isinstance(error, TimeoutError):
+        return f"asr-daemon hangs, or a firewall is in between ({ANSWER_TIMEOUT_S:g} s waited)"
+    return str(error) or type(error).__name__
+
+
+def _read(answer: bytes) -> Status:
+    try:
+        return msgspec.json.decode(answer, type=Status)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        told = "the answer is not that of an asr-daemon of this version"
+        raise CommandFailed(f"{told}: {error}") from error
+
+
+def _rows(status: Status) -> Iterator[_Row]:
+    """Yield the lines for a person as pairs; one without a name goes on with the one above."""
+    yield "asr-daemon", f"{status.version}, up for {_duration(status.up_s)}"
+    yield "ready", "yes" if status.ready else "no"
+    yield from (("", each) for each in status.obstacles)
+    yield from (("warning", each) for each in status.warnings)
+    yield from _configuration_rows(status)
+    yield from (("listening", each) for each in status.listeners)
+    for certificate in status.certificates:
+        yield "certificate", f"{certificate.file}, valid until {certificate.expires_at}"
+    free = status.output.free_bytes
+    yield "output", f"{status.output.root}, {'?' if free is None else _size(free)} free"
+    for provider, outcomes in status.callbacks.items():
+        yield provider, ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items())
+
+
+def _configuration_rows(status: Status) -> Iterator[_Row]:
+    configuration = status.configuration
+    yield "configuration", configuration.file or "built-in defaults"
+    if configuration.valid:
+        yield "", f"in force since {configuration.loaded_at}"
+    else:
+        yield "", f"NOT VALID: what was read at {configuration.loaded_at} stays in force"
+    yield from (("", each) for each in configuration.problems)
+    if status.needs_restart:
+        yield "", f"changed, and needs a restart: {', '.join(status.needs_restart)}"
+
+
+def _lines(rows: list[_Row]) -> Iterator[str]:
+    width = max(len(name) for name, _ in rows)
+    for name, text in rows:
+        yield f"{name:{width}}  {text}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < _MINUTE_S:
+        return f"{seconds:.0f} s"
+    if seconds < _HOUR_S:
+        return f"{seconds / _MINUTE_S:.0f} min"
+    if seconds < _DAY_S:
+        return f"{seconds / _HOUR_S:.1f} h"
+    return f"{seconds / _DAY_S:.1f} days"
+
+
+def _size(size_bytes: int) -> str:
+    size, unit = float(size_bytes), 0
+    while size >= _KIB and unit < len(_SIZE_UNITS) - 1:
+        size, unit = size / _KIB, unit + 1
+    return f"{size:.{1 if unit else 0}f} {_SIZE_UNITS[unit]}"
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--json", action="store_true", help="print the answer as it came, one JSON object"
+    )
+
+
+COMMAND = Command(
+    name="status",
+    summary="say how the running daemon is",
+    description="""\
+Asks the running daemon, at the admin listener of the configuration, and shows
+what it says of itself: whether it can store results, whether the configuration
+in the file is the one in force and what is wrong with it if not, until when
+its certificates are valid, how much room there is, and what became of
+callbacks.
+
+Done means that it is ready. It is failed if it is not ready, or not running.""",
+    run=run,
+    add_arguments=_add_arguments,
+)

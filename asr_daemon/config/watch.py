@@ -1,0 +1,171 @@
+"""Notices that files have changed, however they are edited.
+
+Editors write in place or rename over, package tools write aside, volumes swap a link somewhere on
+the way. So the folders are watched: of each file, of each link on the way to it, and of what is at
+its end. An event is only a reason to look; what counts is what the files hold. What no event tells
+of (network file systems, a folder that is swapped as a whole) is found by looking now and then.
+"""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from stat import S_ISREG
+
+from msgspec import Struct
+from watchdog.events import (
+    FileClosedNoWriteEvent,
+    FileOpenedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import ObservedWatch
+
+LOOK_S = 0.5
+"""How often the files are looked at without an event."""
+
+BURST_S = 0.05
+"""How long to wait after an event before looking."""
+
+QUIET_S = 0.1
+"""How long files must stay as they are to count as written."""
+
+MOST_QUIET_S = 0.5
+"""How long to wait for that."""
+
+LARGEST_CONTENT_BYTES = 1024 * 1024
+"""As much of a file as is compared; more than any configuration, secret or certificate has."""
+
+_MOST_LINKS = 40
+
+Contents = tuple[tuple[Path, bytes | str], ...]
+
+
+class Watch:
+    """Waits for changes of some files; used on the event loop."""
+
+    def __init__(self) -> None:
+        """Begin without any; `aim` names them."""
+        self._files: frozenset[Path] = frozenset()
+        self._seen: Contents = ()
+        self._touched = asyncio.Event()
+        self._asked = False
+        self._folders = _FolderWatch(asyncio.get_running_loop(), self._touched.set)
+
+    async def aim(self, files: frozenset[Path]) -> None:
+        """Watch these files from now on; what they hold now is not a change."""
+        self._files = files
+        self._seen = await asyncio.to_thread(self._look)
+
+    def ask(self) -> None:
+        """Let `changed` return even if nothing has changed."""
+        self._asked = True
+        self._touched.set()
+
+    async def changed(self) -> None:
+        """Return when a file has changed since `aim`, and stays as it is; or when asked."""
+        while not self._asked:
+            if await asyncio.to_thread(self._look) != self._seen:
+                await self._settled()
+                break
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._touched.wait(), LOOK_S)
+                # Events come in bursts, and in busy folders without end.
+                await asyncio.sleep(BURST_S)
+            self._touched.clear()
+        self._asked = False
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._folders.close()
+
+    async def _settled(self) -> None:
+        before: Contents = ()
+        for _ in range(round(MOST_QUIET_S / QUIET_S)):
+            now = await asyncio.to_thread(self._look)
+            if now == before:
+                return
+            before = now
+            await asyncio.sleep(QUIET_S)
+
+    def _look(self) -> Contents:
+        self._folders.aim({folder for file in self._files for folder in folders_of(file)})
+        return tuple((file, _content(file)) for file in sorted(self._files))
+
+
+class _Watched(Struct, frozen=True):
+    """A folder under watch; another one in its place has another identity."""
+
+    identity: tuple[int, int]
+    watch: ObservedWatch
+
+
+class _FolderWatch(FileSystemEventHandler):
+    """Calls back on an event loop for whatever happens in some folders."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, touched: Callable[[], object]) -> None:
+        self._loop = loop
+        self._touched = touched
+        self._observer = Observer()
+        self._observer.start()
+        self._watched: dict[Path, _Watched] = {}
+
+    def aim(self, folders: set[Path]) -> None:
+        """Watch these folders; what cannot be watched (no such folder, too many) is not."""
+        for folder, watched in tuple(self._watched.items()):
+            if folder not in folders or _identity(folder) != watched.identity:
+                self._observer.unschedule(self._watched.pop(folder).watch)
+        for folder in folders - self._watched.keys():
+            identity = _identity(folder)
+            if identity is not None:
+                with suppress(OSError):
+                    watch = self._observer.schedule(self, str(folder), recursive=False)
+                    self._watched[folder] = _Watched(identity, watch)
+
+    def close(self) -> None:
+        self._observer.stop()
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        """Pass an event on, from watchdog's thread, unless somebody only reads."""
+        if isinstance(event, FileOpenedEvent | FileClosedNoWriteEvent):
+            return
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+            self._loop.call_soon_threadsafe(self._touched)
+
+
+def folders_of(file: Path) -> set[Path]:
+    """Return the folders in which something changes when a file is replaced in any way."""
+    folders = set()
+    path = Path(os.path.abspath(file))
+    for _ in range(_MOST_LINKS):
+        folders.add(path.parent)
+        links = (each for each in (*reversed(path.parents), path) if each.is_symlink())
+        link = next(links, None)
+        if link is None:
+            break
+        folders.add(link.parent)
+        target = link.parent / link.readlink() / path.relative_to(link)
+        path = Path(os.path.abspath(target))
+    return folders
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _content(file: Path) -> bytes | str:
+    """Return a digest of a regular file, or what it is instead; never waits for a pipe."""
+    try:
+        if not S_ISREG(file.stat().st_mode):
+            return "no regular file"
+        with file.open("rb") as opened:
+            return hashlib.sha256(opened.read(LARGEST_CONTENT_BYTES)).digest()
+    except OSError as error:
+        return error.strerror or type(error).__name__

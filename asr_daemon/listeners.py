@@ -1,0 +1,206 @@
+"""The listeners for callbacks: which are open, and how others take their place without a gap."""
+
+import asyncio
+import logging
+import socket
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from msgspec import Struct
+from tornado import httputil
+
+from asr_daemon.assembly import make_http_parameters, make_tls
+from asr_daemon.config.model import LimitsSettings, ListenSettings
+from asr_daemon.errors import Obstacle
+from asr_daemon.http.limits import Connections
+from asr_daemon.http.listener import Listener
+from asr_daemon.http.tls import WARN_AHEAD_S, Tls
+from asr_daemon.ports import Ports, shown
+
+_DAY_S = 86_400.0
+
+_BETTER_FILES = "write a certificate (PEM, the whole chain) and the key that belongs to it"
+
+_log = logging.getLogger(__name__)
+
+_Place = tuple[str, int, int]
+"""Address and port as they are configured, and a number where several entries have the same."""
+
+
+class _Serving(Struct, frozen=True):
+    """A listener that is open, and what for."""
+
+    listener: Listener
+    settings: ListenSettings
+    tls: Tls | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the next listeners need, got before anything is changed."""
+
+    settings: dict[_Place, ListenSettings]
+    tls: dict[_Place, Tls | None] = field(default_factory=dict)
+    sockets: dict[_Place, list[socket.socket]] = field(default_factory=dict)
+
+    def drop(self) -> None:
+        """Close what was opened for nothing."""
+        for each in [one for opened in self.sockets.values() for one in opened]:
+            each.close()
+
+
+class Listeners:
+    """All listeners for callbacks."""
+
+    def __init__(self, ports: Ports, connections: Connections) -> None:
+        """Take what opens ports, and what counts connections."""
+        self._ports = ports
+        self._connections = connections
+        self._serving: dict[_Place, _Serving] = {}
+        self._retired: list[Listener] = []
+        self._complaints: dict[str, str] = {}
+        self._warned_at_s: dict[str, float] = {}
+
+    @property
+    def certificates(self) -> dict[str, float]:
+        """When each certificate that is shown expires, in Unix seconds, by its file."""
+        shown = (each.tls for each in self._serving.values() if each.tls is not None)
+        return {str(tls.certificate): tls.expires_at_s for tls in shown}
+
+    @property
+    def complaints(self) -> list[str]:
+        """What is wrong with certificates that could not take the place of those before."""
+        return list(self._complaints.values())
+
+    @property
+    def urls(self) -> list[str]:
+        """Where callbacks are received."""
+        return [
+            f"{_scheme(each.tls)}://{shown(*one.getsockname()[:2])}"
+            for each in self._serving.values()
+            for one in each.listener.sockets
+        ]
+
+    async def prepare(self, settings: Sequence[ListenSettings]) -> Plan:
+        """Load certificates and open ports for these listeners; what is served stays as it is.
+
+        Raises:
+            Obstacle: one of them cannot be had.
+        """
+        plan = Plan(dict(_places(settings)))
+        complaints: dict[str, str] = {}
+        try:
+            for number, (place, wanted) in enumerate(plan.settings.items()):
+                plan.tls[place] = await self._load(
+                    place, wanted, f"listen[{number}].tls", complaints
+                )
+                if place not in self._serving:
+                    key = f"listen[{number}].port"
+                    plan.sockets[place] = self._ports.open(*place[:2], key, list(self._sockets()))
+        except Obstacle:
+            plan.drop()
+            raise
+        self._complain(complaints)
+        return plan
+
+    def put_in_place(
+        self,
+        plan: Plan,
+        router: httputil.HTTPServerConnectionDelegate,
+        limits: LimitsSettings,
+    ) -> None:
+        """Listen as planned: new listeners begin before old ones end, and none is interrupted."""
+        serving = {}
+        for place, settings in plan.settings.items():
+            tls = plan.tls[place]
+            context = None if tls is None else tls.context
+            if place in self._serving:
+                listener = self._serving[place].listener
+                listener.change(router, limits.header_timeout_s, context)
+            else:
+                parameters = make_http_parameters(limits)
+                sockets = plan.sockets[place]
+                listener = Listener(sockets, router, parameters, self._connections, context)
+                listener.start()
+                _announce(sockets, tls)
+            serving[place] = _Serving(listener, settings, tls)
+        for place in self._serving.keys() - serving.keys():
+            self._retire(place)
+        self._serving = serving
+
+    def warn_of_expiry(self, now_s: float) -> None:
+        """Say of each certificate that expires soon, once a day, that it has to be renewed."""
+        for file, expires_at_s in self.certificates.items():
+            told_at_s = self._warned_at_s.get(file, -_DAY_S)
+            if expires_at_s - now_s < WARN_AHEAD_S and now_s - told_at_s >= _DAY_S:
+                self._warned_at_s[file] = now_s
+                end = datetime.fromtimestamp(expires_at_s, UTC).isoformat(timespec="seconds")
+                verb = "has expired" if expires_at_s <= now_s else "expires soon"
+                fields = {"certificate": file, "expires_at": end}
+                _log.warning("a certificate %s: renew it", verb, extra={"fields": fields})
+
+    def stop(self) -> None:
+        """Accept no more; what waits at ports that stay open is left to the next process."""
+        for place, each in self._serving.items():
+            each.listener.stop(leave_waiting=self._ports.is_inherited(place[1]))
+
+    async def close_connections(self) -> None:
+        """Close every connection."""
+        for listener in (*self._retired, *(each.listener for each in self._serving.values())):
+            await listener.close_connections()
+
+    async def _load(
+        self, place: _Place, wanted: ListenSettings, key: str, complaints: dict[str, str]
+    ) -> Tls | None:
+        try:
+            return await asyncio.to_thread(make_tls, wanted)
+        except OSError as error:
+            obstacle = tls_obstacle(key, error)
+            before = self._serving.get(place)
+            if before is None or before.settings.tls != wanted.tls:
+                raise obstacle from error
+            complaints[key] = str(obstacle)
+            return before.tls
+
+    def _complain(self, complaints: dict[str, str]) -> None:
+        for key, complaint in complaints.items():
+            if self._complaints.get(key) != complaint:
+                _log.error("the certificate in use stays: %s", complaint)
+        self._complaints = complaints
+
+    def _sockets(self) -> Iterator[socket.socket]:
+        for each in self._serving.values():
+            yield from each.listener.sockets
+
+    def _retire(self, place: _Place) -> None:
+        """End a listener; its connections are closed when they are done."""
+        retired = self._serving[place].listener
+        _log.info("callbacks are no longer received at %s", shown(*place[:2]))
+        retired.stop(leave_waiting=self._ports.is_inherited(place[1]))
+        self._retired = [each for each in (*self._retired, retired) if not each.is_idle]
+
+
+def tls_obstacle(key: str, error: OSError) -> Obstacle:
+    """Return why a listener's files cannot be used."""
+    where = f" ({error.filename})" if error.filename else ""
+    return Obstacle(key, f"cannot be loaded: {error.strerror or error}{where}", _BETTER_FILES)
+
+
+def _places(settings: Iterable[ListenSettings]) -> Iterator[tuple[_Place, ListenSettings]]:
+    """Yield each with its place; port 0 is a free one, and may be there several times."""
+    seen: Counter[tuple[str, int]] = Counter()
+    for each in settings:
+        at = (each.address, each.port)
+        yield (*at, seen[at]), each
+        seen[at] += 1
+
+
+def _scheme(tls: Tls | None) -> str:
+    return "http" if tls is None else "https"
+
+
+def _announce(sockets: Iterable[socket.socket], tls: Tls | None) -> None:
+    for each in sockets:
+        _log.info("callbacks at %s://%s", _scheme(tls), shown(*each.getsockname()[:2]))

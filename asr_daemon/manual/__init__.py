@@ -1,0 +1,1 @@
+"""Manual pages, completion and schema as files, made of what the program itself goes by."""

@@ -1,0 +1,290 @@
+"""What is served under the configuration of the moment, and how the next one takes its place.
+
+A configuration is put in place whole or not at all: everything that can fail (certificates, ports,
+the tree) is done first and undone if something fails; what is left then cannot.
+"""
+
+import asyncio
+import logging
+import math
+import resource
+import socket
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from msgspec import structs
+from tornado.web import Application
+
+from asr_daemon.assembly import Stores, make_endpoints, make_intake, make_stores
+from asr_daemon.config.model import AdminSettings, Config, LimitsSettings
+from asr_daemon.errors import Obstacle
+from asr_daemon.http.admin import AdminServer
+from asr_daemon.http.callbacks import Router
+from asr_daemon.http.exchange import Exchanges
+from asr_daemon.http.guesses import Guesses
+from asr_daemon.http.limits import Connections, Memory, affordable_connections
+from asr_daemon.listeners import Listeners, Plan
+from asr_daemon.metrics import Metrics
+from asr_daemon.ports import Ports, shown
+from asr_daemon.store.committer import Committer
+from asr_daemon.store.result import describe
+from asr_daemon.store.space import Room
+from asr_daemon.store.store import Store
+
+DRAIN_S = 0.3
+"""Between closing the listeners and the connections.
+
+A request that was on its way when the listener closed is still received and answered; without this
+pause a few in a thousand are reset.
+"""
+
+LAST_BATCH_S = 1.0
+"""How long the committer may take to end when nothing is left to answer."""
+
+MOST_DESCRIPTORS = 1 << 16
+"""More than any sensible `limits.connections` needs; some systems allow a thousand million."""
+
+_log = logging.getLogger(__name__)
+
+
+class Service:
+    """Listeners, limits, providers and the committer, under one configuration after another.
+
+    Used on the event loop, one call at a time.
+    """
+
+    def __init__(self, ports: Ports, metrics: Metrics, admin: Application) -> None:
+        """Take what outlives every configuration; `start` opens everything else."""
+        self._ports = ports
+        self._metrics = metrics
+        self._admin_application = admin
+        self._exchanges = Exchanges()
+        self._connections = Connections(0, 0)
+        self._memory = Memory(0)
+        self._guesses = Guesses()
+        self._heavy = ThreadPoolExecutor(1, thread_name_prefix="heavy")
+        self._listeners = Listeners(ports, self._connections)
+
+    async def start(self, config: Config) -> None:
+        """Serve under the first configuration.
+
+        Raises:
+            Obstacle: something that it names cannot be used.
+        """
+        self._config = config
+        self._stores = make_stores(config)
+        try:
+            self._stores.open()
+        except OSError as error:
+            raise root_obstacle(error) from error
+        self._committer = Committer(self._stores.store, self._metrics.batch)
+        self._committer.start()
+        plan = await self._listeners.prepare(config.listen)
+        self._admin = self._open_admin(config.admin, ())
+        self._put_in_place(config, plan)
+        self._add_gauges()
+        for port in self._ports.unused([*(each.port for each in config.listen), config.admin.port]):
+            _log.warning("nothing is configured for port %d, which was passed on open", port)
+
+    async def change(self, config: Config) -> tuple[str, ...]:
+        """Serve under another configuration; return the settings that wait for a restart.
+
+        No connection is closed and no request is lost. Certificates are loaded anew; one that
+        cannot be, while its settings are the same, stays as it was, and that is logged.
+
+        Raises:
+            Obstacle: something that it names cannot be used; nothing has changed.
+        """
+        waiting = () if config.state == self._config.state else ("state",)
+        config = structs.replace(config, state=self._config.state)
+        plan = await self._listeners.prepare(config.listen)
+        admin = self._admin
+        try:
+            if config.admin != self._config.admin:
+                admin = self._open_admin(config.admin, admin.sockets)
+            await self._change_stores(config)
+        except Obstacle:
+            plan.drop()
+            if admin is not self._admin:
+                await admin.stop()
+            raise
+        before, self._admin = self._admin, admin
+        self._put_in_place(config, plan)
+        if before is not admin:
+            await before.stop()
+        return waiting
+
+    async def renew_certificates(self) -> None:
+        """Load the certificates of the listeners anew, whatever became of the configuration."""
+        await self.change(self._config)
+
+    async def stop(self) -> None:
+        """Take no more connections, answer what was received, and end."""
+        deadline_s = time.monotonic() + self._config.limits.shutdown_s
+        self._exchanges.leaving = True
+        self._listeners.stop()
+        await asyncio.sleep(min(DRAIN_S, self._config.limits.shutdown_s))
+        await self._exchanges.settle(deadline_s - time.monotonic())
+        await self._exchanges.refuse()
+        await self._listeners.close_connections()
+        await self._admin.stop()
+        if not await self._committer.stop(LAST_BATCH_S):
+            _log.warning("the disk does not answer; what was not acknowledged may not be stored")
+        self._heavy.shutdown(wait=False)
+        self._stores.close()
+
+    @property
+    def urls(self) -> list[str]:
+        """Where callbacks are received."""
+        return self._listeners.urls
+
+    @property
+    def config(self) -> Config:
+        """The configuration that holds now."""
+        return self._config
+
+    @property
+    def is_well(self) -> bool:
+        """Say whether a restart would help nothing: the committer works, be it in vain."""
+        return self._committer.is_well
+
+    @property
+    def obstacles(self) -> list[str]:
+        """What keeps results from being stored now, a sentence each."""
+        trouble = self._committer.trouble
+        return [] if trouble is None else [f"results are being refused: {trouble}"]
+
+    @property
+    def complaints(self) -> list[str]:
+        """What is wrong although callbacks are served."""
+        return self._listeners.complaints
+
+    def warn_of_expiry(self) -> None:
+        """Say of each certificate that expires soon that it has to be renewed."""
+        self._listeners.warn_of_expiry(time.time())
+
+    def describe(self) -> dict[str, Any]:
+        """Return what an admin may want to know of it, as JSON has it."""
+        room = self._stores.space.room
+        certificates = self._listeners.certificates.items()
+        return {
+            "listeners": self.urls,
+            "certificates": [{"file": file, "expires_at": _iso(at)} for file, at in certificates],
+            "output": {
+                "root": str(self._config.output.root.absolute()),
+                "free_bytes": None if room is None else room.free_bytes,
+            },
+            "callbacks": self._metrics.callbacks(),
+        }
+
+    def _put_in_place(self, config: Config, plan: Plan) -> None:
+        """Serve so from the next request on; here nothing fails."""
+        limits = config.limits
+        self._connections.limit(
+            _affordable(limits), limits.connections_per_address, config.trusted_proxies
+        )
+        self._memory.limit(limits.memory_bytes)
+        intake = make_intake(config, self._memory, self._guesses, self._metrics)
+        endpoints = make_endpoints(config, self._committer, self._heavy, self._metrics)
+        router = Router(endpoints, intake, self._exchanges)
+        self._listeners.put_in_place(plan, router, limits)
+        self._metrics.certificates(self._listeners.certificates)
+        self._config = config
+
+    async def _change_stores(self, config: Config) -> None:
+        if _of_stores(config) == _of_stores(self._config):
+            return
+        try:
+            await self._committer.change(partial(self._replace_stores, make_stores(config)))
+        except OSError as error:
+            raise root_obstacle(error) from error
+
+    def _replace_stores(self, stores: Stores) -> Store:
+        """Put other stores in place, on the committer's thread."""
+        store = stores.replace(self._stores)
+        self._stores = stores
+        return store
+
+    def _open_admin(
+        self, settings: AdminSettings, giving_way: Sequence[socket.socket]
+    ) -> AdminServer:
+        sockets = self._ports.open(settings.address, settings.port, "admin.port", giving_way)
+        for each in sockets:
+            _log.info("admin at http://%s", shown(*each.getsockname()[:2]))
+        return AdminServer(self._admin_application, sockets)
+
+    def _add_gauges(self) -> None:
+        gauge = self._metrics.gauge
+        gauge("asr_daemon_ready", "1 if results can be stored", lambda: not self.obstacles)
+        gauge(
+            "asr_daemon_in_flight_bytes",
+            "Bytes of bodies that are received and not yet answered",
+            lambda: self._exchanges.in_flight_bytes,
+        )
+        gauge(
+            "asr_daemon_free_bytes",
+            "Bytes left on the file system of the results",
+            lambda: _known(self._stores.space.room, lambda room: room.free_bytes),
+        )
+        gauge(
+            "asr_daemon_free_inodes",
+            "Inodes left on the file system of the results",
+            lambda: _known(self._stores.space.room, lambda room: room.free_inodes),
+        )
+
+
+def root_obstacle(error: OSError) -> Obstacle:
+    """Return why `output.root` cannot be used."""
+    right = "write a folder that is there for this daemon alone"
+    if isinstance(error, PermissionError):
+        right = "write a folder that the daemon's user may write to, or give it to that user"
+    return Obstacle("output.root", f"cannot be used: {describe(error)}", right)
+
+
+def _of_stores(config: Config) -> tuple[object, ...]:
+    """Return the settings that the stores are made of."""
+    output, limits = config.output, config.limits
+    return (
+        output.root,
+        output.file_mode,
+        output.directory_mode,
+        output.durability,
+        output.duplicate_window_s,
+        limits.free_space_bytes,
+        limits.rejected_bytes,
+    )
+
+
+def _affordable(limits: LimitsSettings) -> int:
+    """Return how many connections may be open, and say so if these are fewer than configured."""
+    descriptors = _raise_descriptor_limit()
+    most = affordable_connections(limits.connections, descriptors)
+    if most < limits.connections:
+        _log.warning(
+            "only %d of limits.connections can be open with %d file descriptors: raise "
+            "LimitNOFILE= of the unit, or ulimit -n",
+            most,
+            descriptors,
+        )
+    return most
+
+
+def _raise_descriptor_limit() -> int:
+    """Let the process have as many file descriptors as it may, and return how many these are."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return most
+
+
+def _known(room: Room | None, read: Callable[[Room], int | None]) -> float:
+    value = None if room is None else read(room)
+    return math.nan if value is None else value
+
+
+def _iso(moment_s: float) -> str:
+    return datetime.fromtimestamp(moment_s, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,39 @@
+"""What a daemon says of itself, and what `asr-daemon status` makes of it."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from asr_daemon import __version__
+from asr_daemon.cli import main
+from tests.daemon.serving import eventually, serving
+
+
+def free_port() -> int:
+    """Return a port that nobody listened on a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is told for a person, and as JSON; a mistake in the file is in both."""
+    config = tmp_path / "asr-daemon.yaml"
+    admin = {"address": "127.0.0.1", "port": free_port()}
+    with serving(tmp_path, admin=admin) as daemon:
+        assert daemon.post("/callbacks/tencent", b"code=0&requestId=1&text=a").status == 200
+        assert main(["status", "--config", str(config)]) == 0
+        told = capsys.readouterr().out
+        assert f"asr-daemon     {__version__}, up for " in told
+        assert f"configuration  {config}\n               in force since " in told
+        assert f"listening      http://127.0.0.1:{daemon.port}\n" in told
+        assert "tencent        1 committed" in told
+        settings = json.loads(config.read_text())
+        config.write_text(json.dumps(settings | {"lisen": []}))
+        eventually(lambda: "lisen" in daemon.log, "the mistake is found")
+        assert main(["status", "--json", "--config", str(config)]) == 0
+        problems = json.loads(capsys.readouterr().out)["configuration"]["problems"]
+        assert problems == [f"{config}:1: lisen: is no setting here, did you mean listen?"]
+    assert main(["status", "--config", str(config)]) == 1
+    assert "asr-daemon is not running" in capsys.readouterr().err

@@ -1,0 +1,118 @@
+"""The schema of documents, as a real validator sees what is rendered."""
+
+import json
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from msgspec import structs
+
+from asr_daemon import sample
+from asr_daemon.config.model import HuaweiSettings, TencentSettings
+from asr_daemon.providers.huawei import Huawei
+from asr_daemon.providers.tencent import Tencent
+from asr_daemon.renderers.json import JsonRenderer
+from asr_daemon.renderers.schema import transcript_schema
+from asr_daemon.transcript import Transcript, VendorError
+from tests.providers.callbacks import (
+    HUAWEI_EXAMPLE,
+    TENCENT_2017,
+    TENCENT_2019,
+    TENCENT_2020,
+    TENCENT_CURRENT,
+    TENCENT_DETAILED,
+    callback,
+)
+
+SCHEMA = transcript_schema()
+TENCENT = Tencent(TencentSettings())
+HUAWEI = Huawei(HuaweiSettings())
+TENCENT_SAMPLES = (
+    TENCENT_2017,
+    TENCENT_2019,
+    TENCENT_2020,
+    TENCENT_CURRENT,
+    TENCENT_DETAILED,
+    sample.TENCENT_CALLBACK,
+    b"code=10001&message=failed&requestId=1",
+    b"code=0&requestId=1&text=",
+)
+HUAWEI_SAMPLES = (
+    HUAWEI_EXAMPLE,
+    sample.HUAWEI_CALLBACK,
+    b'{"body": {"state": {"code": 1, "success": false}, "body": {"aid": "a"}}}',
+)
+TRANSCRIPTS = [
+    *(TENCENT.decode(callback(body, query=b"job=1&job=2&key=x")) for body in TENCENT_SAMPLES),
+    *(HUAWEI.decode(callback(body)) for body in HUAWEI_SAMPLES),
+]
+SUCCEEDED = HUAWEI.decode(callback(HUAWEI_EXAMPLE))
+
+
+def strict() -> dict[str, Any]:
+    """Return the schema with fields refused that it does not name."""
+    schema = deepcopy(SCHEMA)
+    for definition in schema["$defs"].values():
+        definition["additionalProperties"] = False
+    return schema
+
+
+def rendered(transcript: Transcript, *, keep_payload: bool = True) -> dict[str, Any]:
+    """Return the document of a transcript."""
+    document = json.loads(JsonRenderer(keep_payload=keep_payload, indent=0).render(transcript))
+    assert isinstance(document, dict)
+    return document
+
+
+def fields() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every field with what is said of it."""
+    for name, definition in SCHEMA["$defs"].items():
+        for field, said in definition["properties"].items():
+            yield f"{name}.{field}", said
+
+
+def test_it_is_a_schema() -> None:
+    """In which every field is described."""
+    Draft202012Validator.check_schema(SCHEMA)
+    assert [name for name, said in fields() if "description" not in said] == []
+
+
+@pytest.mark.parametrize("transcript", TRANSCRIPTS)
+def test_samples_are_valid(transcript: Transcript) -> None:
+    """Everything that is rendered of the vendors' examples is named, with payload and without."""
+    Draft202012Validator(strict()).validate(rendered(transcript))
+    Draft202012Validator(strict()).validate(rendered(transcript, keep_payload=False))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("schema_version", 2),
+        ("id", 4000048858),
+        ("status", "rejected"),
+        ("error", {"code": "1", "message": "of a result that succeeded"}),
+        ("received_at", "2026-11-21 12:34:56"),
+        ("digest", "md5:0"),
+        ("segments", [{"id": 0, "text": "a"}]),
+        ("query", {"job": 42}),
+    ],
+)
+def test_other_documents_are_not(field: str, value: object) -> None:
+    """One wrong field is enough."""
+    document = {**rendered(SUCCEEDED), field: value}
+    assert not Draft202012Validator(SCHEMA).is_valid(document)
+
+
+def test_a_failure_has_an_error() -> None:
+    """A success has none."""
+    failed = rendered(structs.replace(SUCCEEDED, error=VendorError("1", "no")))
+    validator = Draft202012Validator(SCHEMA)
+    assert validator.is_valid(failed)
+    assert not validator.is_valid({**failed, "error": None})
+
+
+def test_fields_to_come_are_let_pass() -> None:
+    """They do not change what is there."""
+    assert Draft202012Validator(SCHEMA).is_valid({**rendered(SUCCEEDED), "mood": "good"})

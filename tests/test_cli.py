@@ -1,0 +1,62 @@
+"""Commands are found, told of, and end with the status that scripts look at."""
+
+import re
+
+import pytest
+
+from asr_daemon import __version__
+from asr_daemon.cli import COMMANDS, main
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[object, str, str]:
+    """Return status, output and errors of a command that ends by itself."""
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    return (caught.value.code, *capsys.readouterr())
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is that of the package."""
+    assert said(capsys, "--version") == (0, f"asr-daemon {__version__}\n", "")
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """And what their exit statuses mean."""
+    status, out, _ = said(capsys, "--help")
+    assert status == 0
+    assert re.findall(r"^    ([a-z]+) ", out, re.MULTILINE) == [each.name for each in COMMANDS]
+    assert out.endswith(
+        "exit status:\n"
+        "  0   done\n"
+        "  1   failed; a line on standard error says why\n"
+        "  2   the command line is wrong\n"
+        "  78  the configuration is not valid\n"
+    )
+
+
+@pytest.mark.parametrize("command", [[], *([each.name] for each in COMMANDS)])
+def test_help_fits_a_terminal(
+    command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every command takes a configuration, and every argument says what it is for."""
+    monkeypatch.setenv("COLUMNS", "80")
+    status, out, _ = said(capsys, *command, "--help")
+    assert status == 0
+    assert "--config FILE" in out or not command
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["serv"], "argument COMMAND: invalid choice: 'serv'"),
+        (["send", "baidu"], "argument provider: invalid choice: 'baidu'"),
+        (["check", "--file", "x"], "unrecognized arguments: --file x"),
+    ],
+)
+def test_wrong_use(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is told from other failures."""
+    status, _, err = said(capsys, *arguments)
+    assert status == 2
+    assert told in err
