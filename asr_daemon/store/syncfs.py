@@ -45,10 +45,10 @@ def _kind(descriptor: int) -> int:
     return int.from_bytes(status.raw[:word], sys.byteorder)
 
 
-def _version(release: str) -> tuple[int, ...]:
-    """Return the first two numbers of a kernel's release, such as `6.1.0-18-amd64`."""
+def tells_every_error(release: str) -> bool:
+    """Say whether `syncfs` tells of every error on a kernel, such as `6.1.0-18-amd64`."""
     parts = release.split(".")[:2]
-    return tuple(int(part) if part.isdigit() else 0 for part in parts)
+    return tuple(int(part) if part.isdigit() else 0 for part in parts) >= _SINCE
 
 
-_TELLS_ERRORS = sys.platform == "linux" and _version(os.uname().release) >= _SINCE
+_TELLS_ERRORS = tells_every_error(os.uname().release)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 _FILES = "asr_daemon/store/files.py"
 _STAGING = "asr_daemon/store/staging.py"
+_SYNCFS = "asr_daemon/store/syncfs.py"
 _STORE = "asr_daemon/store/store.py"
 _COMMITTER = "asr_daemon/store/committer.py"
 _RECEIVER = "asr_daemon/receiver.py"
@@ -13,6 +14,7 @@ _EXCHANGE = "asr_daemon/http/exchange.py"
 _REFUSE = "            return [refusal_of(error)]"
 
 STORE_TESTS = ("tests/store/test_files.py", "tests/store/test_store.py")
+SYNCFS_TESTS = ("tests/store/test_syncfs.py",)
 STAGING_TESTS = ("tests/store/test_staging.py",)
 COMMITTER_TESTS = ("tests/store/test_committer.py",)
 RECEIVER_TESTS = ("tests/test_receiver.py",)
@@ -167,6 +169,60 @@ SYNCS = (
         _FILES,
         "self._stage(attempt)\n        self._sync_descriptors(attempt)",
         "self._stage(attempt)",
+    ),
+)
+
+AT_ONCE = (
+    Mutant(
+        "syncing many files at once does nothing",
+        _SYNCFS,
+        "if _libc.syncfs(descriptor) != 0:",
+        "if False:",
+        SYNCFS_TESTS,
+    ),
+    Mutant(
+        "syncing many files at once fails unnoticed",
+        _SYNCFS,
+        "        raise OSError(number, os.strerror(number))",
+        "        pass",
+        SYNCFS_TESTS,
+    ),
+    Mutant(
+        "syncing many files at once is trusted on any file system",
+        _SYNCFS,
+        "not _TELLS_ERRORS or _kind(descriptor) not in _TRUSTED",
+        "not _TELLS_ERRORS",
+        SYNCFS_TESTS,
+    ),
+    Mutant(
+        "what was done at once where it cannot be trusted counts",
+        _FILES,
+        "        if not done:\n",
+        "        if not descriptors:\n",
+    ),
+    Mutant(
+        "files that could not be synced at once are not written anew",
+        _FILES,
+        "            _each(attempts, self._sync_anew)\n            return",
+        "            return",
+    ),
+    Mutant(
+        "files that could not be synced at once are synced one by one",
+        _FILES,
+        "_each(attempts, self._sync_anew)",
+        "_each(attempts, self._sync_descriptors)",
+    ),
+    Mutant(
+        "a text is linked beside the JSON of another result",
+        _FILES,
+        "free = fingerprint is None and",
+        "free = duplicate or",
+    ),
+    Mutant(
+        "a text that is somebody else's is taken for ours when it is in the way",
+        _FILES,
+        "if not duplicate and not _may_hold(path, content):",
+        "if False:",
     ),
 )
 
@@ -345,4 +401,4 @@ ANSWERS = (
     ),
 )
 
-MUTANTS = (*OPENING, *SYNCS, *ORDER, *FAILURES, *TREE, *ANSWERS)
+MUTANTS = (*OPENING, *SYNCS, *AT_ONCE, *ORDER, *FAILURES, *TREE, *ANSWERS)

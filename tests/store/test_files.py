@@ -382,6 +382,68 @@ def test_file_that_could_not_be_synced_is_written_anew(
     ]
 
 
+def batch(count: int) -> list[Result]:
+    """Return so many results of two files each."""
+    return [result(str(number), f"d{number}") for number in range(count)]
+
+
+def test_many_files_are_synced_at_once(
+    make_tree: MakeTree, system_calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From three results on one sync of all takes the place of theirs, before the first link."""
+
+    def sync_all(descriptor: int) -> bool:
+        system_calls.append("sync all")
+        return True
+
+    tree = make_tree()
+    monkeypatch.setattr("asr_daemon.store.files.sync_file_system", sync_all)
+    system_calls.clear()
+    tree.commit(batch(3))
+    assert [call.partition(" ")[0] for call in system_calls if "unnamed" in call] == [
+        *["create"] * 6,
+        *["link"] * 6,
+    ]
+    assert system_calls.index("sync all") < system_calls.index(
+        "link unnamed 0 root/tencent/2026/11/21/0.txt"
+    )
+    assert system_calls[-1] == "fsync root/tencent/2026/11/21"
+
+
+@pytest.mark.parametrize(("count", "trusted"), [(2, True), (3, False)])
+def test_files_are_synced_one_by_one(
+    make_tree: MakeTree,
+    system_calls: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+    trusted: bool,
+) -> None:
+    """If they are few, or a sync of all cannot be trusted there."""
+    tree = make_tree()
+    monkeypatch.setattr("asr_daemon.store.files.sync_file_system", lambda descriptor: trusted)
+    tree.commit(batch(count))
+    assert [call for call in system_calls if call.startswith("fsync unnamed")] == [
+        f"fsync unnamed {number}" for number in range(2 * count)
+    ]
+
+
+def test_sync_of_all_that_failed(
+    make_tree: MakeTree, system_calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not say which file is not on the disk: all are written anew, and synced each."""
+
+    def failing(descriptor: int) -> bool:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    tree = make_tree()
+    monkeypatch.setattr("asr_daemon.store.files.sync_file_system", failing)
+    outcomes = tree.commit(batch(3))
+    assert [isinstance(outcome, Stored) for outcome in outcomes] == [True] * 3
+    linked = [call.split()[2] for call in system_calls if call.startswith("link")]
+    assert linked == ["6", "7", "8", "9", "10", "11"]
+    assert {f"fsync unnamed {number}" for number in linked} <= set(system_calls)
+
+
 def test_directory_that_cannot_be_synced(
     make_tree: MakeTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
