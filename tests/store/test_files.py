@@ -305,6 +305,16 @@ def test_text_of_somebody_else_is_left_alone(make_tree: MakeTree, tmp_path: Path
     assert (folder / "42.txt").read_bytes() == b"hello\nand more\n"
 
 
+def test_text_is_not_put_beside_the_marker_of_another(make_tree: MakeTree, tmp_path: Path) -> None:
+    """Where only the JSON of another result is left, no text of ours comes to stand beside it."""
+    tree = make_tree()
+    tree.commit([result(digest="d1")])
+    folder = tmp_path / "root/tencent/2026/11/21"
+    (folder / "42.txt").unlink()
+    assert tree.commit([result(digest="d2")]) == [Stored("tencent/2026/11/21/42~2.json", False)]
+    assert not (folder / "42.txt").exists()
+
+
 def test_marker_that_cannot_be_read_is_left_alone(make_tree: MakeTree, tmp_path: Path) -> None:
     """A JSON that is not ours, or a folder of its name, counts as another result."""
     tree = make_tree()
@@ -442,6 +452,30 @@ def test_sync_of_all_that_failed(
     linked = [call.split()[2] for call in system_calls if call.startswith("link")]
     assert linked == ["6", "7", "8", "9", "10", "11"]
     assert {f"fsync unnamed {number}" for number in linked} <= set(system_calls)
+
+
+def test_sync_of_all_that_is_slow(
+    make_tree: MakeTree, system_calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where others write a lot, it waits for them as well: it is not tried for a while."""
+    now, tries = [100.0], []
+
+    def slow(descriptor: int) -> bool:
+        tries.append(now[0])
+        now[0] += 2.0
+        return True
+
+    tree = make_tree()
+    monkeypatch.setattr("asr_daemon.store.files.sync_file_system", slow)
+    monkeypatch.setattr("asr_daemon.store.files.time.monotonic", lambda: now[0])
+    tree.commit(batch(3))
+    tree.commit([result(str(number), f"d{number}") for number in range(3, 6)])
+    assert [call for call in system_calls if call.startswith("fsync unnamed")] == [
+        f"fsync unnamed {number}" for number in range(6, 12)
+    ]
+    now[0] += 10.0
+    tree.commit([result(str(number), f"d{number}") for number in range(6, 9)])
+    assert tries == [100.0, 112.0]
 
 
 def test_directory_that_cannot_be_synced(
