@@ -8,7 +8,6 @@ readers may move or delete what is linked at any time, and nobody else adds file
 
 import errno
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,17 +19,13 @@ from msgspec import Struct
 
 from asr_daemon.store.result import Outcome, Result, Stored, refusal_of
 from asr_daemon.store.staging import Staged, Staging, check_writable
-from asr_daemon.store.syncfs import sync_file_system
+from asr_daemon.store.syncfs import SyncOfAll
 
 _MOST_DURABLE_DIRECTORIES = 4096
 _PROBE = "linked.probe"
 
 _MANY_FILES = 6
 """From so many on, one sync of the whole file system takes less than one of each file."""
-
-_SLOW_S = 1.0
-_CALM_S = 10.0
-"""After a sync of all that took so long, files are synced one by one for a while."""
 
 _Identity = tuple[int, int]
 
@@ -86,12 +81,12 @@ class ResultTree:
         """
         self._root = os.path.abspath(root)
         self._staging = Staging(self._root, modes.file, modes.directory)
+        self._at_once = SyncOfAll()
         self._directory_mode = modes.directory
         self._durable = durable
         self._rules = rules
         self._root_identity: _Identity | None = None
         self._durable_directories: dict[str, _Identity] = {}
-        self._one_by_one_until_s = 0.0
         self._entered: dict[str, _Entered] = {}
         self._taken: dict[str, bool] = {}
         self._last_failed: str | None = None
@@ -210,7 +205,7 @@ class ResultTree:
             return
         descriptors = [each.descriptor for attempt in attempts for each in attempt.staged]
         try:
-            done = len(descriptors) >= _MANY_FILES and self._sync_at_once(descriptors[0])
+            done = len(descriptors) >= _MANY_FILES and self._at_once.sync(descriptors[0])
         except OSError:
             _each(attempts, self._sync_anew)
             return
@@ -218,18 +213,6 @@ class ResultTree:
             for descriptor in descriptors:
                 _begin_writing(descriptor)
             _each(attempts, self._sync_staged)
-
-    def _sync_at_once(self, descriptor: int) -> bool:
-        """Sync the file system of an open file, unless that is not trusted, or too slow lately."""
-        began_s = time.monotonic()
-        if began_s < self._one_by_one_until_s:
-            return False
-        done = sync_file_system(descriptor)
-        ended_s = time.monotonic()
-        if ended_s - began_s > _SLOW_S:
-            # Other programs write a lot, and all of theirs is waited for.
-            self._one_by_one_until_s = ended_s + _CALM_S
-        return done
 
     def _sync_staged(self, attempt: _Attempt) -> None:
         try:

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import sys
+import time
 
 _TRUSTED = {0xEF53: "ext2, ext3 and ext4", 0x58465342: "XFS"}
 """By the number that `statfs` gives: kinds on which a sync of all is as good as one of each file.
@@ -13,10 +14,37 @@ Others may do nothing when they are asked to (FUSE), or mean another file system
 _SINCE = (5, 17)
 """The version of Linux from which on `syncfs` tells of every error."""
 
+SLOW_S = 1.0
+"""A sync of all that takes longer is not repeated for `CALM_S`."""
+
+CALM_S = 10.0
+
 _STATFS_BYTES = 256
 """More than any `struct statfs`, whose first word is the kind."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+class SyncOfAll:
+    """A sync of the whole file system in place of one of each file. Used by one thread."""
+
+    def __init__(self) -> None:
+        """Begin with trust."""
+        self._one_by_one_until_s = 0.0
+
+    def sync(self, descriptor: int) -> bool:
+        """Do as `sync_file_system`; after one that was slow return `False` for a while.
+
+        It waits for what other programs have written as well, and they may write a lot.
+        """
+        began_s = time.monotonic()
+        if began_s < self._one_by_one_until_s:
+            return False
+        done = sync_file_system(descriptor)
+        ended_s = time.monotonic()
+        if ended_s - began_s > SLOW_S:
+            self._one_by_one_until_s = ended_s + CALM_S
+        return done
 
 
 def sync_file_system(descriptor: int) -> bool:

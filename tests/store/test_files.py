@@ -407,7 +407,7 @@ def test_many_files_are_synced_at_once(
         return True
 
     tree = make_tree()
-    monkeypatch.setattr("asr_daemon.store.files.sync_file_system", sync_all)
+    monkeypatch.setattr("asr_daemon.store.syncfs.sync_file_system", sync_all)
     system_calls.clear()
     tree.commit(batch(3))
     assert [call.partition(" ")[0] for call in system_calls if "unnamed" in call] == [
@@ -430,7 +430,7 @@ def test_files_are_synced_one_by_one(
 ) -> None:
     """If they are few, or a sync of all cannot be trusted there."""
     tree = make_tree()
-    monkeypatch.setattr("asr_daemon.store.files.sync_file_system", lambda descriptor: trusted)
+    monkeypatch.setattr("asr_daemon.store.syncfs.sync_file_system", lambda descriptor: trusted)
     tree.commit(batch(count))
     assert [call for call in system_calls if call.startswith("fsync unnamed")] == [
         f"fsync unnamed {number}" for number in range(2 * count)
@@ -446,7 +446,7 @@ def test_sync_of_all_that_failed(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     tree = make_tree()
-    monkeypatch.setattr("asr_daemon.store.files.sync_file_system", failing)
+    monkeypatch.setattr("asr_daemon.store.syncfs.sync_file_system", failing)
     outcomes = tree.commit(batch(3))
     assert [isinstance(outcome, Stored) for outcome in outcomes] == [True] * 3
     linked = [call.split()[2] for call in system_calls if call.startswith("link")]
@@ -466,8 +466,8 @@ def test_sync_of_all_that_is_slow(
         return True
 
     tree = make_tree()
-    monkeypatch.setattr("asr_daemon.store.files.sync_file_system", slow)
-    monkeypatch.setattr("asr_daemon.store.files.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("asr_daemon.store.syncfs.sync_file_system", slow)
+    monkeypatch.setattr("asr_daemon.store.syncfs.time.monotonic", lambda: now[0])
     tree.commit(batch(3))
     tree.commit([result(str(number), f"d{number}") for number in range(3, 6)])
     assert [call for call in system_calls if call.startswith("fsync unnamed")] == [
