@@ -43,6 +43,16 @@ setup(
             "mfusepy>=3.1,<4",
             # Certificates for the tests of TLS, on cryptography, which makes an encrypted key.
             "trustme>=1.2,<2",
+            # Judges by the schemas that the daemon prints; 4.0 is the first with draft 2020-12.
+            "jsonschema>=4,<5",
+        ],
+        "bench": [
+            # What the daemon is compared with; tried with 0.165, and it is not yet 1.0.
+            "fastapi>=0.115,<0.200",
+            # Serves it; the same, tried with 0.54.
+            "uvicorn>=0.30,<1",
+            # Reads forms for FastAPI, which asks for no less; tried with 0.0.34.
+            "python-multipart>=0.0.18,<0.1",
         ],
         "lint": [
             # Lint and format; minor releases change rules, so one minor at a time.
@@ -51,6 +61,8 @@ setup(
             "mypy>=2.4,<2.5",
             # Types of PyYAML.
             "types-PyYAML>=6.0.12,<7",
+            # Types of jsonschema.
+            "types-jsonschema>=4,<5",
         ],
     },
 )

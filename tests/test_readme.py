@@ -13,9 +13,9 @@ from asr_daemon.secret import Secret
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
-def block(language: str, holding: str) -> str:
+def block(language: str, holding: str, page: str = README) -> str:
     """Return the code block of a language that holds a piece of text."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    blocks = re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
     [found] = [each for each in blocks if holding in each]
     return str(found)
 

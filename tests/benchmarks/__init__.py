@@ -1,0 +1,1 @@
+"""Tests of what `scripts/bench` makes of its measurements."""

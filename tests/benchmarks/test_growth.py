@@ -1,0 +1,24 @@
+"""Trees that hold much already."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from asr_daemon.assembly import make_stores
+from asr_daemon.config.model import Config, OutputSettings
+from benchmarks.growth import Tree, fill
+
+
+def test_fill(tmp_path: Path) -> None:
+    """Results stand in the folders of days, the last of which is today, and are remembered."""
+    fill(tmp_path / "daemon", Tree("", days=2, results_a_day=3))
+    root = tmp_path / "daemon" / "root"
+    names = sorted(path.relative_to(root).as_posix() for path in root.glob("huawei/*/*/*/*"))
+    assert len(names) == 12
+    assert f"huawei/{datetime.now(UTC):%Y/%m/%d}/earlier-00000006.json" in names
+    config = Config(output=OutputSettings(root=root), state=tmp_path / "daemon" / "state")
+    stores = make_stores(config)
+    stores.tree.open()
+    stores.index.open(stores.tree.id)
+    assert all(stores.index.has_path(name) for name in names if name.endswith(".json"))
+    stores.index.close()
+    stores.tree.close()

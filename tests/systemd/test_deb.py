@@ -1,0 +1,42 @@
+"""The Debian package on a machine."""
+
+import pytest
+
+from tests.systemd.machine import Machine
+
+pytestmark = pytest.mark.long
+
+CONFIG = "/etc/asr-daemon/asr-daemon.yaml"
+BUILD = "scripts/deb /root/dist"
+INSTALL = "dpkg --install /root/dist/*.deb"
+LEFT = "find / -xdev -name '*asr-daemon*' -not -path '/root/*' -not -path '/proc/*'"
+
+
+def test_package(bare: Machine) -> None:
+    """It installs, serves, upgrades, is removed and purged cleanly; results stay."""
+    bare.run(f"{BUILD}; {INSTALL}; asr-daemon send tencent; asr-daemon send huawei")
+    assert bare.run("systemctl is-enabled asr-daemon") == "enabled"
+    assert bare.run("dpkg --verify asr-daemon") == ""
+
+    pid = bare.main_pid()
+    bare.run(f"sed -i 's/level: info/level: debug/' {CONFIG}; {INSTALL}; asr-daemon send tencent")
+    assert bare.main_pid() != pid
+
+    bare.run("dpkg --remove asr-daemon")
+    assert "could not be found" in bare.attempt("systemctl status asr-daemon").stderr
+    bare.run(f"{INSTALL}; grep 'level: debug' {CONFIG}; asr-daemon send tencent")
+
+    bare.run("dpkg --purge asr-daemon")
+    assert bare.run(LEFT) == "/var/lib/asr-daemon"
+    assert bare.run("find /var/lib/asr-daemon/transcripts -name '*.txt'")
+
+
+def test_not_both(machine: Machine) -> None:
+    """It is not installed over what scripts/install has put in place, and says what to do."""
+    done = machine.attempt(f"{BUILD}; {INSTALL}")
+    assert done.returncode != 0
+    assert "/opt/asr-daemon/current/uninstall" in done.stderr
+    machine.run(f"scripts/uninstall; {INSTALL}; asr-daemon send tencent")
+    done = machine.attempt("scripts/install")
+    assert done.returncode == 1
+    assert "package asr-daemon is installed" in done.stderr

@@ -1,0 +1,145 @@
+"""The daemon as a service: what systemd and its admin see of it."""
+
+import pytest
+
+from tests.conftest import NoteFigure
+from tests.daemon.serving import eventually
+from tests.systemd.machine import Machine
+
+pytestmark = pytest.mark.long
+
+CONFIG = "/etc/asr-daemon/asr-daemon.yaml"
+
+
+def test_callbacks(machine: Machine) -> None:
+    """Both vendors' callbacks become files, which members of the group can read."""
+    machine.run("useradd --groups asr-daemon alice; useradd bob")
+    machine.run("asr-daemon send tencent; asr-daemon send huawei")
+    read = "cat /var/lib/asr-daemon/transcripts/*/*/*/*/*.txt"
+    assert machine.run(f"runuser -u alice -- sh -c '{read}'")
+    assert machine.attempt(f"runuser -u bob -- sh -c '{read}'").returncode != 0
+
+
+def test_readers_may_move_results(machine: Machine) -> None:
+    """Members of the group take results out of the tree if the folders' mode lets them."""
+    machine.run("useradd --create-home --groups asr-daemon alice")
+    machine.run(f"sed -i 's/0750/0770/' {CONFIG}; systemctl reload asr-daemon")
+    machine.run("asr-daemon send tencent")
+    take = "mv /var/lib/asr-daemon/transcripts/tencent/*/*/*/*.json ~alice/"
+    machine.run(f"runuser -u alice -- sh -c '{take}'; test -e ~alice/4000048858.json")
+
+
+def test_readers_cannot_read_secrets(machine: Machine) -> None:
+    """A secret that root leaves beside the configuration is the daemon's alone."""
+    machine.run("useradd --groups asr-daemon alice; echo secret > /etc/asr-daemon/tencent.key")
+    read = "-- cat /etc/asr-daemon/tencent.key"
+    assert machine.run(f"runuser -u asr-daemon {read}") == "secret"
+    assert machine.attempt(f"runuser -u alice {read}").returncode != 0
+
+
+def test_credentials(machine: Machine) -> None:
+    """A secret that only root can read reaches the daemon as a credential."""
+    machine.run("install -m 600 /dev/null /root/key; echo 0123456789abcdef > /root/key")
+    drop_in = "[Service]\nLoadCredential=tencent.key:/root/key\n"
+    machine.write("/etc/systemd/system/asr-daemon.service.d/key.conf", drop_in)
+    machine.run(f"sed -i 's/#key: !file tencent.key/key: !file tencent.key/' {CONFIG}")
+    machine.run("systemctl daemon-reload; systemctl restart asr-daemon")
+    url = "http://127.0.0.1:8787/callbacks/tencent"
+    sending = "asr-daemon send tencent --config /dev/null --url"
+    assert machine.attempt(f"{sending} {url}").returncode == 1
+    machine.run(f"{sending} '{url}?key=0123456789abcdef'")
+    machine.run("systemctl reload asr-daemon")
+
+
+def test_units_as_installed(machine: Machine) -> None:
+    """Systemd has nothing to say about the units in their place."""
+    done = machine.attempt("systemd-analyze verify --man=no asr-daemon.service asr-daemon.socket")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_status(machine: Machine) -> None:
+    """`systemctl status` shows a sentence of the daemon's."""
+    assert "Receiving callbacks at http://127.0.0.1:8787" in machine.unit("StatusText")
+    assert machine.run("asr-daemon status")
+
+
+def test_edit(machine: Machine, note_figure: NoteFigure) -> None:
+    """An edit takes effect by itself, in the same process."""
+    pid = machine.main_pid()
+    machine.run(f"sed -i 's|path: /callbacks/tencent|path: /elsewhere|' {CONFIG}")
+    elsewhere = "asr-daemon send tencent"
+    took_s = eventually(lambda: machine.attempt(elsewhere).returncode == 0, "it is used", 10)
+    note_figure("ms until it was in force, at most", round(1000 * took_s))
+    assert machine.main_pid() == pid
+
+
+def test_reload(machine: Machine) -> None:
+    """`systemctl reload` applies an edit in the same process."""
+    pid = machine.main_pid()
+    machine.run(f"sed -i 's|path: /callbacks/tencent|path: /elsewhere|' {CONFIG}")
+    machine.run("systemctl reload asr-daemon; asr-daemon send tencent")
+    assert machine.main_pid() == pid
+
+
+def test_careless_reload(machine: Machine) -> None:
+    """With a mistake `systemctl reload` fails, the journal says why, and the daemon serves on."""
+    pid = machine.main_pid()
+    machine.run(f"cp {CONFIG} /root/good; sed -i 's/port: 8787/prt: 8787/' {CONFIG}")
+    assert machine.attempt("systemctl reload asr-daemon").returncode != 0
+    assert "listen[0].prt: is no setting here, did you mean port?" in machine.journal()
+    machine.run("asr-daemon send tencent --config /root/good")
+    assert machine.main_pid() == pid
+
+
+def test_killed(machine: Machine, note_figure: NoteFigure) -> None:
+    """After kill -9 the daemon runs again within a few seconds."""
+    pid = machine.main_pid()
+    machine.run("systemctl kill --signal=KILL asr-daemon")
+    note_figure("ms until it ran again", round(1000 * _runs_again(machine, pid)))
+
+
+def test_busy(machine: Machine) -> None:
+    """A daemon that works is not restarted, however much it has to do."""
+    _watch(machine, 2)
+    machine.run("timeout 60 asr-daemon send tencent --count 4000")
+    assert machine.unit("NRestarts") == "0"
+
+
+def test_hung(machine: Machine, note_figure: NoteFigure) -> None:
+    """A daemon that does nothing any more is restarted by systemd."""
+    _watch(machine, 2)
+    pid = machine.main_pid()
+    machine.run(f"kill -STOP {pid}")
+    note_figure("ms until it ran again", round(1000 * _runs_again(machine, pid)))
+    assert "Watchdog timeout" in machine.journal()
+
+
+def test_disk_that_is_missing(machine: Machine) -> None:
+    """A daemon that cannot start tries on until it can."""
+    machine.run("mv /var/lib/asr-daemon/transcripts /var/lib/asr-daemon/away")
+    machine.run("touch /var/lib/asr-daemon/transcripts")
+    assert machine.attempt("systemctl restart asr-daemon").returncode != 0
+    tried = "[ $(systemctl show -P NRestarts asr-daemon) -ge 6 ]"
+    eventually(lambda: machine.attempt(tried).returncode == 0, "it is tried again", 60)
+    machine.run("rm /var/lib/asr-daemon/transcripts")
+    active = "systemctl is-active asr-daemon"
+    eventually(lambda: machine.attempt(active).returncode == 0, "it runs")
+
+
+def test_invalid_configuration(machine: Machine) -> None:
+    """With an invalid configuration it is not tried again, and the reason is in the journal."""
+    machine.run(f"sed -i 's/port: 8787/prt: 8787/' {CONFIG}")
+    assert machine.attempt("systemctl restart asr-daemon").returncode != 0
+    assert machine.unit("ActiveState") == "failed"
+    assert f"{CONFIG}:" in machine.journal()
+
+
+def _watch(machine: Machine, watchdog_s: int) -> None:
+    drop_in = f"[Service]\nWatchdogSec={watchdog_s}\n"
+    machine.write("/etc/systemd/system/asr-daemon.service.d/watchdog.conf", drop_in)
+    machine.run("systemctl daemon-reload; systemctl restart asr-daemon")
+
+
+def _runs_again(machine: Machine, pid: int) -> float:
+    again = f"[ $(systemctl show -P MainPID asr-daemon) != {pid} ] && asr-daemon send tencent"
+    return eventually(lambda: machine.attempt(again).returncode == 0, "it runs again", 30)
