@@ -94,7 +94,7 @@ def make_tree(output: OutputSettings, index: Index) -> ResultTree:
         output.root,
         Modes(output.file_mode, output.directory_mode),
         durable=output.durability == "fsync",
-        rules=Rules(read_fingerprint, index.has_path),
+        rules=Rules(read_fingerprint, index.taken),
     )
 
 

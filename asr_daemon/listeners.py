@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from msgspec import Struct
-from tornado.routing import RuleRouter
+from tornado import httputil
 
 from asr_daemon.assembly import make_http_parameters, make_tls
 from asr_daemon.config.model import LimitsSettings, ListenSettings
@@ -54,11 +54,16 @@ class Plan:
 class Listeners:
     """All listeners for callbacks."""
 
-    def __init__(self, ports: Ports, connections: Connections) -> None:
-        """Take what opens ports, and what counts connections."""
+    def __init__(
+        self,
+        ports: Ports,
+        connections: Connections,
+        router: httputil.HTTPServerConnectionDelegate,
+    ) -> None:
+        """Take what opens ports, counts connections, and gets every request."""
         self._ports = ports
         self._connections = connections
-        self._router: RuleRouter | None = None
+        self._router = router
         self._serving: dict[_Place, _Serving] = {}
         self._retired: list[Listener] = []
         self._complaints: dict[str, str] = {}
@@ -118,25 +123,19 @@ class Listeners:
         self._complain(complaints)
         return plan
 
-    def put_in_place(
-        self,
-        plan: Plan,
-        router: RuleRouter,
-        limits: LimitsSettings,
-    ) -> None:
+    def put_in_place(self, plan: Plan, limits: LimitsSettings) -> None:
         """Listen as planned: new listeners begin before old ones end, and none is interrupted."""
-        router = self._lasting(router)
         serving = {}
         for place, settings in plan.settings.items():
             tls = plan.tls[place]
             context = None if tls is None else tls.context
             if place in self._serving:
                 listener = self._serving[place].listener
-                listener.change(router, limits.header_timeout_s, context)
+                listener.change(limits.header_timeout_s, context)
             else:
                 parameters = make_http_parameters(limits)
                 sockets = plan.sockets[place]
-                listener = Listener(sockets, router, parameters, self._connections, context)
+                listener = Listener(sockets, self._router, parameters, self._connections, context)
                 listener.start()
                 _announce(sockets, tls)
             serving[place] = _Serving(listener, settings, tls)
@@ -164,17 +163,6 @@ class Listeners:
         """Close every connection."""
         for listener in (*self._retired, *(each.listener for each in self._serving.values())):
             await listener.close_connections()
-
-    def _lasting(self, router: RuleRouter) -> RuleRouter:
-        """Return the router of every connection, with the rules of another one from now on.
-
-        Tornado asks it for a delegate before it waits for a head, and for the rules when the head
-        is there. So whoever kept a connection through a change is served as everybody is.
-        """
-        if self._router is None:
-            self._router = router
-        self._router.rules = router.rules
-        return self._router
 
     async def _load(
         self, place: _Place, wanted: ListenSettings, key: str, complaints: dict[str, str]

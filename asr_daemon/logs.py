@@ -6,9 +6,12 @@ one line and holds nothing that a terminal would obey.
 
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 from typing import Any, TextIO
+
+_BARE = re.compile(r'[^ "=]+')
 
 _NOTICE = 5
 _PRIORITIES = {
@@ -35,8 +38,12 @@ def configure(
     # In one step: another thread may be saying something.
     root.handlers = [handler]
     root.setLevel(level.upper())
+    # No line shows them, and finding them out takes longer than writing the line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # Its lines about malformed requests quote them, and with them tokens and keys.
     logging.getLogger("tornado").setLevel(logging.WARNING)
+    # Whoever sends junk to a TLS port could write a line with each connection.
+    logging.getLogger("tornado.general").setLevel(logging.ERROR)
     # It calls an error what happens whenever a folder is no longer watched.
     logging.getLogger("watchdog").setLevel(logging.CRITICAL)
 
@@ -92,8 +99,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 def _value(value: object) -> str:
     text = str(value)
-    bare = text.isprintable() and not set(text) & set(' "=') and text != ""
-    return text if bare else json.dumps(text)
+    return text if _BARE.fullmatch(text) and text.isprintable() else json.dumps(text)
 
 
 def _printable(text: str) -> str:

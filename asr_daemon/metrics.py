@@ -1,7 +1,7 @@
 """What is counted, for Prometheus. Names and units follow its conventions; labels are bounded."""
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -10,6 +10,23 @@ Outcome = Literal["committed", "duplicate", "failed", "rejected"]
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _RESULTS = (1, 2, 4, 8, 16, 32, 64)
+
+T = TypeVar("T", Counter, Histogram)
+
+
+class _Labelled(Generic[T]):
+    """A metric that finds the child of each set of labels once."""
+
+    def __init__(self, metric: T) -> None:
+        self.metric: T = metric
+        self._children: dict[tuple[str | int, ...], T] = {}
+
+    def labels(self, *values: str | int) -> T:
+        """Return the child of these labels."""
+        child = self._children.get(values)
+        if child is None:
+            child = self._children[values] = self.metric.labels(*values)
+        return child
 
 
 class Metrics:
@@ -55,13 +72,14 @@ class Metrics:
             ["certificate"],
             registry=self._registry,
         )
-        self._acknowledge = Histogram(
+        acknowledge = Histogram(
             "asr_daemon_acknowledge_seconds",
             "From the last byte of a body to the answer that acknowledges it",
             ["provider"],
             buckets=_SECONDS,
             registry=self._registry,
         )
+        self._acknowledge = _Labelled(acknowledge)
         self._commit = Histogram(
             "asr_daemon_commit_seconds",
             "Committing a batch",
@@ -122,7 +140,7 @@ class Metrics:
     def callbacks(self) -> dict[str, dict[str, int]]:
         """Return how many requests had which outcome, by provider."""
         counted: dict[str, dict[str, int]] = {}
-        for metric in self._answers.collect():
+        for metric in self._answers.metric.collect():
             for sample in metric.samples:
                 if sample.name.endswith("_total"):
                     outcomes = counted.setdefault(sample.labels["provider"], {})
@@ -133,5 +151,5 @@ class Metrics:
         """Return everything in Prometheus' text format."""
         return generate_latest(self._registry)
 
-    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
-        return Counter(name, meaning, labels, registry=self._registry)
+    def _counter(self, name: str, meaning: str, *labels: str) -> "_Labelled[Counter]":
+        return _Labelled(Counter(name, meaning, labels, registry=self._registry))

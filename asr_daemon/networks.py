@@ -12,6 +12,8 @@ def is_in(address: str, networks: tuple[Network, ...]) -> bool:
     An IPv4 address that reached an IPv6 socket (RFC 4291, 2.5.5.2) is judged as the IPv4 address.
     What is no address, such as the name of a Unix socket, is in none.
     """
+    if not networks:
+        return False
     try:
         parsed = ip_address(address)
     except ValueError:

@@ -23,7 +23,7 @@ from asr_daemon.assembly import Stores, make_endpoints, make_intake, make_stores
 from asr_daemon.config.model import AdminSettings, Config, LimitsSettings
 from asr_daemon.errors import Obstacle
 from asr_daemon.http.admin import AdminServer
-from asr_daemon.http.callbacks import make_router
+from asr_daemon.http.callbacks import Router
 from asr_daemon.http.exchange import Exchanges
 from asr_daemon.http.guesses import Guesses
 from asr_daemon.http.limits import Connections, Memory, affordable_connections
@@ -67,7 +67,8 @@ class Service:
         self._memory = Memory(0)
         self._guesses = Guesses()
         self._heavy = ThreadPoolExecutor(1, thread_name_prefix="heavy")
-        self._listeners = Listeners(ports, self._connections)
+        self._router = Router(self._exchanges)
+        self._listeners = Listeners(ports, self._connections, self._router)
 
     async def start(self, config: Config) -> None:
         """Serve under the first configuration.
@@ -191,8 +192,8 @@ class Service:
         self._memory.limit(limits.memory_bytes)
         intake = make_intake(config, self._memory, self._guesses, self._metrics)
         endpoints = make_endpoints(config, self._committer, self._heavy, self._metrics)
-        router = make_router(endpoints, intake, self._exchanges)
-        self._listeners.put_in_place(plan, router, limits)
+        self._router.serve(endpoints, intake)
+        self._listeners.put_in_place(plan, limits)
         self._metrics.certificates(self._listeners.certificates)
         self._config = config
 

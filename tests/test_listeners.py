@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import trustme
-from tornado.routing import RuleRouter
 
 from asr_daemon.config.model import LimitsSettings, ListenSettings, TlsSettings
 from asr_daemon.errors import Obstacle
+from asr_daemon.http.callbacks import Router
+from asr_daemon.http.exchange import Exchanges
 from asr_daemon.http.limits import Connections
 from asr_daemon.listeners import Listeners
 from asr_daemon.ports import Ports
@@ -25,7 +26,7 @@ def with_listeners(test: Callable[[Listeners], Awaitable[None]]) -> None:
     """Run a test with no listener open yet, and close what it leaves open."""
 
     async def run() -> None:
-        listeners = Listeners(Ports(), Connections(99, 99))
+        listeners = Listeners(Ports(), Connections(99, 99), Router(Exchanges()))
         await test(listeners)
         listeners.stop()
 
@@ -35,7 +36,7 @@ def with_listeners(test: Callable[[Listeners], Awaitable[None]]) -> None:
 async def serve(listeners: Listeners, *settings: ListenSettings) -> list[int]:
     """Put listeners in place, and return their ports."""
     plan = await listeners.prepare(settings)
-    listeners.put_in_place(plan, RuleRouter(), LIMITS)
+    listeners.put_in_place(plan, LIMITS)
     return [each.getsockname()[1] for each in listeners.sockets]
 
 

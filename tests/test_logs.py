@@ -113,7 +113,7 @@ def test_another_format_while_others_speak() -> None:
     configure("info", "text", stream)
 
     def speak() -> None:
-        for number in range(2000):
+        for number in range(20_000):
             logging.getLogger("x").warning("line %d", number)
 
     speaker = Thread(target=speak)
@@ -123,4 +123,4 @@ def test_another_format_while_others_speak() -> None:
     sys.setswitchinterval(interval_s)
     logging.getLogger().handlers, logging.getLogger().level = configured
     lines = stream.getvalue().splitlines()
-    assert lines == [f"WARNING line {number}" for number in range(2000)]
+    assert lines == [f"WARNING line {number}" for number in range(20_000)]

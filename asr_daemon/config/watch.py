@@ -69,8 +69,10 @@ class Watch:
         """Return when a file has changed since `aim`, and stays as it is; or when asked."""
         while not self._asked:
             if await asyncio.to_thread(self._look) != self._seen:
-                await self._settled()
-                break
+                # An editor may have cut a file short, only to write the same again.
+                if await self._settled() != self._seen:
+                    break
+                continue
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._touched.wait(), LOOK_S)
                 # Events come in bursts, and in busy folders without end.
@@ -82,14 +84,16 @@ class Watch:
         """Watch no more."""
         self._folders.close()
 
-    async def _settled(self) -> None:
-        before: Contents = ()
+    async def _settled(self) -> Contents:
+        """Return what the files hold once they stay as they are, or at the end of patience."""
+        now = await asyncio.to_thread(self._look)
         for _ in range(round(MOST_QUIET_S / QUIET_S)):
-            now = await asyncio.to_thread(self._look)
-            if now == before:
-                return
             before = now
             await asyncio.sleep(QUIET_S)
+            now = await asyncio.to_thread(self._look)
+            if now == before:
+                break
+        return now
 
     def _look(self) -> Contents:
         self._folders.aim({folder for file in self._files for folder in folders_of(file)})

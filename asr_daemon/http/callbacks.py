@@ -2,74 +2,59 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 from tornado import httputil
 from tornado.http1connection import HTTP1Connection
-from tornado.routing import AnyMatches, Matcher, Rule, RuleRouter
 
 from asr_daemon.errors import CallbackError, MethodNotAllowed, NotFound
-from asr_daemon.http.exchange import Endpoint, Exchange, Exchanges, Intake, split_target
+from asr_daemon.http.exchange import Endpoint, Exchange, Exchanges, Intake
 from asr_daemon.http.wire import harden
 from asr_daemon.providers.base import Answer, Callback, Head
 
 
-def make_router(
-    endpoints: Mapping[str, Endpoint], intake: Intake, exchanges: Exchanges
-) -> RuleRouter:
-    """Return the router of a callback listener.
+class Router(httputil.HTTPServerConnectionDelegate):
+    """Starts an exchange for each request, and finds the endpoint of its path.
 
-    Args:
-        endpoints: by path; each is asked for everything at and below its path, the longest first.
-        intake: what is asked of every request.
-        exchanges: is told of the requests that are under way.
+    Tornado's `RuleRouter` would also take every query string apart, which here may be as long as a
+    transcript.
     """
-    longest_first = sorted(endpoints, key=len, reverse=True)
-    rules = [
-        Rule(_AtOrBelow(path), _Door(endpoints[path], intake, exchanges)) for path in longest_first
-    ]
-    return _Router([*rules, Rule(AnyMatches(), _Door(_Nowhere(), intake, exchanges))])
 
-
-class _Router(RuleRouter):
-    """Routes requests that can be read in one way only."""
-
-    def start_request(
-        self,
-        server_conn: object,
-        request_conn: httputil.HTTPConnection,
-    ) -> httputil.HTTPMessageDelegate:
-        harden(cast(HTTP1Connection, request_conn))
-        return super().start_request(server_conn, request_conn)
-
-
-class _AtOrBelow(Matcher):
-    """Matches a path and everything below it."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path.rstrip("/")
-
-    def match(self, request: httputil.HTTPServerRequest) -> dict[str, Any] | None:
-        path, _ = split_target(request.uri or "")
-        return {} if path == self._path or path.startswith(f"{self._path}/") else None
-
-
-class _Door(httputil.HTTPServerConnectionDelegate):
-    """Starts an exchange for each request to one endpoint."""
-
-    def __init__(self, endpoint: Endpoint, intake: Intake, exchanges: Exchanges) -> None:
-        self._endpoint = endpoint
-        self._intake = intake
+    def __init__(self, exchanges: Exchanges) -> None:
+        """Take what is told of the requests that are under way; `serve` has to follow."""
         self._exchanges = exchanges
+        self._endpoints: list[tuple[str, Endpoint]] = []
+        self._nowhere = _Nowhere()
+        self.intake: Intake
+        """What is asked of the next request whose head is there."""
+
+    def serve(self, endpoints: Mapping[str, Endpoint], intake: Intake) -> None:
+        """Serve the next requests so, also on connections that are open and wait for them.
+
+        Args:
+            endpoints: by path; each is asked for everything at and below its path, the longest
+                first.
+            intake: what is asked of every request.
+        """
+        longest_first = sorted(endpoints, key=len, reverse=True)
+        self._endpoints = [(path.rstrip("/"), endpoints[path]) for path in longest_first]
+        self.intake = intake
 
     def start_request(
-        self,
-        server_conn: object,
-        request_conn: httputil.HTTPConnection,
-    ) -> Exchange:
+        self, server_conn: object, request_conn: httputil.HTTPConnection
+    ) -> httputil.HTTPMessageDelegate:
+        """Begin the next request of a connection, which has to be one that has one reading."""
         connection = cast(HTTP1Connection, request_conn)
-        return Exchange(self._endpoint, connection, self._intake, self._exchanges)
+        harden(connection)
+        return Exchange(self, connection, self._exchanges)
+
+    def find(self, path: str) -> Endpoint:
+        """Return what serves a path."""
+        for known, endpoint in self._endpoints:
+            if path == known or path.startswith(f"{known}/"):
+                return endpoint
+        return self._nowhere
 
 
 class _Nowhere:

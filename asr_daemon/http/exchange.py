@@ -7,13 +7,15 @@ closing the connection on it would reset it before the sender has read the answe
 
 import asyncio
 import logging
+import re
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import formatdate
-from functools import partial
-from http import HTTPStatus
+from functools import lru_cache, partial
+from http.client import responses
 from typing import Protocol, cast
 
 from msgspec import Struct
@@ -44,6 +46,8 @@ MEMORY_PER_BODY_BYTE = 4
 
 _LONGEST_LENGTH = 18
 """Digits of a Content-Length that is worth reading as a number."""
+
+_HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+;=:%\[\]-]*")
 
 _log = logging.getLogger(__name__)
 
@@ -93,6 +97,19 @@ class Intake(Struct, frozen=True, kw_only=True):
     """Is told the endpoint and status of every answer."""
 
 
+class Routing(Protocol):
+    """What is served at the moment."""
+
+    @property
+    def intake(self) -> Intake:
+        """What is asked of a request whose head is there now."""
+        ...
+
+    def find(self, path: str) -> Endpoint:
+        """Return what serves a path."""
+        ...
+
+
 class Exchanges:
     """The requests that are under way, so that a shutdown can be honest to each."""
 
@@ -130,6 +147,10 @@ class Exchanges:
         if answers:
             await asyncio.wait(answers)
 
+    def is_uploading(self, exchange: "Exchange") -> bool:
+        """Say whether a request has a body that is still on its way."""
+        return exchange in self._uploads
+
     def upload_begins(self, exchange: "Exchange") -> None:
         """Note a request whose body is on its way."""
         self._uploads.add(exchange)
@@ -155,19 +176,15 @@ class Exchange(httputil.HTTPMessageDelegate):
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        routing: "Routing",
         connection: HTTP1Connection,
-        intake: Intake,
         exchanges: Exchanges,
     ) -> None:
-        """Take what serves the request, and the connection that it comes on."""
-        self._endpoint = endpoint
+        """Take what is asked when the head is there, and the connection that it comes on."""
+        self._routing = routing
         self._connection = connection
         self._context = cast(_Context, connection.context)
-        self._intake = intake
         self._exchanges = exchanges
-        self._is_anonymous = endpoint.anonymous_bytes is not None
-        self._most_bytes = min(intake.body_bytes, endpoint.anonymous_bytes or intake.body_bytes)
         self._chunks: list[bytes] = []
         self._received_bytes = 0
         self._refused = False
@@ -182,6 +199,7 @@ class Exchange(httputil.HTTPMessageDelegate):
     ) -> Awaitable[None] | None:
         """Refuse a request by its head, or have its body read when there is room for it."""
         request_line = cast(httputil.RequestStartLine, start_line)
+        _check_host(request_line, headers)
         length = _content_length(request_line, headers)
         self._head = self._make_head(request_line, headers)
         self._wants_body = request_line.method != "HEAD"
@@ -303,8 +321,15 @@ class Exchange(httputil.HTTPMessageDelegate):
         self._exchanges.upload_begins(self)
         if length is not None and length > SMALL_BODY_BYTES:
             return self._wait_for_room(length)
-        self._expect(SMALL_BODY_BYTES if length is None else length)
+        size_bytes = SMALL_BODY_BYTES if length is None else length
+        # Most small bodies are there with their head, and gone before this is called.
+        asyncio.get_running_loop().call_soon(self._watch_upload, size_bytes)
         return None
+
+    def _watch_upload(self, size_bytes: int) -> None:
+        """Set a deadline for a body that is still on its way and does not wait for room."""
+        if self._exchanges.is_uploading(self) and self._share is None:
+            self._expect(size_bytes)
 
     async def _wait_for_room(self, size_bytes: int) -> None:
         """Wait, without reading on, until there is memory for a body of this size."""
@@ -350,6 +375,10 @@ class Exchange(httputil.HTTPMessageDelegate):
         self, start_line: httputil.RequestStartLine, headers: httputil.HTTPHeaders
     ) -> Head:
         path, query = split_target(start_line.path)
+        self._intake = intake = self._routing.intake
+        self._endpoint = endpoint = self._routing.find(path)
+        self._is_anonymous = endpoint.anonymous_bytes is not None
+        self._most_bytes = min(intake.body_bytes, endpoint.anonymous_bytes or intake.body_bytes)
         peer = self._context.remote_ip
         address = client_address(peer, headers, self._intake.trusted_proxies)
         return Head(path.encode("latin1"), query.encode("latin1"), headers, address)
@@ -391,19 +420,15 @@ class Exchange(httputil.HTTPMessageDelegate):
         return answer
 
     def _write(self, answer: Answer) -> None:
-        headers = httputil.HTTPHeaders(
-            {
-                "Content-Type": "application/json; charset=utf-8",
-                "Content-Length": str(len(answer.body)),
-                "Date": formatdate(usegmt=True),
-            }
-        )
+        headers = httputil.HTTPHeaders()
+        headers["Content-Type"] = "application/json; charset=utf-8"
+        headers["Content-Length"] = str(len(answer.body))
+        headers["Date"] = _date(int(time.time()))
         for name, value in answer.headers:
             headers[name] = value
         if self._exchanges.leaving:
             headers["Connection"] = "close"
-        status = HTTPStatus(answer.status)
-        start_line = httputil.ResponseStartLine("HTTP/1.1", status.value, status.phrase)
+        start_line = httputil.ResponseStartLine("HTTP/1.1", answer.status, responses[answer.status])
         self._intake.answered(self._endpoint.name, answer.status)
         body = answer.body if self._wants_body else None
         self._connection.write_headers(start_line, headers, body)
@@ -427,6 +452,12 @@ def _give_up(turn: Turn) -> None:
     turn.cancel()
 
 
+@lru_cache(maxsize=1)
+def _date(now_s: int) -> str:
+    """Return the value of a Date header; a busy second has many of the same."""
+    return formatdate(now_s, usegmt=True)
+
+
 def split_target(target: str) -> tuple[str, str]:
     """Return path and query of a request target, which may be a whole URL (RFC 9112, 3.2.2)."""
     path, _, query = target.partition("?")
@@ -435,6 +466,17 @@ def split_target(target: str) -> tuple[str, str]:
         _, slash, rest = behind_scheme.partition("/")
         path = slash + rest
     return path, query
+
+
+def _check_host(start_line: httputil.RequestStartLine, headers: httputil.HTTPHeaders) -> None:
+    """Look at the host that is asked for, which nothing here depends on (RFC 9112, 3.2).
+
+    Raises:
+        HTTPInputError: there is none, or several, or it is no host.
+    """
+    host = headers.get("Host", "" if start_line.version == "HTTP/1.0" else None)
+    if host is None or not _HOST.fullmatch(host):
+        raise httputil.HTTPInputError("the Host header is missing, or is not one host")
 
 
 def _content_length(

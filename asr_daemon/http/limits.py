@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from itertools import chain, takewhile
 from typing import Protocol
@@ -218,6 +219,7 @@ class Share:
             self._waiting.set_result(None)
 
 
+@lru_cache(maxsize=1024)
 def origin_of(address: str) -> str:
     """Return whom an address counts against: itself, or the IPv6 network of its customer."""
     try:

@@ -112,14 +112,8 @@ class Listener(httputil.HTTPServerConnectionDelegate):
             each.listen(_MOST_WAITING)
             asyncio.get_running_loop().add_reader(each, self._accept, each)
 
-    def change(
-        self,
-        router: httputil.HTTPServerConnectionDelegate,
-        header_timeout_s: float,
-        tls: ssl.SSLContext | None,
-    ) -> None:
-        """Serve the next request of each connection so; TLS is that of the next connection."""
-        self._router = router
+    def change(self, header_timeout_s: float, tls: ssl.SSLContext | None) -> None:
+        """Wait so long for the next head of each connection, and serve the next one with TLS."""
         self._parameters.header_timeout = header_timeout_s
         self._tls = tls
 

@@ -99,11 +99,12 @@ def _read_lattice(lattice: Any, index: int) -> Segment | None:
     text = as_text(value)
     if value is not None and text is None:
         raise NotUnderstood(f"body.body.lattices[{index}].onebest is not a string")
-    if text is None or not text.strip():
+    stripped = "" if text is None else text.strip()
+    if not stripped:
         return None
     return Segment(
-        text.strip(),
-        start_ms=as_ms(look_up(lattice, "begin")),
-        end_ms=as_ms(look_up(lattice, "end")),
-        speaker=as_label(look_up(lattice, "spk")),
+        stripped,
+        as_ms(look_up(lattice, "begin")),
+        as_ms(look_up(lattice, "end")),
+        as_label(look_up(lattice, "spk")),
     )

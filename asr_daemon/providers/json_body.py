@@ -1,7 +1,7 @@
 """JSON from a sender: decoded without trust, and without keeping other threads waiting."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from types import TracebackType
 from typing import Any, TypeVar
 
 from msgspec import MsgspecError, Raw, json
@@ -32,10 +32,12 @@ def decode_json(raw: bytes) -> Any:
         NotUnderstood: it is not JSON in UTF-8 (a lone surrogate included), a number is beyond all
             ranges, or it is nested too deeply or holds too many values to be anyone's result.
     """
-    _check_values(raw)
-    with _understanding():
+    containers = _check_values(raw)
+    with _UNDERSTANDING:
         value = _decode(raw.removeprefix(_BOM).strip(), _LARGE_LEVELS)
-    _check_levels(value)
+    # So few brackets cannot be nested any deeper; nearly all bodies have no more.
+    if containers > _MOST_LEVELS:
+        _check_levels(value)
     return value
 
 
@@ -46,7 +48,7 @@ def decode_elements(raw: bytes, decoder: json.Decoder[T]) -> Iterator[T]:
         NotUnderstood: as `decode_json`, or it is not an array, or an element has another shape.
     """
     _check_values(raw)
-    with _understanding():
+    with _UNDERSTANDING:
         for element in json.decode(raw, type=list[Raw]):
             yield decoder.decode(element)
 
@@ -64,9 +66,12 @@ def _decode(raw: bytes | Raw, levels: int) -> Any:
     return {name: _decode(part, levels - 1) for name, part in parts.items()}
 
 
-def _check_values(raw: bytes) -> None:
-    if sum(raw.count(sign) for sign in (b",", b"[", b"{")) > _MOST_VALUES:
+def _check_values(raw: bytes) -> int:
+    """Return how many containers there are at most, unless there are too many values."""
+    containers = raw.count(b"[") + raw.count(b"{")
+    if containers + raw.count(b",") > _MOST_VALUES:
         raise NotUnderstood("the JSON holds more values than any transcript")
+    return containers
 
 
 def _check_levels(value: Any) -> None:
@@ -89,14 +94,24 @@ def _children(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list) else ()
 
 
-@contextmanager
-def _understanding() -> Iterator[None]:
-    """Turn what msgspec raises into `NotUnderstood`, without a word of the content."""
-    try:
-        yield
-    except RecursionError:
-        raise NotUnderstood("the JSON is nested too deeply") from None
-    except UnicodeDecodeError:
-        raise NotUnderstood("the JSON is not in UTF-8") from None
-    except MsgspecError:
-        raise NotUnderstood("the JSON is broken, or not of the documented shape") from None
+class _Understanding:
+    """Turns what msgspec raises into `NotUnderstood`, without a word of the content."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, RecursionError):
+            raise NotUnderstood("the JSON is nested too deeply") from None
+        if isinstance(error, UnicodeDecodeError):
+            raise NotUnderstood("the JSON is not in UTF-8") from None
+        if isinstance(error, MsgspecError):
+            raise NotUnderstood("the JSON is broken, or not of the documented shape") from None
+
+
+_UNDERSTANDING = _Understanding()

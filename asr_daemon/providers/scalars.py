@@ -23,7 +23,7 @@ def as_text(value: object) -> str | None:
     """Return a string as it is and a number in digits; `None` for anything else."""
     if isinstance(value, str):
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
@@ -36,10 +36,12 @@ def as_label(value: object) -> str | None:
 
 def as_number(value: object) -> float | int | None:
     """Return a finite number, also from a string of decimal digits; `None` for anything else."""
+    if type(value) is int:
+        return value
     if isinstance(value, str):
         digits = _NUMBER.fullmatch(value.strip())
         return None if digits is None else float(value) if digits[1] else int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return value if abs(value) <= sys.float_info.max else None
 
@@ -52,4 +54,4 @@ def as_ms(value: object, unit_ms: int = 1) -> int | None:
     number = as_number(value)
     if number is None or not 0 <= number <= LONGEST_MS // unit_ms:
         return None
-    return round(number * unit_ms)
+    return number * unit_ms if isinstance(number, int) else round(number * unit_ms)

@@ -9,6 +9,7 @@ import hmac
 import struct
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterable
+from functools import lru_cache
 from os import urandom
 
 from asr_daemon.errors import TokenExpired, WrongCredentials
@@ -46,8 +47,13 @@ def check_token(token: str, app_key: str, secrets: Iterable[Secret], now_s: floa
 
 
 def _mac(secret: Secret, claims: bytes) -> bytes:
-    key = hmac.digest(secret.reveal(), _PURPOSE, _HASH)
-    return hmac.digest(key, claims, _HASH)
+    return hmac.digest(_key(secret), claims, _HASH)
+
+
+@lru_cache(maxsize=256)
+def _key(secret: Secret) -> bytes:
+    """Return the key of a secret, which each of its tokens is checked with."""
+    return hmac.digest(secret.reveal(), _PURPOSE, _HASH)
 
 
 def _from_base64(token: str) -> bytes:

@@ -95,7 +95,7 @@ class JsonRenderer:
 
 def timestamp(moment: datetime) -> str:
     """Return an aware UTC moment as documents show it, to the millisecond."""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def read_fingerprint(document: bytes) -> str | None:
@@ -130,12 +130,12 @@ def _document(transcript: Transcript, *, keep_payload: bool) -> Document:
 
 def _segment(number: int, segment: Segment) -> SegmentEntry:
     return SegmentEntry(
-        id=number,
-        start=_seconds(segment.start_ms),
-        end=_seconds(segment.end_ms),
-        text=segment.text,
-        speaker=UNSET if segment.speaker is None else segment.speaker,
-        words=[_word(word) for word in segment.words] or UNSET,
+        number,
+        _seconds(segment.start_ms),
+        _seconds(segment.end_ms),
+        segment.text,
+        UNSET if segment.speaker is None else segment.speaker,
+        [_word(word) for word in segment.words] if segment.words else UNSET,
     )
 
 

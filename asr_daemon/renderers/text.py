@@ -33,7 +33,8 @@ class TextRenderer:
     def _line(self, segment: Segment, with_speaker: bool) -> str:
         speaker = f"[{segment.speaker}]: " if with_speaker and segment.speaker is not None else ""
         times = _times(segment) if self._timestamps else ""
-        text = " ".join(line.strip() for line in segment.text.splitlines())
+        lines = segment.text.splitlines()
+        text = " ".join([line.strip() for line in lines]) if len(lines) > 1 else segment.text
         return f"{times}{speaker}{text.strip()}\n"
 
 

@@ -68,6 +68,7 @@ class Committer:
         """Take a store that is open, and what is told of each batch."""
         self._store = store
         self._observe = observe
+        self._gathered: list[_Waiting] = []
         self._queue: SimpleQueue[_Waiting | _Change | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="committer", daemon=True)
         self._held: list[_Change | None] = []
@@ -106,7 +107,10 @@ class Committer:
         if self._ended.is_set():
             raise CannotStore(_ENDED)
         outcome: asyncio.Future[Outcome] = self._loop.create_future()
-        self._queue.put((result, outcome))
+        if not self._gathered:
+            # What else becomes ready in this turn of the loop is to be in the same batch.
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append((result, outcome))
         settled = await outcome
         if isinstance(settled, CannotStore):
             raise settled
@@ -118,6 +122,7 @@ class Committer:
         What it raises is raised here, and the store stays as it was.
         """
         done: asyncio.Future[None] = self._loop.create_future()
+        self._hand_over()
         self._queue.put(_Change(change, done))
         await done
 
@@ -128,6 +133,7 @@ class Committer:
         """
         if not self._stopped:
             self._stopped = True
+            self._hand_over()
             self._queue.put(None)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._ended.wait(), timeout_s)
@@ -137,6 +143,11 @@ class Committer:
     def _hangs(self) -> bool:
         busy_since_s = self._busy_since_s
         return busy_since_s is not None and time.monotonic() - busy_since_s > STUCK_S
+
+    def _hand_over(self) -> None:
+        for waiting in self._gathered:
+            self._queue.put(waiting)
+        self._gathered.clear()
 
     def _run(self) -> None:
         try:

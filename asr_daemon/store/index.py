@@ -17,6 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec import json
+
 from asr_daemon.store.result import Result
 
 FILE = "index.sqlite"
@@ -26,6 +28,7 @@ _VERSION = 1
 _RETRY_S = 1.0
 _MOST_PENDING = 10_000
 _PRUNED_AT_ONCE = 200
+_PRUNE_S = 1.0
 
 _SCHEMA = (
     """
@@ -45,11 +48,23 @@ _SCHEMA = (
     "CREATE TABLE tree (id TEXT NOT NULL)",
     f"PRAGMA user_version = {_VERSION}",
 )
-_FIND = "SELECT path FROM results WHERE identity = ? AND committed_at >= ? LIMIT 1"
-_FIND_PATH = "SELECT 1 FROM results WHERE path = ? AND committed_at >= ? LIMIT 1"
+# One statement for a batch, whose values come as JSON: each step of a statement is a hand-over
+# between threads.
+_FIND = """
+SELECT identity, path FROM results
+WHERE identity IN (SELECT value FROM json_each(?)) AND committed_at >= ? ORDER BY seq DESC
+"""
+_FIND_PATHS = """
+SELECT path, 1 FROM results
+WHERE path IN (SELECT value FROM json_each(?)) AND committed_at >= ?
+"""
 _RECORD = """
 INSERT INTO results (identity, provider, id, digest, path, status, committed_at)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+SELECT
+    json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+    json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
+    json_extract(value, '$[6]')
+FROM json_each(?)
 """
 # Only the oldest are looked at, and few at once: a clock that jumps for a moment, either way, costs
 # a few entries and not the whole memory.
@@ -107,6 +122,8 @@ class Index:
         self._inode = 0
         self._retry_at_s = 0.0
         self._pending: dict[str, _Row] = {}
+        self._unpruned = 0
+        self._pruned_at_s = 0.0
         self._complaint: str | None = None
 
     def open(self, tree_id: str) -> None:
@@ -114,19 +131,18 @@ class Index:
         self._tree_id = tree_id
         self._connected()
 
-    def find(self, result: Result) -> str | None:
-        """Return the path of the same result if it was committed within the window."""
-        pending = self._pending.get(result.identity)
-        if pending is not None:
-            return pending.path
-        row = self._select(_FIND, result.identity)
-        return None if row is None else str(row[0])
+    def find(self, results: Sequence[Result]) -> dict[str, str]:
+        """Return the paths, by identity, of those results that were committed within the window."""
+        found = self._select(_FIND, [result.identity for result in results])
+        for result in results if self._pending else ():
+            if result.identity in self._pending:
+                found[result.identity] = self._pending[result.identity].path
+        return found
 
-    def has_path(self, path: str) -> bool:
-        """Say whether a result was committed under this path within the window."""
-        return any(row.path == path for row in self._pending.values()) or (
-            self._select(_FIND_PATH, path) is not None
-        )
+    def taken(self, paths: Sequence[str]) -> set[str]:
+        """Return which of these paths a result was committed under within the window."""
+        pending = {row.path for row in self._pending.values()}
+        return pending.intersection(paths) | self._select(_FIND_PATHS, paths).keys()
 
     def record(self, committed: Sequence[tuple[Result, str]]) -> None:
         """Remember results that are on stable storage, with the paths of their markers.
@@ -153,24 +169,24 @@ class Index:
             os.close(self._lock)
             self._lock = None
 
-    def _select(self, query: str, value: str) -> tuple[object, ...] | None:
+    def _select(self, query: str, values: Sequence[str]) -> dict[str, str]:
+        """Return what a query finds: the second column by the first."""
         connection = self._connected()
         if connection is None:
-            return None
+            return {}
+        parameters = (json.encode(values).decode(), self._clock() - self._window_s)
         try:
-            oldest = self._clock() - self._window_s
-            row: tuple[object, ...] | None = connection.execute(query, (value, oldest)).fetchone()
+            return dict(connection.execute(query, parameters).fetchall())
         except sqlite3.Error as error:
             self._cope(error)
-            return None
-        return row
+            return {}
 
     def _write(self, connection: sqlite3.Connection, now: float) -> None:
         connection.execute("BEGIN IMMEDIATE")
         try:
-            connection.executemany(_RECORD, self._pending.values())
-            window = (now - self._window_s, now + self._window_s)
-            connection.execute(_PRUNE, (*window, _PRUNED_AT_ONCE))
+            rows = list(self._pending.values())
+            connection.execute(_RECORD, (json.encode(rows).decode(),))
+            self._prune(connection, now, len(rows))
             connection.execute("COMMIT")
         except sqlite3.Error:
             with suppress(sqlite3.Error):
@@ -180,6 +196,15 @@ class Index:
         if self._complaint is not None:
             _log.warning("the index %s is in use again", self._file)
             self._complaint = None
+
+    def _prune(self, connection: sqlite3.Connection, now: float, recorded: int) -> None:
+        """Forget what is older than the window: not each time, but more than is recorded."""
+        self._unpruned += recorded
+        if self._unpruned < _PRUNED_AT_ONCE // 2 and abs(now - self._pruned_at_s) < _PRUNE_S:
+            return
+        window = (now - self._window_s, now + self._window_s)
+        connection.execute(_PRUNE, (*window, _PRUNED_AT_ONCE))
+        self._unpruned, self._pruned_at_s = 0, now
 
     def _connected(self) -> sqlite3.Connection | None:
         """Return a connection to the file that is there now, `None` if there cannot be one."""

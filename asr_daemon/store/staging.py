@@ -6,10 +6,28 @@ import os
 from contextlib import suppress
 from itertools import count
 from secrets import token_hex
+from typing import NamedTuple
 
 STAGING = ".staging"
 
 _MARK = "tree-"
+_OPEN_FILES = "/proc/self/fd"
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_UNNAMED = os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC
+_NAMED = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_UNSUPPORTED = (errno.EOPNOTSUPP, errno.EISDIR)
+"""What is said to `O_TMPFILE` where it is not known: by file systems, and by old kernels."""
+
+
+class Staged(NamedTuple):
+    """One file that is written aside and still open."""
+
+    path: str
+    """Leads to it while it is open."""
+    descriptor: int
+    is_named: bool
+    """It has a name in the folder, and would be left there."""
 
 
 class Staging:
@@ -26,6 +44,7 @@ class Staging:
         self._directory_mode = directory_mode
         self._numbers = count()
         self._lock: int | None = None
+        self._takes_unnamed = False
         self._mark = ""
 
     @property
@@ -51,6 +70,7 @@ class Staging:
         self._mark = self._mark or f"{_MARK}{token_hex(8)}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         os.close(os.open(os.path.join(self.path, self._mark), flags, self._file_mode))
+        self._takes_unnamed = os.path.isdir(_OPEN_FILES)
 
     def close(self) -> None:
         """Let another process have the folder."""
@@ -76,11 +96,37 @@ class Staging:
         if not os.path.isdir(self.path):
             os.mkdir(self.path, self._directory_mode)
 
-    def create(self, suffix: str) -> tuple[str, int]:
-        """Return path and descriptor of a new file, open for writing."""
+    def create(self, suffix: str) -> Staged:
+        """Return a new file, open for writing.
+
+        Where the file system can do it the file has no name until it is linked: that is one change
+        of a directory less at each end, and nothing is left when the process is killed.
+        """
+        if self._takes_unnamed:
+            try:
+                descriptor = os.open(self.path, _UNNAMED, self._file_mode)
+                return Staged(f"{_OPEN_FILES}/{descriptor}", descriptor, is_named=False)
+            except OSError as error:
+                if error.errno not in _UNSUPPORTED:
+                    raise
+                self._takes_unnamed = False
         path = os.path.join(self.path, f"{next(self._numbers)}{suffix}")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        return path, os.open(path, flags, self._file_mode)
+        return Staged(path, os.open(path, _NAMED, self._file_mode), is_named=True)
+
+    def link(self, staged: Staged, path: str) -> None:
+        """Give a file its final name, which must be free; `path` is absolute."""
+        # With a descriptor of a directory, which an absolute path makes no use of, Python follows
+        # the link that stands for an open file.
+        os.link(staged.path, path, dst_dir_fd=self._lock)
+
+    def discard(self, staged: Staged) -> None:
+        """Close a file and forget it; what is linked by now stays."""
+        # It was synced, or it is not going to be used; a leftover is removed at the next start.
+        with suppress(OSError):
+            os.close(staged.descriptor)
+        if staged.is_named:
+            with suppress(OSError):
+                os.unlink(staged.path)
 
     def _empty(self, folder: int) -> None:
         """Remove what an earlier process left, but for the mark of this tree."""
@@ -91,9 +137,6 @@ class Staging:
                 # A folder is nothing of ours, and not in the way.
                 with suppress(IsADirectoryError):
                     os.unlink(name, dir_fd=folder)
-
-
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def check_writable(path: str) -> None:

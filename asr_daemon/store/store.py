@@ -39,14 +39,13 @@ class Store:
         """
         settled: dict[str, Outcome] = {}
         fresh: dict[str, Result] = {}
+        known = self._index.find(batch)
         for result in batch:
             key = result.identity
-            if key not in settled and key not in fresh:
-                path = self._index.find(result)
-                if path is None:
-                    fresh[key] = result
-                else:
-                    settled[key] = Stored(path, duplicate=True)
+            if key in known:
+                settled[key] = Stored(known[key], duplicate=True)
+            else:
+                fresh.setdefault(key, result)
         settled.update(zip(fresh, self._write(list(fresh.values())), strict=True))
         return [_take(settled, result.identity) for result in batch]
 

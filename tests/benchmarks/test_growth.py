@@ -19,6 +19,7 @@ def test_fill(tmp_path: Path) -> None:
     stores = make_stores(config)
     stores.tree.open()
     stores.index.open(stores.tree.id)
-    assert all(stores.index.has_path(name) for name in names if name.endswith(".json"))
+    markers = [name for name in names if name.endswith(".json")]
+    assert stores.index.taken(markers) == set(markers)
     stores.index.close()
     stores.tree.close()

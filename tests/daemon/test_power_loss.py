@@ -68,7 +68,7 @@ def go_on(state: State, ledger: Ledger) -> None:
 def test_nothing_is_lost_in_some_states(filesystem: Filesystem, chance: Random) -> None:
     """Ten states or so of a short life; in the last one of all the daemon goes on."""
     with recording_disk(filesystem) as disk:
-        ledger = serve(disk, acknowledged=12, clients=2)
+        ledger = serve(disk, acknowledged=18, clients=2)
         states = islice(disk.states(seed=chance.getrandbits(32)), 0, None, 8)
         found = all_damage(states, ledger)
         *_, last = disk.states()
@@ -92,7 +92,7 @@ def test_nothing_is_lost_in_any_state(
 ) -> None:
     """At each acknowledgement, and between any two flushes with some of what was not flushed."""
     with recording_disk(filesystem) as disk:
-        ledger = serve(disk, acknowledged=25, clients=clients)
+        ledger = serve(disk, acknowledged=50, clients=clients)
         found = all_damage(disk.states(seed=chance.getrandbits(32)), ledger)
     note_figure("states", len(found))
     assert len(found) >= 100

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import pytest
 from tornado.http1connection import HTTP1ConnectionParameters
 from tornado.ioloop import IOLoop
-from tornado.routing import RuleRouter
 
 from asr_daemon.errors import BodyTooLarge, CallbackError, NotFound, WrongCredentials
-from asr_daemon.http.callbacks import make_router
+from asr_daemon.http.callbacks import Router
 from asr_daemon.http.exchange import Exchanges, Intake
 from asr_daemon.http.guesses import Guesses
 from asr_daemon.http.limits import Connections, Memory
@@ -76,7 +75,7 @@ def exchanges() -> Exchanges:
 
 @pytest.fixture
 def http_server(
-    io_loop: IOLoop, _unused_port: tuple[socket.socket, int], app: RuleRouter
+    io_loop: IOLoop, _unused_port: tuple[socket.socket, int], app: Router
 ) -> Iterator[Listener]:
     """Return the listener that pytest-tornado's `http_port` leads to."""
     parameters = HTTP1ConnectionParameters(header_timeout=5.0)
@@ -95,7 +94,7 @@ def http_server(
 
 
 @pytest.fixture
-def app(endpoint: Recorder, exchanges: Exchanges) -> RuleRouter:
+def app(endpoint: Recorder, exchanges: Exchanges) -> Router:
     """Return what `http_server` serves: bodies up to 1,000 bytes."""
     intake = Intake(
         body_bytes=1000,
@@ -105,4 +104,6 @@ def app(endpoint: Recorder, exchanges: Exchanges) -> RuleRouter:
         guesses=Guesses(),
         answered=lambda endpoint, status: None,
     )
-    return make_router({"/in": endpoint}, intake, exchanges)
+    router = Router(exchanges)
+    router.serve({"/in": endpoint}, intake)
+    return router

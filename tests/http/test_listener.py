@@ -11,7 +11,7 @@ import trustme
 from tornado.http1connection import HTTP1ConnectionParameters
 from tornado.netutil import bind_sockets
 
-from asr_daemon.http.callbacks import make_router
+from asr_daemon.http.callbacks import Router
 from asr_daemon.http.exchange import Exchanges, Intake
 from asr_daemon.http.guesses import Guesses
 from asr_daemon.http.limits import Connections, Memory
@@ -73,7 +73,8 @@ async def listening(
         guesses=Guesses(),
         answered=lambda endpoint, status: None,
     )
-    router = make_router({"/in": endpoint}, intake, Exchanges())
+    router = Router(Exchanges())
+    router.serve({"/in": endpoint}, intake)
     sockets = bind_sockets(0, "127.0.0.1")
     parameters = HTTP1ConnectionParameters(header_timeout=header_timeout_s)
     if connections is None:  # one that holds no connection is false

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 _FILES = "asr_daemon/store/files.py"
 _STAGING = "asr_daemon/store/staging.py"
+_SYNCFS = "asr_daemon/store/syncfs.py"
 _STORE = "asr_daemon/store/store.py"
 _COMMITTER = "asr_daemon/store/committer.py"
 _RECEIVER = "asr_daemon/receiver.py"
@@ -13,6 +14,7 @@ _EXCHANGE = "asr_daemon/http/exchange.py"
 _REFUSE = "            return [refusal_of(error)]"
 
 STORE_TESTS = ("tests/store/test_files.py", "tests/store/test_store.py")
+SYNCFS_TESTS = ("tests/store/test_syncfs.py",)
 STAGING_TESTS = ("tests/store/test_staging.py",)
 COMMITTER_TESTS = ("tests/store/test_committer.py",)
 RECEIVER_TESTS = ("tests/test_receiver.py",)
@@ -80,7 +82,7 @@ SYNCS = (
     Mutant(
         "no file is synced",
         _FILES,
-        "_each(attempts, self._sync_staged)",
+        "self._sync_files(attempts)",
         "pass",
     ),
     Mutant(
@@ -98,20 +100,20 @@ SYNCS = (
     Mutant(
         "the directory of a result is not synced",
         _FILES,
-        "attempt.unsynced.add(directory)",
-        "pass",
+        "unsynced = [directory]",
+        "unsynced = []",
     ),
     Mutant(
         "the parents of a directory are not synced",
         _FILES,
-        "attempt.unsynced.update(_parents(directory, self._root))",
+        "unsynced += _parents(directory, self._root)",
         "pass",
     ),
     Mutant(
         "only the nearest parent of a directory is synced",
         _FILES,
-        "attempt.unsynced.update(_parents(directory, self._root))",
-        "attempt.unsynced.update(_parents(directory, self._root)[:1])",
+        "unsynced += _parents(directory, self._root)",
+        "unsynced += _parents(directory, self._root)[:1]",
     ),
     Mutant(
         "only the first directory that was there at start is distrusted",
@@ -159,14 +161,68 @@ SYNCS = (
     Mutant(
         "a file that could not be synced is synced again",
         _FILES,
-        "_discard(attempt)\n            self._stage(attempt)\n            self._sync_descriptors",
+        "self._discard(attempt)\n        self._stage(attempt)\n        self._sync_descriptors",
         "self._sync_descriptors",
     ),
     Mutant(
         "a file that could not be synced does not matter",
         _FILES,
-        "self._stage(attempt)\n            self._sync_descriptors(attempt)",
+        "self._stage(attempt)\n        self._sync_descriptors(attempt)",
         "self._stage(attempt)",
+    ),
+)
+
+AT_ONCE = (
+    Mutant(
+        "syncing many files at once does nothing",
+        _SYNCFS,
+        "if _libc.syncfs(descriptor) != 0:",
+        "if False:",
+        SYNCFS_TESTS,
+    ),
+    Mutant(
+        "syncing many files at once fails unnoticed",
+        _SYNCFS,
+        "        raise OSError(number, os.strerror(number))",
+        "        pass",
+        SYNCFS_TESTS,
+    ),
+    Mutant(
+        "syncing many files at once is trusted on any file system",
+        _SYNCFS,
+        "not _TELLS_ERRORS or _kind(descriptor) not in _TRUSTED",
+        "not _TELLS_ERRORS",
+        SYNCFS_TESTS,
+    ),
+    Mutant(
+        "what was done at once where it cannot be trusted counts",
+        _FILES,
+        "        if not done:\n",
+        "        if not descriptors:\n",
+    ),
+    Mutant(
+        "files that could not be synced at once are not written anew",
+        _FILES,
+        "            _each(attempts, self._sync_anew)\n            return",
+        "            return",
+    ),
+    Mutant(
+        "files that could not be synced at once are synced one by one",
+        _FILES,
+        "_each(attempts, self._sync_anew)",
+        "_each(attempts, self._sync_descriptors)",
+    ),
+    Mutant(
+        "a text is linked beside the JSON of another result",
+        _FILES,
+        "free = fingerprint is None and",
+        "free = duplicate or",
+    ),
+    Mutant(
+        "a text that is somebody else's is taken for ours when it is in the way",
+        _FILES,
+        "if not duplicate and not _may_hold(path, content):",
+        "if False:",
     ),
 )
 
@@ -174,14 +230,16 @@ ORDER = (
     Mutant(
         "files are linked before they are synced",
         _FILES,
-        "_each(attempts, self._sync_staged)\n            _each(attempts, self._link)",
-        "_each(attempts, self._link)\n            _each(attempts, self._sync_staged)",
+        "self._sync_files(attempts)\n            self._look_up_names(attempts)\n"
+        "            _each(attempts, self._link)",
+        "self._look_up_names(attempts)\n            _each(attempts, self._link)\n"
+        "            self._sync_files(attempts)",
     ),
     Mutant(
         "the JSON is linked before the text",
         _FILES,
-        "zip(attempt.staged, paths, strict=True)",
-        "zip(attempt.staged[::-1], paths[::-1], strict=True)",
+        "zip(attempt.staged, paths, contents, strict=True)",
+        "zip(attempt.staged[::-1], paths[::-1], contents[::-1], strict=True)",
     ),
     Mutant(
         "the JSON is not the last format",
@@ -266,15 +324,15 @@ TREE = (
     ),
     Mutant(
         "what is there is replaced",
-        _FILES,
-        "os.link(staged.path, path)",
-        "os.replace(staged.path, path)",
+        _STAGING,
+        "        os.link(staged.path",
+        "        with suppress(OSError):\n            os.unlink(path)\n        os.link(staged.path",
     ),
     Mutant(
         "any result of that name is a duplicate",
         _FILES,
-        "if fingerprint == result.fingerprint or (",
-        "if fingerprint is not None or (",
+        "duplicate = fingerprint == result.fingerprint",
+        "duplicate = fingerprint is not None",
     ),
     Mutant(
         "any text of that name is ours",
@@ -291,7 +349,7 @@ TREE = (
     Mutant(
         "a name is free again once a reader has moved its files away",
         _FILES,
-        "not self._rules.is_taken(self._relative(paths[-1]))",
+        "not self._is_taken(marker)",
         "True",
     ),
 )
@@ -300,10 +358,10 @@ ANSWERS = (
     Mutant(
         "results are acknowledged before they are stored",
         _COMMITTER,
-        "            outcomes = self._watched(partial(self._commit,",
-        "            early = [Stored(result.stem, False) for result, _ in batch]\n"
-        "            self._loop.call_soon_threadsafe(_release, batch, early)\n"
-        "            outcomes = self._watched(partial(self._commit,",
+        "        outcomes = self._watched(partial(self._commit,",
+        "        early = [Stored(result.stem, False) for result, _ in batch]\n"
+        "        self._loop.call_soon_threadsafe(_release, batch, early)\n"
+        "        outcomes = self._watched(partial(self._commit,",
         COMMITTER_TESTS,
     ),
     Mutant(
@@ -343,4 +401,4 @@ ANSWERS = (
     ),
 )
 
-MUTANTS = (*OPENING, *SYNCS, *ORDER, *FAILURES, *TREE, *ANSWERS)
+MUTANTS = (*OPENING, *SYNCS, *AT_ONCE, *ORDER, *FAILURES, *TREE, *ANSWERS)

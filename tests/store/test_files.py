@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from asr_daemon.store.files import Modes, ResultTree, Rules
 from asr_daemon.store.result import Result, Stored
 
 MakeTree = Callable[..., ResultTree]
+UNNAMED = os.O_TMPFILE
 MODES = Modes(0o640, 0o750)
-RULES = Rules(read_fingerprint, lambda path: False)
+RULES = Rules(read_fingerprint, lambda paths: set())
 
 
 @pytest.fixture
@@ -60,6 +62,7 @@ def system_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the list of what is written, synced and linked from now on, by name."""
     calls: list[str] = []
     opened: dict[int, str] = {}
+    numbers = count()
     real_open, real_fsync, real_link, real_mkdir = os.open, os.fsync, os.link, os.mkdir
 
     def name(path: str) -> str:
@@ -68,7 +71,10 @@ def system_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def fake_open(path: str, flags: int, mode: int = 0o777, dir_fd: int | None = None) -> int:
         descriptor = real_open(path, flags, mode, dir_fd=dir_fd)
         opened[descriptor] = name(path)
-        if flags & os.O_CREAT:
+        if flags & UNNAMED == UNNAMED:
+            opened[descriptor] = f"unnamed {next(numbers)}"
+            calls.append(f"create {opened[descriptor]}")
+        elif flags & os.O_CREAT:
             calls.append(f"create {name(path)}")
         return descriptor
 
@@ -76,9 +82,9 @@ def system_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         calls.append(f"fsync {opened[descriptor]}")
         real_fsync(descriptor)
 
-    def fake_link(source: str, target: str) -> None:
-        calls.append(f"link {name(source)} {name(target)}")
-        real_link(source, target)
+    def fake_link(source: str, target: str, dst_dir_fd: int) -> None:
+        calls.append(f"link {opened[int(source.rpartition('/')[2])]} {name(target)}")
+        real_link(source, target, dst_dir_fd=dst_dir_fd)
 
     def fake_mkdir(path: str, mode: int) -> None:
         calls.append(f"mkdir {name(path)}")
@@ -123,16 +129,16 @@ def test_commit_syncs_everything_in_order(make_tree: MakeTree, system_calls: lis
     system_calls.clear()
     tree.commit([result()])
     assert system_calls == [
-        "create root/.staging/0.txt",
-        "create root/.staging/1.json",
-        "fsync root/.staging/0.txt",
-        "fsync root/.staging/1.json",
+        "create unnamed 0",
+        "create unnamed 1",
+        "fsync unnamed 0",
+        "fsync unnamed 1",
         "mkdir root/tencent",
         "mkdir root/tencent/2026",
         "mkdir root/tencent/2026/11",
         "mkdir root/tencent/2026/11/21",
-        "link root/.staging/0.txt root/tencent/2026/11/21/42.txt",
-        "link root/.staging/1.json root/tencent/2026/11/21/42.json",
+        "link unnamed 0 root/tencent/2026/11/21/42.txt",
+        "link unnamed 1 root/tencent/2026/11/21/42.json",
         "fsync root",
         "fsync root/tencent",
         "fsync root/tencent/2026",
@@ -299,6 +305,16 @@ def test_text_of_somebody_else_is_left_alone(make_tree: MakeTree, tmp_path: Path
     assert (folder / "42.txt").read_bytes() == b"hello\nand more\n"
 
 
+def test_text_is_not_put_beside_the_marker_of_another(make_tree: MakeTree, tmp_path: Path) -> None:
+    """Where only the JSON of another result is left, no text of ours comes to stand beside it."""
+    tree = make_tree()
+    tree.commit([result(digest="d1")])
+    folder = tmp_path / "root/tencent/2026/11/21"
+    (folder / "42.txt").unlink()
+    assert tree.commit([result(digest="d2")]) == [Stored("tencent/2026/11/21/42~2.json", False)]
+    assert not (folder / "42.txt").exists()
+
+
 def test_marker_that_cannot_be_read_is_left_alone(make_tree: MakeTree, tmp_path: Path) -> None:
     """A JSON that is not ours, or a folder of its name, counts as another result."""
     tree = make_tree()
@@ -367,13 +383,99 @@ def test_file_that_could_not_be_synced_is_written_anew(
     system_calls.clear()
     assert tree.commit([result()]) == [Stored("tencent/2026/11/21/42.json", False)]
     assert system_calls[:6] == [
-        "create root/.staging/0.txt",
-        "create root/.staging/1.json",
-        "create root/.staging/2.txt",
-        "create root/.staging/3.json",
-        "fsync root/.staging/2.txt",
-        "fsync root/.staging/3.json",
+        "create unnamed 0",
+        "create unnamed 1",
+        "create unnamed 2",
+        "create unnamed 3",
+        "fsync unnamed 2",
+        "fsync unnamed 3",
     ]
+
+
+def batch(count: int) -> list[Result]:
+    """Return so many results of two files each."""
+    return [result(str(number), f"d{number}") for number in range(count)]
+
+
+def test_many_files_are_synced_at_once(
+    make_tree: MakeTree, system_calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From three results on one sync of all takes the place of theirs, before the first link."""
+
+    def sync_all(descriptor: int) -> bool:
+        system_calls.append("sync all")
+        return True
+
+    tree = make_tree()
+    monkeypatch.setattr("asr_daemon.store.syncfs.sync_file_system", sync_all)
+    system_calls.clear()
+    tree.commit(batch(3))
+    assert [call.partition(" ")[0] for call in system_calls if "unnamed" in call] == [
+        *["create"] * 6,
+        *["link"] * 6,
+    ]
+    assert system_calls.index("sync all") < system_calls.index(
+        "link unnamed 0 root/tencent/2026/11/21/0.txt"
+    )
+    assert system_calls[-1] == "fsync root/tencent/2026/11/21"
+
+
+@pytest.mark.parametrize(("count", "trusted"), [(2, True), (3, False)])
+def test_files_are_synced_one_by_one(
+    make_tree: MakeTree,
+    system_calls: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+    trusted: bool,
+) -> None:
+    """If they are few, or a sync of all cannot be trusted there."""
+    tree = make_tree()
+    monkeypatch.setattr("asr_daemon.store.syncfs.sync_file_system", lambda descriptor: trusted)
+    tree.commit(batch(count))
+    assert [call for call in system_calls if call.startswith("fsync unnamed")] == [
+        f"fsync unnamed {number}" for number in range(2 * count)
+    ]
+
+
+def test_sync_of_all_that_failed(
+    make_tree: MakeTree, system_calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not say which file is not on the disk: all are written anew, and synced each."""
+
+    def failing(descriptor: int) -> bool:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    tree = make_tree()
+    monkeypatch.setattr("asr_daemon.store.syncfs.sync_file_system", failing)
+    outcomes = tree.commit(batch(3))
+    assert [isinstance(outcome, Stored) for outcome in outcomes] == [True] * 3
+    linked = [call.split()[2] for call in system_calls if call.startswith("link")]
+    assert linked == ["6", "7", "8", "9", "10", "11"]
+    assert {f"fsync unnamed {number}" for number in linked} <= set(system_calls)
+
+
+def test_sync_of_all_that_is_slow(
+    make_tree: MakeTree, system_calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where others write a lot, it waits for them as well: it is not tried for a while."""
+    now, tries = [100.0], []
+
+    def slow(descriptor: int) -> bool:
+        tries.append(now[0])
+        now[0] += 2.0
+        return True
+
+    tree = make_tree()
+    monkeypatch.setattr("asr_daemon.store.syncfs.sync_file_system", slow)
+    monkeypatch.setattr("asr_daemon.store.syncfs.time.monotonic", lambda: now[0])
+    tree.commit(batch(3))
+    tree.commit([result(str(number), f"d{number}") for number in range(3, 6)])
+    assert [call for call in system_calls if call.startswith("fsync unnamed")] == [
+        f"fsync unnamed {number}" for number in range(6, 12)
+    ]
+    now[0] += 10.0
+    tree.commit([result(str(number), f"d{number}") for number in range(6, 9)])
+    assert tries == [100.0, 112.0]
 
 
 def test_directory_that_cannot_be_synced(
@@ -410,8 +512,8 @@ def test_reader_that_is_quicker_than_the_sync(
     tree = make_tree()
     link = os.link
 
-    def link_and_take(source: str, target: str) -> None:
-        link(source, target)
+    def link_and_take(source: str, target: str, dst_dir_fd: int) -> None:
+        link(source, target, dst_dir_fd=dst_dir_fd)
         if target.endswith(".json"):
             shutil.rmtree(os.path.dirname(target))
 
@@ -500,7 +602,7 @@ def test_a_bug_leaves_nothing_open(make_tree: MakeTree, monkeypatch: pytest.Monk
     tree = make_tree()
     before = len(os.listdir("/proc/self/fd"))
 
-    def broken(source: str, target: str) -> None:
+    def broken(source: str, target: str, dst_dir_fd: int) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(os, "link", broken)
@@ -537,7 +639,7 @@ def test_probe_looks_where_the_last_result_failed(
     """A folder that may not be written to is trouble until it may, although staging is well."""
     tree = make_tree()
 
-    def forbidden(source: str, target: str) -> None:
+    def forbidden(source: str, target: str, dst_dir_fd: int) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), target)
 
     with monkeypatch.context() as patched:

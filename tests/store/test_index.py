@@ -55,10 +55,10 @@ def rows(folder: Path, query: str) -> list[tuple[object, ...]]:
 def test_finds_what_was_recorded(index: Index) -> None:
     """What has the same identity is the same result; its path is known too."""
     index.record([(result(), "day/42.json")])
-    assert index.find(result()) == "day/42.json"
-    assert index.find(result("43")) is None
-    assert index.has_path("day/42.json")
-    assert not index.has_path("day/43.json")
+    assert index.find([result()]) == {"42": "day/42.json"}
+    assert index.find([result("43")]) == {}
+    assert index.taken(["day/42.json"]) == {"day/42.json"}
+    assert not index.taken(["day/43.json"])
 
 
 def test_survives_a_restart(index: Index, tmp_path: Path, clock: Clock) -> None:
@@ -67,7 +67,7 @@ def test_survives_a_restart(index: Index, tmp_path: Path, clock: Clock) -> None:
     index.close()
     later = Index(tmp_path / "state", WINDOW_S, clock)
     later.open(TREE)
-    assert later.find(result()) == "day/42.json"
+    assert later.find([result()]) == {"42": "day/42.json"}
     later.close()
 
 
@@ -77,9 +77,9 @@ def test_another_tree(index: Index, tmp_path: Path, clock: Clock) -> None:
     index.close()
     other = Index(tmp_path / "state", WINDOW_S, clock)
     other.open("another tree")
-    assert other.find(result()) is None
+    assert other.find([result()]) == {}
     other.record([(result(), "day/42.json")])
-    assert other.find(result()) == "day/42.json"
+    assert other.find([result()]) == {"42": "day/42.json"}
     other.close()
 
 
@@ -91,9 +91,9 @@ def test_two_daemons_in_one_place(
     second = Index(tmp_path / "state", WINDOW_S, clock)
     second.open("another tree")
     second.record([(result("43"), "day/43.json")])
-    assert second.find(result("43")) == "day/43.json"
-    assert index.find(result()) == "day/42.json"
-    assert index.find(result("43")) is None
+    assert second.find([result("43")]) == {"43": "day/43.json"}
+    assert index.find([result()]) == {"42": "day/42.json"}
+    assert index.find([result("43")]) == {}
     assert "another asr-daemon uses it" in caplog.text
 
 
@@ -101,9 +101,9 @@ def test_the_window(index: Index, clock: Clock) -> None:
     """After the window the same result is a new one."""
     index.record([(result(), "day/42.json")])
     clock.now += WINDOW_S
-    assert index.find(result()) == "day/42.json"
+    assert index.find([result()]) == {"42": "day/42.json"}
     clock.now += 1
-    assert index.find(result()) is None
+    assert index.find([result()]) == {}
 
 
 def test_old_entries_are_pruned(index: Index, clock: Clock, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_clock_that_jumps_costs_little(index: Index, clock: Clock) -> None:
     index.record([(result("ahead"), "x")])
     clock.now -= 10 * 365 * 86400
     index.record([(result("back"), "x")])
-    assert sum(index.find(result(str(number))) is not None for number in range(1000)) >= 800
+    assert len(index.find([result(str(number)) for number in range(1000)])) >= 800
 
 
 def test_entries_from_the_future_are_pruned(index: Index, clock: Clock, tmp_path: Path) -> None:
@@ -151,9 +151,9 @@ def test_a_damaged_index_is_set_aside(
     """Garbage instead of a database is moved away and a new one is made."""
     index.close()
     (tmp_path / "state" / FILE).write_bytes(b"garbage" * 1000)
-    assert index.find(result()) is None
+    assert index.find([result()]) == {}
     index.record([(result(), "day/42.json")])
-    assert index.find(result()) == "day/42.json"
+    assert index.find([result()]) == {"42": "day/42.json"}
     assert (tmp_path / "state" / f"{FILE}.aside").read_bytes().startswith(b"garbage")
     assert "is set aside and made anew" in caplog.text
 
@@ -164,9 +164,9 @@ def test_an_index_of_another_format_is_set_aside(index: Index, tmp_path: Path) -
     other = sqlite3.connect(tmp_path / "state" / FILE)
     other.execute("PRAGMA user_version = 99")
     other.close()
-    assert index.find(result()) is None
+    assert index.find([result()]) == {}
     index.record([(result(), "day/42.json")])
-    assert index.find(result()) == "day/42.json"
+    assert index.find([result()]) == {"42": "day/42.json"}
 
 
 def test_an_index_without_its_tables_is_set_aside(index: Index, tmp_path: Path) -> None:
@@ -176,9 +176,9 @@ def test_an_index_without_its_tables_is_set_aside(index: Index, tmp_path: Path) 
     other = sqlite3.connect(tmp_path / "state" / FILE)
     other.execute("DROP TABLE results")
     other.close()
-    assert index.find(result()) is None
+    assert index.find([result()]) == {}
     index.record([(result(), "day/42.json")])
-    assert index.find(result()) == "day/42.json"
+    assert index.find([result()]) == {"42": "day/42.json"}
 
 
 def test_an_index_damaged_while_open(index: Index, tmp_path: Path) -> None:
@@ -189,9 +189,9 @@ def test_an_index_damaged_while_open(index: Index, tmp_path: Path) -> None:
     content = bytearray(file.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     file.write_bytes(content)
-    index.find(result("1"))
+    index.find([result("1")])
     index.record([(result(), "day/42.json")])
-    assert index.find(result()) == "day/42.json"
+    assert index.find([result()]) == {"42": "day/42.json"}
 
 
 def test_a_locked_index_is_not_waited_for(index: Index, tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_locked_index_is_not_waited_for(index: Index, tmp_path: Path) -> None:
     other = sqlite3.connect(tmp_path / "state" / FILE, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     index.record([(result("2"), "y")])
-    assert index.find(result("2")) == "y"
+    assert index.find([result("2")]) == {"2": "y"}
     other.execute("COMMIT")
     other.close()
     index.record([(result("3"), "z")])
@@ -224,5 +224,5 @@ def test_no_place_for_an_index(
     index.open(TREE)
     index.record([(result("1"), "x")])
     index.record([(result("2"), "y")])
-    assert index.find(result("1")) == "x"
+    assert index.find([result("1")]) == {"1": "x"}
     assert caplog.text.count("cannot be used") == 1

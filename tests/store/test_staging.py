@@ -1,13 +1,16 @@
 """The staging folder: empty, marked, locked, and never a way out of the root."""
 
+import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from asr_daemon.store.staging import Staging
+
+OPEN = os.open
 
 
 @pytest.fixture
@@ -66,13 +69,38 @@ def test_tidied_away(staging: Staging, tmp_path: Path) -> None:
     assert not staging.is_marked()
 
 
-def test_names_differ(staging: Staging) -> None:
-    """No two files of a process have the same name aside."""
+def refusing_unnamed(path: str, flags: int, mode: int = 0o777) -> int:
+    """Be `os.open` on a file system that knows no files without a name."""
+    if flags & os.O_TMPFILE == os.O_TMPFILE:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), path)
+    return OPEN(path, flags, mode)
+
+
+@pytest.mark.parametrize("opening", [OPEN, refusing_unnamed])
+def test_files_are_linked(
+    staging: Staging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opening: Callable[..., int]
+) -> None:
+    """With a name in the folder or without, no two are the same and none is left there."""
     staging.open()
-    created = [staging.create(".txt") for _ in range(3)]
-    for _, descriptor in created:
-        os.close(descriptor)
-    assert len({path for path, _ in created}) == 3
+    monkeypatch.setattr(os, "open", opening)
+    for number in range(3):
+        staged = staging.create(".txt")
+        os.write(staged.descriptor, b"%d" % number)
+        staging.link(staged, str(tmp_path / f"{number}.txt"))
+        staging.discard(staged)
+    assert [(tmp_path / f"{number}.txt").read_bytes() for number in range(3)] == [b"0", b"1", b"2"]
+    assert os.listdir(tmp_path / ".staging") == [f"tree-{staging.tree_id}"]
+
+
+def test_a_name_that_is_taken_is_left_alone(staging: Staging, tmp_path: Path) -> None:
+    """Nothing is ever replaced."""
+    staging.open()
+    (tmp_path / "1.txt").write_bytes(b"first")
+    staged = staging.create(".txt")
+    with pytest.raises(FileExistsError):
+        staging.link(staged, str(tmp_path / "1.txt"))
+    staging.discard(staged)
+    assert (tmp_path / "1.txt").read_bytes() == b"first"
 
 
 def test_a_second_daemon_is_kept_out(staging: Staging, tmp_path: Path) -> None:
