@@ -22,6 +22,7 @@ from asr_daemon.store.staging import Staged, Staging, check_writable
 from asr_daemon.store.syncfs import SyncOfAll
 
 _MOST_DURABLE_DIRECTORIES = 4096
+_MOST_FINGERPRINTS = 16 * 1024
 _PROBE = "linked.probe"
 
 _MANY_FILES = 6
@@ -87,6 +88,7 @@ class ResultTree:
         self._rules = rules
         self._root_identity: _Identity | None = None
         self._durable_directories: dict[str, _Identity] = {}
+        self._fingerprints: dict[str, str] = {}
         self._entered: dict[str, _Entered] = {}
         self._taken: dict[str, bool] = {}
         self._last_failed: str | None = None
@@ -253,6 +255,8 @@ class ResultTree:
         directory = self._enter(attempt)
         for stem in _stems(result.stem):
             paths = [f"{directory}/{stem}{suffix}" for suffix, _ in result.files]
+            if self._is_foreign(paths[-1], result.fingerprint):
+                continue
             marker = self._relative(paths[-1])
             fingerprint = self._fingerprint_at(paths[-1])
             duplicate = fingerprint == result.fingerprint
@@ -260,6 +264,14 @@ class ResultTree:
             if (duplicate or free) and self._link_missing(attempt, paths, duplicate=duplicate):
                 attempt.stored = Stored(marker, duplicate)
                 return
+
+    def _is_foreign(self, marker: str, fingerprint: str) -> bool:
+        """Say whether a name is known to be that of other content, without looking at the disk.
+
+        What a file holds never changes, and a name stays taken when the file is moved away. With
+        thousands of results of one name, each would otherwise read all that came before it.
+        """
+        return self._fingerprints.get(marker, fingerprint) != fingerprint
 
     def _look_up_names(self, attempts: Sequence[_Attempt]) -> None:
         """Ask once for all which of the names that come first were taken before."""
@@ -307,11 +319,15 @@ class ResultTree:
         try:
             os.stat(marker)  # takes a fraction of what `open` takes, and mostly nothing is there
             with open(marker, "rb") as file:
-                return self._rules.read_fingerprint(file.read()) or "none"
+                fingerprint = self._rules.read_fingerprint(file.read()) or "none"
         except FileNotFoundError:
             return None
         except (IsADirectoryError, PermissionError):
             return "none"
+        if len(self._fingerprints) >= _MOST_FINGERPRINTS:
+            self._fingerprints.clear()
+        self._fingerprints[marker] = fingerprint
+        return fingerprint
 
     def _link_missing(self, attempt: _Attempt, paths: Sequence[str], *, duplicate: bool) -> bool:
         """Link what is not there; return `False` if a name turns out to be somebody else's.

@@ -286,6 +286,24 @@ def test_same_name_other_content(make_tree: MakeTree, tmp_path: Path) -> None:
     assert (folder / "42~3.txt").read_bytes() == b"2"
 
 
+def test_names_of_others_are_read_once(tmp_path: Path) -> None:
+    """However many results have one name, the next does not read all of them again."""
+    read: list[bytes] = []
+
+    def fingerprint(content: bytes) -> str | None:
+        read.append(content)
+        return read_fingerprint(content)
+
+    rules = Rules(fingerprint, lambda paths: set())
+    tree = ResultTree(tmp_path / "root", MODES, durable=False, rules=rules)
+    tree.open()
+    for digest in ("d1", "d2", "d3", "d4", "d5"):
+        tree.commit([result(digest=digest)])
+    tree.close()
+    names = sorted(path.name for path in (tmp_path / "root").rglob("42*.json"))
+    assert (len(names), len(read)) == (5, 4)
+
+
 def test_text_without_its_marker_is_completed(make_tree: MakeTree, tmp_path: Path) -> None:
     """What a killed commit left (the text, not yet the JSON) is completed, not doubled."""
     tree = make_tree()
