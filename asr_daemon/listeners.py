@@ -157,7 +157,7 @@ class Listeners:
     def stop(self) -> None:
         """Accept no more; what waits at ports that stay open is left to the next process."""
         for place, each in self._serving.items():
-            each.listener.stop(leave_waiting=self._ports.is_inherited(place[1]))
+            self._end(place, each.listener)
 
     async def close_connections(self) -> None:
         """Close every connection."""
@@ -187,12 +187,15 @@ class Listeners:
         """End a listener; its connections are closed when they are done."""
         retired = self._serving[place].listener
         _log.info("callbacks are no longer received at %s", shown(*place[:2]))
+        self._end(place, retired)
+        self._retired = [each for each in (*self._retired, retired) if not each.is_idle]
+
+    def _end(self, place: _Place, listener: Listener) -> None:
         is_inherited = self._ports.is_inherited(place[1])
         if not is_inherited:
-            for each in retired.sockets:
+            for each in listener.sockets:
                 hold_off(each)
-        retired.stop(leave_waiting=is_inherited)
-        self._retired = [each for each in (*self._retired, retired) if not each.is_idle]
+        listener.stop(leave_waiting=is_inherited)
 
 
 def tls_obstacle(key: str, error: OSError) -> Obstacle:

@@ -28,6 +28,8 @@ from asr_daemon.systemd import Manager
 BEAT_S = 1.0
 """How often the service manager is told how things are."""
 
+_UNFOLLOWED = "the configuration is no longer followed; a restart helps"
+
 _log = logging.getLogger(__name__)
 
 
@@ -77,6 +79,7 @@ class Server:
         self._metrics = Metrics()
         self._first = Standing(datetime.now(UTC))
         self._reloader: Reloader | None = None
+        self._unfollowed = False
         self._began_s = time.monotonic()
         self._leaving = asyncio.Event()
         reports = Reports(self._obstacles, self._notes, self._facts, self._metrics.exposition)
@@ -140,9 +143,9 @@ class Server:
         )
         try:
             await self._reloader.run()
-        except Exception:
-            _log.exception("the configuration is no longer followed; a restart helps")
-            raise
+        except Exception:  # noqa: BLE001 - what is served is served on, and it is logged
+            _log.exception(_UNFOLLOWED)
+            self._unfollowed = True
 
     async def _beat(self) -> None:
         """Tell the service manager and the log how things are.
@@ -171,7 +174,8 @@ class Server:
         return self._service.obstacles
 
     def _notes(self) -> list[str]:
-        return [*self._standing.notes, *self._service.complaints]
+        unfollowed = [_UNFOLLOWED] if self._unfollowed else []
+        return [*unfollowed, *self._standing.notes, *self._service.complaints]
 
     def _status(self) -> str:
         """Return what `systemctl status` shows."""

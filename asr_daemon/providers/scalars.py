@@ -8,6 +8,7 @@ from typing import Any
 LONGEST_MS = 100 * 3600 * 1000
 """Times beyond 100 hours are taken for nonsense: vendors transcribe at most 12."""
 
+_LARGEST = 1 << 62
 _NUMBER = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{0,20})?")
 
 
@@ -36,7 +37,7 @@ def as_label(value: object) -> str | None:
 
 def as_number(value: object) -> float | int | None:
     """Return a finite number, also from a string of decimal digits; `None` for anything else."""
-    if type(value) is int:
+    if type(value) is int and abs(value) <= _LARGEST:
         return value
     if isinstance(value, str):
         digits = _NUMBER.fullmatch(value.strip())
