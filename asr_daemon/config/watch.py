@@ -74,7 +74,9 @@ class Watch:
                     break
                 continue
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._touched.wait(), LOOK_S)
+                # `wait_for` of Python 3.11 loses a cancellation that comes together with an event.
+                async with asyncio.timeout(LOOK_S):
+                    await self._touched.wait()
                 # Events come in bursts, and in busy folders without end.
                 await asyncio.sleep(BURST_S)
             self._touched.clear()

@@ -136,7 +136,8 @@ class Committer:
             self._hand_over()
             self._queue.put(None)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._ended.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._ended.wait()
         return self._ended.is_set()
 
     @property

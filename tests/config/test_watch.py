@@ -36,6 +36,23 @@ def notices(file: Path, act: Callable[[], object], timeout_s: float = 5.0) -> bo
     return asyncio.run(run())
 
 
+def test_cancelled_together_with_an_event(file: Path) -> None:
+    """Who is told to end ends, also when something happens at the same moment."""
+
+    async def run() -> bool:
+        watch = Watch()
+        await watch.aim(frozenset({file}))
+        waiting = asyncio.create_task(watch.changed())
+        await asyncio.wait({waiting}, timeout=0.2)
+        watch.ask()
+        waiting.cancel()
+        await asyncio.wait({waiting}, timeout=5.0)
+        watch.close()
+        return waiting.cancelled()
+
+    assert asyncio.run(run())
+
+
 def replace(file: Path, text: str = "after") -> None:
     """Rename another file over a file."""
     fresh = file.with_name("fresh")
