@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from contextlib import suppress
 from functools import partial
 from hashlib import sha256
+from itertools import chain
 from typing import Protocol
 
 from msgspec import Struct
@@ -18,6 +20,7 @@ from asr_daemon.metrics import Metrics, Outcome
 from asr_daemon.providers.base import Answer, Callback, Head, Provider
 from asr_daemon.renderers.base import Renderer
 from asr_daemon.renderers.rejection import render_rejection
+from asr_daemon.store.aside import Content
 from asr_daemon.store.result import Result, Stored
 from asr_daemon.transcript import Transcript, fingerprint_of, identity_of
 
@@ -28,11 +31,21 @@ Below it a hand-over between threads costs more than the work; above it the work
 other callbacks.
 """
 
+SWITCH_S = 0.0005
+"""How long a small callback waits for its turn, each time, while a large one is being worked on."""
+
+LARGEST_HELD = 1024 * 1024
+"""Files up to this many bytes are held in memory until they are committed."""
+
 _log = logging.getLogger(__name__)
 
 
 class Commit(Protocol):
     """What makes a result durable: `Committer`, or a double in tests."""
+
+    def write_aside(self, suffix: str, pieces: Iterable[bytes]) -> Content:
+        """Return a large file, written before its result, or raise `CannotStore`; on any thread."""
+        ...
 
     async def commit(self, result: Result) -> Stored:
         """Return when `result` is on stable storage, or raise `CannotStore`."""
@@ -111,10 +124,24 @@ class Receiver:
             files=self._render(transcript),
         )
 
-    def _render(self, transcript: Transcript) -> tuple[tuple[str, bytes], ...]:
+    def _render(self, transcript: Transcript) -> tuple[tuple[str, Content], ...]:
         failed = transcript.status == "failed"
         renderers = self._rooms.renderers[-1:] if failed else self._rooms.renderers
-        return tuple((each.suffix, each.render(transcript)) for each in renderers)
+        return tuple(
+            (each.suffix, self._content(each.suffix, each.render(transcript))) for each in renderers
+        )
+
+    def _content(self, suffix: str, pieces: Iterable[bytes]) -> Content:
+        """Join a file of usual size; a large one goes to the disk before it is whole."""
+        held: list[bytes] = []
+        held_bytes = 0
+        rest = iter(pieces)
+        for piece in rest:
+            held.append(piece)
+            held_bytes += len(piece)
+            if held_bytes > LARGEST_HELD:
+                return self._rooms.committer.write_aside(suffix, chain(held, rest))
+        return b"".join(held)
 
     async def _keep(self, callback: Callback, reason: str) -> None:
         """Keep a body that was not understood, once, with the reason, if there is room for it.
@@ -160,7 +187,8 @@ class Receiver:
         """Make a result of a callback: at once if it is small, else beside the event loop."""
         if len(callback.body) <= LARGEST_ON_LOOP:
             return make(callback)
-        return await asyncio.get_running_loop().run_in_executor(self._rooms.heavy, make, callback)
+        work = partial(_considerately, make, callback)
+        return await asyncio.get_running_loop().run_in_executor(self._rooms.heavy, work)
 
     def _note(self, callback: Callback, result: Result, stored: Stored, took_s: float) -> None:
         """Log and count a result that is acknowledged."""
@@ -180,3 +208,13 @@ class Receiver:
             "ms": round(took_s * 1000, 1),
         }
         _log.info("callback acknowledged", extra={"fields": fields})
+
+
+def _considerately(make: Callable[[Callback], Result], callback: Callback) -> Result:
+    """Make a result on a thread that lets others run whenever they want to."""
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        return make(callback)
+    finally:
+        sys.setswitchinterval(usual_s)

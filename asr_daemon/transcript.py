@@ -4,7 +4,7 @@ All values are frozen. Times are integer milliseconds on the audio's clock, `Non
 vendor gave none. This module imports nothing of the package.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from msgspec import Struct
 Status = Literal["succeeded", "failed"]
 
 
-class Word(Struct, frozen=True):
+class Word(Struct, frozen=True, gc=False):
     """A word and its place in the audio."""
 
     text: str
@@ -23,14 +23,17 @@ class Word(Struct, frozen=True):
     end_ms: int | None
 
 
-class Segment(Struct, frozen=True):
-    """A sentence or turn; `words` is empty where the vendor gave none."""
+class Segment(Struct, frozen=True, gc=False):
+    """A sentence or turn; `words` is empty where the vendor gave none.
 
-    text: str
+    What is very long comes in pieces, and is read anew by each loop over it.
+    """
+
+    text: str | Iterable[str]
     start_ms: int | None = None
     end_ms: int | None = None
     speaker: str | None = None
-    words: tuple[Word, ...] = ()
+    words: Iterable[Word] = ()
 
 
 class VendorError(Struct, frozen=True):
@@ -53,7 +56,8 @@ class Transcript(Struct, frozen=True, kw_only=True):
     digest: str
     """`sha256:` and the hex digest of the vendor's fields, decoded and in canonical order."""
     error: VendorError | None = None
-    segments: tuple[Segment, ...] = ()
+    segments: Iterable[Segment] = ()
+    """A tuple, or of a large body what is read anew by each loop."""
     appid: str | None = None
     duration_ms: int | None = None
     audio_url: str | None = None
@@ -62,7 +66,7 @@ class Transcript(Struct, frozen=True, kw_only=True):
     query: Mapping[str, str | list[str]]
     """The parameters of the callback URL without the key; a list where a name is repeated."""
     payload: Mapping[str, Any]
-    """The vendor's own fields, decoded once and otherwise untouched."""
+    """The vendor's own fields, decoded once and otherwise untouched; see `long` for large ones."""
 
     @property
     def status(self) -> Status:

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import sys
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import current_thread
@@ -12,9 +14,10 @@ from asr_daemon.errors import CallbackError, CannotStore, NoRoomForRejected, Not
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics
 from asr_daemon.providers.base import Answer, Callback, Head
-from asr_daemon.receiver import LARGEST_ON_LOOP, Receiver, Rooms
+from asr_daemon.receiver import LARGEST_HELD, LARGEST_ON_LOOP, SWITCH_S, Receiver, Rooms
 from asr_daemon.renderers.json import JsonRenderer
 from asr_daemon.renderers.text import TextRenderer
+from asr_daemon.store.aside import Content
 from asr_daemon.store.result import Result, Stored
 from asr_daemon.transcript import Segment, Transcript, VendorError
 
@@ -30,6 +33,7 @@ class Provider:
     def __init__(self) -> None:
         """Remember on which thread a body was decoded."""
         self.thread = ""
+        self.switch_s = 0.0
 
     def admit(self, head: Head) -> None:
         """Let everybody in."""
@@ -37,6 +41,7 @@ class Provider:
     def decode(self, callback: Callback) -> Transcript:
         """Take the body for the only segment."""
         self.thread = current_thread().name
+        self.switch_s = sys.getswitchinterval()
         if callback.body == b"garbage":
             raise NotUnderstood("no text")
         failed = callback.body == b"failed"
@@ -72,6 +77,12 @@ class Committer:
         """Fail with `failure`, if there is one."""
         self.results: list[Result] = []
         self.failure = failure
+        self.aside: list[str] = []
+
+    def write_aside(self, suffix: str, pieces: Iterable[bytes]) -> Content:
+        """Note the suffix."""
+        self.aside.append(suffix)
+        return b"".join(pieces)
 
     async def commit(self, result: Result) -> Stored:
         """Note the result."""
@@ -133,8 +144,10 @@ def test_what_is_not_understood_is_kept() -> None:
     [rejection] = committer.results
     assert (rejection.directory, rejection.status) == ("rejected/acme/2026/11/21", "rejected")
     assert rejection.files[0] == (".body", b"garbage")
-    assert b'"reason": "no text"' in rejection.files[1][1]
-    assert b'"query": {\n    "job": "42"\n  }' in rejection.files[1][1]
+    _, document = rejection.files[1]
+    assert isinstance(document, bytes)
+    assert b'"reason": "no text"' in document
+    assert b'"query": {\n    "job": "42"\n  }' in document
 
 
 @pytest.mark.parametrize(
@@ -156,6 +169,24 @@ def test_large_bodies_are_decoded_beside_the_loop(size: int, thread: str) -> Non
     provider = Provider()
     receive(b"x" * size, Committer(), provider)
     assert provider.thread == thread
+
+
+def test_large_files_are_written_aside() -> None:
+    """A file that is too large to be held is written before its result is committed."""
+    committer = Committer()
+    receive(b"x" * LARGEST_HELD, committer)
+    [result] = committer.results
+    assert committer.aside == [".txt", ".json"]
+    assert result.files[0] == (".txt", b"x" * LARGEST_HELD + b"\n")
+
+
+def test_others_get_their_turn_during_large_bodies() -> None:
+    """The interpreter switches threads often while a large body is worked on, and only then."""
+    usual_s = sys.getswitchinterval()
+    provider = Provider()
+    receive(b"x" * (LARGEST_ON_LOOP + 1), Committer(), provider)
+    assert provider.switch_s == pytest.approx(SWITCH_S)
+    assert sys.getswitchinterval() == usual_s
 
 
 def test_one_line_is_logged(caplog: pytest.LogCaptureFixture) -> None:

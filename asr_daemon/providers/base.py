@@ -36,7 +36,7 @@ class Callback(Struct, frozen=True):
     """One whole request: head, body, and when its last byte was there (aware, UTC)."""
 
     head: Head
-    body: bytes
+    body: bytes | bytearray
     received_at: datetime
 
 

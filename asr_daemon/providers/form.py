@@ -4,22 +4,24 @@ Bodies are tens of megabytes and may be hostile. Nothing here runs Python code f
 escape, keeps other threads waiting for long, or needs more memory than a few times its input.
 """
 
-import re
 from binascii import a2b_qp
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from typing import TypeVar
 
 from asr_daemon.errors import NotUnderstood
+from asr_daemon.long import STEP_BYTES, LongText, Utf8Text, decoded
 
 MOST_ODD_BYTES = 500_000
 """What a day of speech takes in an encoding that is not configured. Each costs a third of a
 microsecond, in which no other thread runs, and is four times as long in every copy."""
 
+T = TypeVar("T")
+
 Pair = tuple[bytes, bytes]
 """A name and its value, percent-decoded."""
 
-_FIELD = re.compile(rb"[^&]+")
-_SLICE_BYTES = 64 * 1024
+_NO_TEXT = "the text is neither in UTF-8 nor in the configured text_encoding"
 _ESCAPE_BYTES = len(b"%41")
 
 _SHAPE = bytes(
@@ -32,18 +34,21 @@ _DIFFERENCE = bytes(ord("%") ^ ord("=") if byte == ord("=") else 0 for byte in r
 """What turns `%` into `=` by exclusive or, at each `=`; and nothing elsewhere."""
 
 
-def split_pairs(raw: bytes) -> Iterator[Pair]:
+def split_pairs(raw: bytes | bytearray) -> Iterator[Pair]:
     """Yield the pairs of a form, a query string or the like, decoded once; `+` is a blank.
 
     A field without `=` is a name with an empty value; empty fields are passed over.
     """
     view = memoryview(raw)
-    for field in _FIELD.finditer(raw):
-        start, end = field.span()
+    start = 0
+    while start < len(raw):
+        end = raw.find(b"&", start)
+        end = len(raw) if end < 0 else end
         middle = raw.find(b"=", start, end)
-        if middle < 0:
-            middle = end
-        yield form_decode(view[start:middle]), form_decode(view[middle + 1 : end])
+        middle = end if middle < 0 else middle
+        if start < end:
+            yield form_decode(view[start:middle]), form_decode(view[middle + 1 : end])
+        start = end + 1
 
 
 def form_decode(raw: bytes | memoryview) -> bytes:
@@ -60,7 +65,7 @@ def _slices(raw: bytes | memoryview) -> Iterator[bytes]:
     """Yield `raw` in slices that no escape crosses."""
     view = memoryview(raw)
     while view:
-        piece = bytes(view[:_SLICE_BYTES])
+        piece = bytes(view[:STEP_BYTES])
         cut = piece.rfind(b"%", 1 - _ESCAPE_BYTES)
         if cut > 0 and len(piece) < len(view):
             piece = piece[:cut]
@@ -101,15 +106,45 @@ def to_text(raw: bytes, fallback: str) -> str:
     return show_odd_bytes(raw)
 
 
-def show_odd_bytes(raw: bytes) -> str:
+def show_odd_bytes(raw: bytes | bytearray) -> str:
     r"""Decode UTF-8, with `\xff` and the like for each byte that is none.
 
     Raises:
         NotUnderstood: there are more than `MOST_ODD_BYTES`.
     """
     if len(raw) - len(raw.decode("utf-8", "ignore").encode()) > MOST_ODD_BYTES:
-        raise NotUnderstood("the text is neither in UTF-8 nor in the configured text_encoding")
+        raise NotUnderstood(_NO_TEXT)
     return raw.decode("utf-8", "backslashreplace")
+
+
+def to_long_text(raw: bytes, fallback: str) -> LongText:
+    """Decode as `to_text`, in pieces, and keep the bytes in place of the text.
+
+    Raises:
+        NotUnderstood: so many bytes are odd that this is no text.
+    """
+    for encoding in ("utf-8", fallback):
+        with suppress(UnicodeError):
+            return strict_text(raw, encoding)
+    even = sum(len(piece.encode()) for piece in decoded(raw, "utf-8", "ignore"))
+    if len(raw) - even > MOST_ODD_BYTES:
+        raise NotUnderstood(_NO_TEXT)
+    return LongText(lambda: decoded(raw, "utf-8", "backslashreplace"))
+
+
+def strict_text(raw: bytes | bytearray, encoding: str) -> LongText:
+    """Return a text whose bytes are all decoded by `encoding`, and that holds no lone surrogate.
+
+    Raises:
+        UnicodeError: they are not, or it does.
+    """
+
+    def pieces() -> Iterator[str]:
+        return decoded(raw, encoding)
+
+    for piece in pieces():
+        piece.encode()
+    return Utf8Text(raw, pieces) if encoding == "utf-8" else LongText(pieces)
 
 
 def to_texts(pairs: Iterable[Pair], fallback: str) -> list[tuple[str, str]]:
@@ -117,9 +152,9 @@ def to_texts(pairs: Iterable[Pair], fallback: str) -> list[tuple[str, str]]:
     return [(to_text(name, fallback), to_text(value, fallback)) for name, value in pairs]
 
 
-def collect(texts: Iterable[tuple[str, str]]) -> dict[str, str | list[str]]:
+def collect(texts: Iterable[tuple[str, T]]) -> dict[str, T | list[T]]:
     """Return pairs as a mapping in their order, with a list where a name is repeated."""
-    collected: dict[str, list[str]] = {}
+    collected: dict[str, list[T]] = {}
     for name, value in texts:
         collected.setdefault(name, []).append(value)
     return {name: values if values[1:] else values[0] for name, values in collected.items()}

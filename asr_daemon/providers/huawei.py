@@ -162,7 +162,7 @@ class HuaweiTokenInterface:
         """Do as `issue`; it has nothing to wait for."""
         return self.issue(callback.body)
 
-    def issue(self, body: bytes) -> Answer:
+    def issue(self, body: bytes | bytearray) -> Answer:
         """Return the answer with a token for the credentials in the body.
 
         Raises:
@@ -180,7 +180,7 @@ class HuaweiTokenInterface:
         status, code = _refusal(error)
         return _answer(status, {"errorCode": code, "errorMsg": str(error)})
 
-    def _issue(self, body: bytes) -> str:
+    def _issue(self, body: bytes | bytearray) -> str:
         """Return a token under the secret that was sent, so that it ends with that secret."""
         app_key, app_secret = _read_credentials(body)
         ends_at_s = self._clock() + self._settings.token_lifetime_s
@@ -206,7 +206,7 @@ def _check_path(head: Head, path: str) -> None:
         raise NotFound("nothing is served at this path")
 
 
-def _read_credentials(body: bytes) -> tuple[str, Secret]:
+def _read_credentials(body: bytes | bytearray) -> tuple[str, Secret]:
     request = decode_json(body)
     if not isinstance(request, dict):
         raise NotUnderstood("the body is not a JSON object")

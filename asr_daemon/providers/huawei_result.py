@@ -5,13 +5,16 @@ and senders are third parties: documented names are matched without regard to ca
 may be strings. Times have no printed unit; the example only makes sense in milliseconds.
 """
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
 
 from asr_daemon.errors import NotUnderstood
-from asr_daemon.providers.scalars import as_label, as_ms, as_number, as_text, look_up
+from asr_daemon.long import LongList, LongText
+from asr_daemon.long_segments import LongSegments
+from asr_daemon.providers.scalars import as_label, as_ms, as_number, as_speech, as_text, look_up
 from asr_daemon.transcript import Segment, VendorError
 
 _MESSAGES = ("message", "msg", "desc", "description")
@@ -23,7 +26,7 @@ class Result(Struct, frozen=True):
 
     aid: str
     error: VendorError | None
-    segments: tuple[Segment, ...]
+    segments: Iterable[Segment]
 
 
 def read_result(document: object) -> Result:
@@ -75,20 +78,35 @@ def _read_success(value: object) -> bool | None:
             raise NotUnderstood("body.state.success is neither true nor false")
 
 
-def _read_lattices(lattices: object) -> tuple[Segment, ...]:
+def _read_lattices(lattices: object) -> Iterable[Segment]:
     """Return the segments in the order of `lid`; those without a number stay behind in theirs."""
+    if isinstance(lattices, LongList):
+        return _read_long(lattices)
     if not isinstance(lattices, list):
         raise NotUnderstood("body.body.lattices is missing or not a list")
     numbered = sorted(_numbered_segments(lattices), key=lambda pair: pair[0])
     return tuple(segment for _, segment in numbered)
 
 
-def _numbered_segments(lattices: list[Any]) -> Iterator[tuple[tuple[bool, float], Segment]]:
+def _read_long(lattices: LongList) -> LongSegments:
+    numbers: list[float] = []
+
+    def segments() -> Iterator[Segment]:
+        for number, segment in _numbered_segments(lattices):
+            numbers.append(number)
+            yield segment
+
+    read = LongSegments(segments())
+    read.sort(numbers)
+    return read
+
+
+def _numbered_segments(lattices: Iterable[Any]) -> Iterator[tuple[float, Segment]]:
     for index, lattice in enumerate(lattices):
         segment = _read_lattice(lattice, index)
         if segment:
             lid = as_number(look_up(lattice, "lid"))
-            yield (lid is None, lid or 0), segment
+            yield math.inf if lid is None else lid, segment
 
 
 def _read_lattice(lattice: Any, index: int) -> Segment | None:
@@ -96,14 +114,13 @@ def _read_lattice(lattice: Any, index: int) -> Segment | None:
     if not isinstance(lattice, dict):
         raise NotUnderstood(f"body.body.lattices[{index}] is not an object")
     value = look_up(lattice, "onebest")
-    text = as_text(value)
-    if value is not None and text is None:
+    if value is not None and not isinstance(value, LongText) and as_text(value) is None:
         raise NotUnderstood(f"body.body.lattices[{index}].onebest is not a string")
-    stripped = "" if text is None else text.strip()
-    if not stripped:
+    text = as_speech(value)
+    if not text:
         return None
     return Segment(
-        stripped,
+        text,
         as_ms(look_up(lattice, "begin")),
         as_ms(look_up(lattice, "end")),
         as_label(look_up(lattice, "spk")),

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from asr_daemon.long import LongText
+
 LONGEST_MS = 100 * 3600 * 1000
 """Times beyond 100 hours are taken for nonsense: vendors transcribe at most 12."""
 
@@ -24,9 +26,19 @@ def as_text(value: object) -> str | None:
     """Return a string as it is and a number in digits; `None` for anything else."""
     if isinstance(value, str):
         return value
+    if isinstance(value, LongText):
+        return value.whole()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return str(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
+def as_speech(value: object) -> str | LongText:
+    """Return `as_text` without blanks at its ends, empty for `None`; what is long stays so."""
+    if isinstance(value, LongText):
+        stripped = value.stripped()
+        return stripped if any(stripped) else ""
+    return (as_text(value) or "").strip()
 
 
 def as_label(value: object) -> str | None:
@@ -52,7 +64,8 @@ def as_ms(value: object, unit_ms: int = 1) -> int | None:
 
     `None` for what is not a number, is negative, or is beyond `LONGEST_MS`.
     """
-    number = as_number(value)
+    # Most are plain numbers, and a large body holds millions.
+    number = value if type(value) is int else as_number(value)
     if number is None or not 0 <= number <= LONGEST_MS // unit_ms:
         return None
     return number * unit_ms if isinstance(number, int) else round(number * unit_ms)

@@ -15,11 +15,16 @@ from typing import Any, TypeVar
 from msgspec import Struct, json
 
 from asr_daemon.errors import NotUnderstood
-from asr_daemon.providers.json_body import decode_elements
-from asr_daemon.providers.scalars import as_label, as_ms, as_number, as_text
+from asr_daemon.long import STEP_BYTES, Again, LongList, LongObject, LongText
+from asr_daemon.long_segments import LongSegments
+from asr_daemon.providers.json_body import decode_elements, elements_as
+from asr_daemon.providers.scalars import as_label, as_ms, as_number, as_speech, as_text
 from asr_daemon.transcript import Segment, Word
 
 T = TypeVar("T")
+
+_MOST_PREFIX = 256
+"""Characters, of times and a speaker."""
 
 _MOST_SENTENCES = 1_000_000
 """Twelve hours with a sentence every 43 ms; what holds more is made to eat memory."""
@@ -44,13 +49,10 @@ class _Sentence(Struct, rename="pascal"):
     words: Any = None
 
 
-_SENTENCE: json.Decoder[_Sentence | None] = json.Decoder(_Sentence | None)
-
-
 class Speech(Struct, frozen=True):
     """What was said, in the vendor's order, and the language if there is one for all of it."""
 
-    segments: tuple[Segment, ...] = ()
+    segments: Iterable[Segment] = ()
     language: str | None = None
 
 
@@ -66,26 +68,59 @@ def read_speech(detail: object, text: object) -> Speech:
         speech = _read_detail(detail)
     except NotUnderstood:
         speech = Speech()
-    return speech if speech.segments else Speech(read_text(as_text(text) or ""))
+    if speech.segments:
+        return speech
+    return Speech(read_text(text if isinstance(text, LongText) else as_text(text) or ""))
 
 
-def read_text(text: str) -> tuple[Segment, ...]:
+def read_text(text: str | LongText) -> Iterable[Segment]:
     """Read `text`; a line without a prefix has no times, and blank lines are passed over.
 
     Raises:
         NotUnderstood: there are more lines than any audio has sentences.
     """
-    lines = (line[0].strip() for line in _LINE.finditer(text))
-    segments = [_read_line(line) for line in _bounded(line for line in lines if line)]
-    return tuple(segment for segment in segments if segment.text)
+    if isinstance(text, str):
+        return tuple(_read_lines(line[0] for line in _LINE.finditer(text)))
+    return LongSegments(_read_lines(_long_lines(text)))
 
 
-def _read_line(line: str) -> Segment:
-    prefix = _PREFIX.match(line)
+def _long_lines(text: LongText) -> Iterator[str | LongText]:
+    """Yield the lines of a text, as long texts those that are."""
+    begin = end = 0
+    held: list[str] = []
+    for piece in text:
+        *lines, last = piece.split("\n")
+        for line in lines:
+            held.append(line)
+            end += len(line)
+            yield _line(text, begin, end, held)
+            begin = end = end + 1
+            held = []
+        end += len(last)
+        if end - begin <= STEP_BYTES:
+            held.append(last)
+    yield _line(text, begin, end, held)
+
+
+def _line(text: LongText, begin: int, end: int, held: list[str]) -> str | LongText:
+    return "".join(held) if end - begin <= STEP_BYTES else text.between(begin, end)
+
+
+def _read_lines(lines: Iterable[str | LongText]) -> Iterator[Segment]:
+    stripped = (as_speech(line) for line in lines)
+    for line in _bounded(line for line in stripped if line):
+        segment = _read_line(line)
+        if segment.text:
+            yield segment
+
+
+def _read_line(line: str | LongText) -> Segment:
+    prefix = _PREFIX.match(line if isinstance(line, str) else line.between(0, _MOST_PREFIX).whole())
     if prefix is None:
         return Segment(line)
     start, end = _prefix_ms(*prefix.group(1, 2, 3, 4)), _prefix_ms(*prefix.group(5, 6, 7, 8))
-    return Segment(line[prefix.end() :].strip(), start, end, prefix[9])
+    text = line[prefix.end() :] if isinstance(line, str) else line.between(prefix.end())
+    return Segment(as_speech(text), start, end, prefix[9])
 
 
 def _prefix_ms(hours: str | None, minutes: str, seconds: str, fraction: str) -> int:
@@ -94,20 +129,41 @@ def _prefix_ms(hours: str | None, minutes: str, seconds: str, fraction: str) -> 
 
 
 def _read_detail(detail: object) -> Speech:
-    """Read sentence by sentence, so that other threads get their turn within a large detail."""
-    raw = detail.encode() if isinstance(detail, str) else json.encode(detail)
-    segments, languages = [], set()
-    for sentence in _bounded(decode_elements(raw, _SENTENCE)):
-        if sentence:
-            segments.append(_read_sentence(sentence))
-            languages.add(sentence.lang_type if isinstance(sentence.lang_type, str) else None)
-    language = languages.pop() if len(languages) == 1 else None
-    return Speech(tuple(segment for segment in segments if segment.text), language or None)
+    sentences = _sentences(detail)
+    languages: set[str | None] = set()
+
+    def segments() -> Iterator[Segment]:
+        for sentence in _bounded(sentences):
+            if sentence:
+                languages.add(_language(sentence))
+                yield _read_sentence(sentence)
+
+    said = (segment for segment in segments() if segment.text)
+    read = tuple(said) if isinstance(sentences, list) else LongSegments(said)
+    return Speech(read, languages.pop() if len(languages) == 1 else None)
+
+
+def _language(sentence: _Sentence) -> str | None:
+    language = sentence.lang_type
+    return language if isinstance(language, str) and language else None
+
+
+def _sentences(detail: object) -> list[_Sentence | None] | Again[_Sentence | None]:
+    match detail:
+        case LongList() | LongObject():
+            return elements_as(detail, _Sentence | None)  # type: ignore[arg-type]
+        case LongText():
+            raw = detail.utf8()
+        case str():
+            raw = detail.encode()
+        case _:
+            raw = json.encode(detail)
+    return decode_elements(raw, _Sentence | None)  # type: ignore[arg-type]
 
 
 def _read_sentence(sentence: _Sentence) -> Segment:
     start_ms = as_ms(sentence.start_ms)
-    words = tuple(_read_words(sentence.words, start_ms))
+    words = _words(sentence.words, start_ms)
     return Segment(
         _sentence_text(sentence) or " ".join(word.text for word in words),
         start_ms=start_ms,
@@ -117,14 +173,20 @@ def _read_sentence(sentence: _Sentence) -> Segment:
     )
 
 
-def _sentence_text(sentence: _Sentence) -> str:
+def _sentence_text(sentence: _Sentence) -> str | LongText:
     spellings = (sentence.final_sentence, sentence.written_text, sentence.slice_sentence)
-    texts = ((as_text(spelling) or "").strip() for spelling in spellings)
+    texts = (as_speech(spelling) for spelling in spellings)
     return next((text for text in texts if text), "")
 
 
-def _read_words(words: object, base_ms: int | None) -> Iterator[Word]:
-    for word in words if isinstance(words, list) else ():
+def _words(words: object, base_ms: int | None) -> Iterable[Word]:
+    if isinstance(words, list):
+        return tuple(_read_words(words, base_ms))
+    return Again(lambda: _read_words(words, base_ms)) if isinstance(words, LongList) else ()
+
+
+def _read_words(words: Iterable[Any], base_ms: int | None) -> Iterator[Word]:
+    for word in words:
         text = as_label(word.get("Word")) if isinstance(word, dict) else None
         if text:
             start_ms = _word_ms(base_ms, word.get("OffsetStartMs"))

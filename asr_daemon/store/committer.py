@@ -7,7 +7,7 @@ by all who wait for it, and a single result waits for nobody.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -15,6 +15,7 @@ from threading import Thread
 from typing import NamedTuple, Protocol, TypeVar
 
 from asr_daemon.errors import CannotStore, NoRoomForRejected, ShuttingDown
+from asr_daemon.store.aside import Aside
 from asr_daemon.store.result import Outcome, Result, Stored, describe
 from asr_daemon.store.trouble import Trouble
 
@@ -37,6 +38,10 @@ class Committable(Protocol):
 
     def commit(self, batch: Sequence[Result]) -> list[Outcome]:
         """Make each result durable; say of each, in order, what became of it."""
+        ...
+
+    def write_aside(self, suffix: str, pieces: Iterable[bytes]) -> Aside:
+        """Write a large file before its result; on any thread. Raise `CannotStore` if it fails."""
         ...
 
     def trouble(self, *, thoroughly: bool) -> str | None:
@@ -125,6 +130,18 @@ class Committer:
         self._hand_over()
         self._queue.put(_Change(change, done))
         await done
+
+    def write_aside(self, suffix: str, pieces: Iterable[bytes]) -> Aside:
+        """Write a large file for a result that is committed later; on any thread.
+
+        Raises:
+            CannotStore: it cannot be written.
+        """
+        try:
+            return self._store.write_aside(suffix, pieces)
+        except CannotStore as refusal:
+            self._trouble.met(_reason(refusal), 1)
+            raise
 
     async def stop(self, timeout_s: float | None = None) -> bool:
         """Commit what has queued up, then end the thread; say whether it ended within the time.

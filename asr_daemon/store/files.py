@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from asr_daemon.store.aside import Aside, Content
 from asr_daemon.store.result import Outcome, Result, Stored, refusal_of
 from asr_daemon.store.staging import Staged, Staging, check_writable
 from asr_daemon.store.syncfs import SyncOfAll
@@ -161,6 +162,16 @@ class ResultTree:
         if self._last_failed is not None:
             check_writable(self._last_failed)
 
+    def write_aside(self, suffix: str, pieces: Iterable[bytes]) -> Aside:
+        """Write a large file for a result that is committed later; on any thread.
+
+        Raises:
+            OSError: it cannot be written or synced.
+        """
+        aside = Aside(self._staging, suffix)
+        aside.write(pieces, durable=self._durable)
+        return aside
+
     def commit(self, batch: Sequence[Result]) -> list[Outcome]:
         """Make each result of `batch` durable, and say of each, in order, what became of it.
 
@@ -197,6 +208,9 @@ class ResultTree:
 
     def _stage(self, attempt: _Attempt) -> None:
         for suffix, content in attempt.result.files:
+            if isinstance(content, Aside):
+                attempt.staged.append(content.again())
+                continue
             staged = self._staging.create(suffix)
             attempt.staged.append(staged)
             _write_all(staged.descriptor, content)
@@ -226,8 +240,11 @@ class ResultTree:
         """Write a result aside once more, after a sync that failed.
 
         A page that could not be written may be marked clean, so that a second sync of the same file
-        would succeed without the data: only a file written anew can be trusted.
+        would succeed without the data: only a file written anew can be trusted. The pieces of one
+        that another thread wrote are gone.
         """
+        if any(isinstance(content, Aside) for _, content in attempt.result.files):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
         self._discard(attempt)
         self._stage(attempt)
         self._sync_descriptors(attempt)
@@ -397,7 +414,7 @@ def _outcome(attempt: _Attempt) -> Outcome:
     return attempt.stored
 
 
-def _write_all(descriptor: int, content: bytes) -> None:
+def _write_all(descriptor: int, content: bytes | bytearray) -> None:
     """Write everything, however little the system takes at a time."""
     rest = memoryview(content)
     while rest:
@@ -426,9 +443,11 @@ def _stems(stem: str) -> Iterator[str]:
         yield f"{stem}~{number}"
 
 
-def _may_hold(path: str, content: bytes) -> bool:
+def _may_hold(path: str, content: Content) -> bool:
     """Say whether a file has this content, or is not there yet."""
     try:
+        if isinstance(content, Aside):
+            return content.is_at(path)
         with open(path, "rb") as file:
             return file.read(len(content) + 1) == content
     except FileNotFoundError:

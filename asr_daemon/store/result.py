@@ -5,6 +5,7 @@ import os
 from msgspec import Struct
 
 from asr_daemon.errors import CannotStore
+from asr_daemon.store.aside import Content
 
 
 class Result(Struct, frozen=True):
@@ -22,7 +23,7 @@ class Result(Struct, frozen=True):
     directory: str
     """Relative to the root, with `/`."""
     stem: str
-    files: tuple[tuple[str, bytes], ...]
+    files: tuple[tuple[str, Content], ...]
     """Suffix and content, in the order in which they are linked: the marker comes last."""
 
 

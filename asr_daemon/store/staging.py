@@ -113,6 +113,12 @@ class Staging:
         path = os.path.join(self.path, f"{next(self._numbers)}{suffix}")
         return Staged(path, os.open(path, _NAMED, self._file_mode), is_named=True)
 
+    def duplicate(self, staged: Staged) -> Staged:
+        """Return the same file once more, to be discarded on its own."""
+        descriptor = os.dup(staged.descriptor)
+        path = staged.path if staged.is_named else f"{_OPEN_FILES}/{descriptor}"
+        return Staged(path, descriptor, staged.is_named)
+
     def link(self, staged: Staged, path: str) -> None:
         """Give a file its final name, which must be free; `path` is absolute."""
         # With a descriptor of a directory, which an absolute path makes no use of, Python follows

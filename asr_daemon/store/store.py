@@ -1,8 +1,9 @@
 """The store: what is remembered, what there is room for, and the tree, as one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from asr_daemon.errors import NoRoomForRejected
+from asr_daemon.store.aside import Aside
 from asr_daemon.store.files import ResultTree
 from asr_daemon.store.index import Index
 from asr_daemon.store.rejected import Quota
@@ -48,6 +49,18 @@ class Store:
                 fresh.setdefault(key, result)
         settled.update(zip(fresh, self._write(list(fresh.values())), strict=True))
         return [_take(settled, result.identity) for result in batch]
+
+    def write_aside(self, suffix: str, pieces: Iterable[bytes]) -> Aside:
+        """Write a large file for a result that is committed later; on any thread.
+
+        Raises:
+            CannotStore: it cannot be written.
+        """
+        try:
+            self._space.check()
+            return self._tree.write_aside(suffix, pieces)
+        except OSError as error:
+            raise refusal_of(error) from error
 
     def trouble(self, *, thoroughly: bool) -> str | None:
         """Say what keeps results from being stored now, `None` if nothing does.

@@ -49,6 +49,16 @@ def test_answers_wait_for_their_syncs(tmp_path: Path) -> None:
     assert links(trace) == LINKED_BY_A_GROUP * 50
 
 
+def test_large_files(tmp_path: Path) -> None:
+    """Files that another thread writes before their result is committed: 2 of them."""
+    require(requirements.strace)
+    with running(tmp_path, output=OUTPUT) as daemon, traced(daemon.process.pid) as trace:
+        body = b"code=0&requestId=1&text=" + b"x" * 2_000_000
+        assert daemon.post(TENCENT_PATH, body).status == 200
+    assert check_order(trace, str(tmp_path / "root")) == []
+    assert links(trace) == 2
+
+
 def test_folder_in_place_of_one_that_a_reader_removed_is_new() -> None:
     """Also where it gets the inode of that, as it does on a small ext4."""
     require(requirements.strace, requirements.root, requirements.loop_devices, requirements.ext4)

@@ -39,7 +39,7 @@ class Recorder:
 
     async def respond(self, callback: Callback) -> Answer:
         """Note the body, or fail as told."""
-        self.bodies.append(callback.body)
+        self.bodies.append(bytes(callback.body))
         if self.failure is not None:
             raise self.failure
         return Answer(200, b'{"ok":true}')

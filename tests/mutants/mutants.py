@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 _FILES = "asr_daemon/store/files.py"
+_ASIDE = "asr_daemon/store/aside.py"
 _STAGING = "asr_daemon/store/staging.py"
 _SYNCFS = "asr_daemon/store/syncfs.py"
 _STORE = "asr_daemon/store/store.py"
@@ -15,6 +16,7 @@ _REFUSE = "            return [refusal_of(error)]"
 
 STORE_TESTS = ("tests/store/test_files.py", "tests/store/test_store.py")
 SYNCFS_TESTS = ("tests/store/test_syncfs.py",)
+ASIDE_TESTS = ("tests/store/test_aside.py",)
 STAGING_TESTS = ("tests/store/test_staging.py",)
 COMMITTER_TESTS = ("tests/store/test_committer.py",)
 RECEIVER_TESTS = ("tests/test_receiver.py",)
@@ -157,6 +159,20 @@ SYNCS = (
         "descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)\n        try:\n"
         "            os.fsync(descriptor)\n",
         "descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)\n        try:\n            pass\n",
+    ),
+    Mutant(
+        "a large file that could not be synced is synced again",
+        _FILES,
+        "            raise OSError(errno.EIO, os.strerror(errno.EIO))\n        self._discard",
+        "            pass\n        self._discard",
+        ASIDE_TESTS,
+    ),
+    Mutant(
+        "a large file is not synced",
+        _ASIDE,
+        "            os.fsync(self._staged.descriptor)",
+        "            pass",
+        ASIDE_TESTS,
     ),
     Mutant(
         "a file that could not be synced is synced again",
@@ -339,6 +355,20 @@ TREE = (
         _FILES,
         "file.read(len(content) + 1) == content",
         "True",
+    ),
+    Mutant(
+        "any large text of that name is ours",
+        _FILES,
+        "return content.is_at(path)",
+        "return True",
+        ASIDE_TESTS,
+    ),
+    Mutant(
+        "a large text that begins like ours is ours",
+        _ASIDE,
+        "return not other.read(1)",
+        "return True",
+        ASIDE_TESTS,
     ),
     Mutant(
         "a text that begins like ours is ours",

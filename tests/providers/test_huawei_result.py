@@ -16,7 +16,7 @@ def document(lattices: object, **state: object) -> dict[str, Any]:
 
 def segments(*lattices: object) -> tuple[Segment, ...]:
     """Read lattices."""
-    return read_result(document(list(lattices), success=True)).segments
+    return tuple(read_result(document(list(lattices), success=True)).segments)
 
 
 def test_capitals() -> None:

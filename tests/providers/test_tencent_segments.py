@@ -121,7 +121,8 @@ WORDS = [
 def test_words(start_ms: object, words: tuple[Word, ...]) -> None:
     """Words are counted from the start of their sentence; without one they have no times."""
     sentence = {"FinalSentence": "a b", "StartMs": start_ms, "Words": WORDS}
-    assert read_speech(json.dumps([sentence]), None).segments[0].words == words
+    (segment,) = read_speech(json.dumps([sentence]), None).segments
+    assert segment.words == words
 
 
 def test_words_alone() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from asr_daemon.renderers.json import JsonRenderer, read_fingerprint
-from asr_daemon.transcript import Segment, VendorError, Word
+from asr_daemon.transcript import Segment, Transcript, VendorError, Word
 from tests.conftest import MakeTranscript
 
 RENDERER = JsonRenderer(keep_payload=True, indent=0)
@@ -18,6 +18,11 @@ WHOLE = (
 )
 
 
+def render(transcript: Transcript, renderer: JsonRenderer = RENDERER) -> bytes:
+    """Return the whole document."""
+    return b"".join(renderer.render(transcript))
+
+
 def test_whole_document(make_transcript: MakeTranscript) -> None:
     """Every field stands in its place, in its order."""
     words = (Word("first", 1640, 1900),)
@@ -27,32 +32,32 @@ def test_whole_document(make_transcript: MakeTranscript) -> None:
         query={"job": "42"},
         payload={"code": "0", "requestId": "4000048858"},
     )
-    assert RENDERER.render(transcript).decode() == WHOLE
+    assert render(transcript).decode() == WHOLE
 
 
 def test_what_the_vendor_did_not_give(make_transcript: MakeTranscript) -> None:
     """Times that are not known are null; speaker and words are not there at all."""
-    document = RENDERER.render(make_transcript(segments=(Segment("hello"),)))
+    document = render(make_transcript(segments=(Segment("hello"),)))
     assert b'"segments":[{"id":0,"start":null,"end":null,"text":"hello"}]' in document
 
 
 def test_failed_task(make_transcript: MakeTranscript) -> None:
     """A failure carries the vendor's code and message, and no segments."""
     failed = make_transcript(segments=(), error=VendorError("10001", "recognition failed"))
-    document = RENDERER.render(failed)
+    document = render(failed)
     assert b'"status":"failed","error":{"code":"10001","message":"recognition failed"}' in document
     assert b'"text":"","segments":[]' in document
 
 
 def test_payload_can_be_left_out(make_transcript: MakeTranscript) -> None:
     """Without `keep_payload` the vendor's own fields are not in the document."""
-    document = JsonRenderer(keep_payload=False, indent=0).render(make_transcript())
+    document = render(make_transcript(), JsonRenderer(keep_payload=False, indent=0))
     assert document.endswith(b'"query":{}}\n')
 
 
 def test_indent(make_transcript: MakeTranscript) -> None:
     """The document is indented by as many blanks as asked for."""
-    document = JsonRenderer(keep_payload=True, indent=2).render(make_transcript())
+    document = render(make_transcript(), JsonRenderer(keep_payload=True, indent=2))
     assert document.startswith(b'{\n  "schema_version": 1,\n  "provider": "tencent",\n')
 
 
@@ -60,7 +65,7 @@ def test_indent(make_transcript: MakeTranscript) -> None:
 def test_fingerprint_can_be_read_back(make_transcript: MakeTranscript, id_: str | None) -> None:
     """What tells a result from others of its name is found in its document."""
     transcript = make_transcript(id=id_, query={"job": "1", "also": ["a", "b"]})
-    assert read_fingerprint(RENDERER.render(transcript)) == transcript.fingerprint
+    assert read_fingerprint(render(transcript)) == transcript.fingerprint
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,8 @@ def strict() -> dict[str, Any]:
 
 def rendered(transcript: Transcript, *, keep_payload: bool = True) -> dict[str, Any]:
     """Return the document of a transcript."""
-    document = json.loads(JsonRenderer(keep_payload=keep_payload, indent=0).render(transcript))
+    pieces = JsonRenderer(keep_payload=keep_payload, indent=0).render(transcript)
+    document = json.loads(b"".join(pieces))
     assert isinstance(document, dict)
     return document
 

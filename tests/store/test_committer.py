@@ -1,12 +1,14 @@
 """The committer: batches, outcomes, and an end without loss."""
 
 import asyncio
+import errno
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
 
 from asr_daemon.errors import CannotStore, NoRoomForRejected, ShuttingDown
+from asr_daemon.store.aside import Aside
 from asr_daemon.store.committer import LARGEST_BATCH, Committer
 from asr_daemon.store.result import Result, Stored
 
@@ -37,6 +39,10 @@ class Store:
             CannotStore("disk full") if each.stem in self.refused else Stored(each.stem, False)
             for each in batch
         ]
+
+    def write_aside(self, suffix: str, pieces: Iterable[bytes]) -> Aside:
+        """Find the disk full."""
+        raise CannotStore("the result cannot be stored now") from OSError(errno.ENOSPC, "full")
 
     def trouble(self, *, thoroughly: bool) -> str | None:
         """Find what was set."""
@@ -138,6 +144,14 @@ def test_trouble_is_met_and_over() -> None:
         return [met, found]
 
     assert asyncio.run(run()) == ["disk full", "read-only"]
+
+
+def test_large_file_that_cannot_be_written_is_trouble() -> None:
+    """It is met before there is a result to commit, and the admin is told all the same."""
+    committer = make(Store())
+    with pytest.raises(CannotStore):
+        committer.write_aside(".json", [b"{}"])
+    assert committer.trouble == "full"
 
 
 def test_room_for_rejected_bodies_is_no_trouble() -> None:
