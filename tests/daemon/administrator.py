@@ -60,12 +60,18 @@ class Administrator:
 
         def is_applied() -> bool:
             # Who asks may be cut off: the admin listener may be what moves.
+            self._find_admin()
             with suppress(OSError, HTTPException):
                 return self.reloads("applied") > before
             return False
 
         act()
         eventually(is_applied, f"use: {self._settings}")
+
+    def _find_admin(self) -> None:
+        """Ask from now on where the log says that the admin listener is."""
+        urls = [line for line in self.daemon.log.splitlines() if "admin at http" in line]
+        self.daemon.admin_port = int(urls[-1].rpartition(":")[2])
 
     def hang_up(self) -> None:
         """Ask the daemon to read its file anew."""
