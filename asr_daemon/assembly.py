@@ -10,8 +10,8 @@ from msgspec import Struct
 from tornado.http1connection import HTTP1ConnectionParameters
 
 from asr_daemon.config.model import Config, Format, LimitsSettings, ListenSettings, OutputSettings
-from asr_daemon.http.exchange import Endpoint, Intake
 from asr_daemon.http.guesses import Guesses
+from asr_daemon.http.intake import Endpoint, Intake
 from asr_daemon.http.limits import Memory
 from asr_daemon.http.tls import Tls, load_tls
 from asr_daemon.layout import Layout

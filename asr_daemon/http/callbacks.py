@@ -9,7 +9,8 @@ from tornado import httputil
 from tornado.http1connection import HTTP1Connection
 
 from asr_daemon.errors import CallbackError, MethodNotAllowed, NotFound
-from asr_daemon.http.exchange import Endpoint, Exchange, Exchanges, Intake
+from asr_daemon.http.exchange import Exchange, Exchanges
+from asr_daemon.http.intake import Endpoint, Intake
 from asr_daemon.http.wire import harden
 from asr_daemon.providers.base import Answer, Callback, Head
 

@@ -7,8 +7,6 @@ closing the connection on it would reset it before the sender has read the answe
 
 import asyncio
 import logging
-import re
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -18,9 +16,8 @@ from functools import lru_cache, partial
 from http.client import responses
 from typing import Protocol, cast
 
-from msgspec import Struct
 from tornado import httputil
-from tornado.http1connection import HTTP1Connection, is_transfer_encoding_chunked
+from tornado.http1connection import HTTP1Connection
 
 from asr_daemon.errors import (
     BodyTooLarge,
@@ -30,9 +27,11 @@ from asr_daemon.errors import (
     ShuttingDown,
     UnsupportedBody,
 )
-from asr_daemon.http.guesses import Guesses, Turn
-from asr_daemon.http.limits import PATIENCE_S, Memory, Share, origin_of
-from asr_daemon.networks import Network, client_address
+from asr_daemon.http.guesses import Turn
+from asr_daemon.http.heads import check_host, content_length, split_target
+from asr_daemon.http.intake import Routing
+from asr_daemon.http.limits import PATIENCE_S, Share, origin_of
+from asr_daemon.networks import client_address
 from asr_daemon.providers.base import Answer, Callback, Head
 
 LINGER_S = 30.0
@@ -44,70 +43,7 @@ SMALL_BODY_BYTES = 64 * 1024
 MEMORY_PER_BODY_BYTE = 3
 """What a byte of a large body takes at most: itself, its fields decoded once, and what was said."""
 
-_LONGEST_LENGTH = 18
-"""Digits of a Content-Length that is worth reading as a number."""
-
-_HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+;=:%\[\]-]*")
-
 _log = logging.getLogger(__name__)
-
-
-class Endpoint(Protocol):
-    """What is served at a path."""
-
-    @property
-    def name(self) -> str:
-        """How logs and metrics call it."""
-        ...
-
-    @property
-    def anonymous_bytes(self) -> int | None:
-        """The largest body whose sender shows credentials in it; `None` if the head has them."""
-        ...
-
-    def admit(self, head: Head) -> None:
-        """Judge a request by its head; raise `CallbackError` to refuse it unread."""
-        ...
-
-    async def respond(self, callback: Callback) -> Answer:
-        """Answer a whole request; raise `CallbackError` to refuse it."""
-        ...
-
-    def refuse(self, error: CallbackError) -> Answer:
-        """Word the answer for a request that is refused."""
-        ...
-
-
-class Intake(Struct, frozen=True, kw_only=True):
-    """What is asked of every request, and what is told of it."""
-
-    body_bytes: int
-    """The largest body."""
-    header_timeout_s: float
-    """Grace for a body before its rate counts."""
-    body_min_rate_bytes_per_s: int
-    """The slowest upload, averaged."""
-    trusted_proxies: tuple[Network, ...] = ()
-    """Whose word on the sender's address is believed."""
-    memory: Memory
-    """Room for large bodies."""
-    guesses: Guesses
-    """Slows down who sends wrong credentials."""
-    answered: Callable[[str, int], None]
-    """Is told the endpoint and status of every answer."""
-
-
-class Routing(Protocol):
-    """What is served at the moment."""
-
-    @property
-    def intake(self) -> Intake:
-        """What is asked of a request whose head is there now."""
-        ...
-
-    def find(self, path: str) -> Endpoint:
-        """Return what serves a path."""
-        ...
 
 
 class Exchanges:
@@ -176,7 +112,7 @@ class Exchange(httputil.HTTPMessageDelegate):
 
     def __init__(
         self,
-        routing: "Routing",
+        routing: Routing,
         connection: HTTP1Connection,
         exchanges: Exchanges,
     ) -> None:
@@ -199,8 +135,8 @@ class Exchange(httputil.HTTPMessageDelegate):
     ) -> Awaitable[None] | None:
         """Refuse a request by its head, or have its body read when there is room for it."""
         request_line = cast(httputil.RequestStartLine, start_line)
-        _check_host(request_line, headers)
-        length = _content_length(request_line, headers)
+        check_host(request_line, headers)
+        length = content_length(request_line, headers)
         self._head = self._make_head(request_line, headers)
         self._wants_body = request_line.method != "HEAD"
         self._origin = origin_of(self._head.address)
@@ -465,46 +401,3 @@ def _give_up(turn: Turn) -> None:
 def _date(now_s: int) -> str:
     """Return the value of a Date header; a busy second has many of the same."""
     return formatdate(now_s, usegmt=True)
-
-
-def split_target(target: str) -> tuple[str, str]:
-    """Return path and query of a request target, which may be a whole URL (RFC 9112, 3.2.2)."""
-    path, _, query = target.partition("?")
-    if not path.startswith("/"):
-        _, _, behind_scheme = path.partition("://")
-        _, slash, rest = behind_scheme.partition("/")
-        path = slash + rest
-    return path, query
-
-
-def _check_host(start_line: httputil.RequestStartLine, headers: httputil.HTTPHeaders) -> None:
-    """Look at the host that is asked for, which nothing here depends on (RFC 9112, 3.2).
-
-    Raises:
-        HTTPInputError: there is none, or several, or it is no host.
-    """
-    host = headers.get("Host", "" if start_line.version == "HTTP/1.0" else None)
-    if host is None or not _HOST.fullmatch(host):
-        raise httputil.HTTPInputError("the Host header is missing, or is not one host")
-
-
-def _content_length(
-    start_line: httputil.RequestStartLine, headers: httputil.HTTPHeaders
-) -> int | None:
-    """Return the announced length of the body, `None` if there is none.
-
-    Raises:
-        HTTPInputError: it is not one plain number, or comes with chunks, or chunks come in a
-            version that has none: where a request ends would be anybody's guess (RFC 9112, 6.1
-            and 6.3), so Tornado answers 400 and closes.
-    """
-    if is_transfer_encoding_chunked(headers):
-        if start_line.version != "HTTP/1.1":
-            raise httputil.HTTPInputError("chunks outside HTTP/1.1")
-        return None
-    if "Content-Length" not in headers:
-        return None
-    announced = headers["Content-Length"]
-    if not (announced.isascii() and announced.isdigit()):
-        raise httputil.HTTPInputError("Content-Length is not one number")
-    return int(announced) if len(announced) <= _LONGEST_LENGTH else sys.maxsize

@@ -10,8 +10,9 @@ from tornado.ioloop import IOLoop
 
 from asr_daemon.errors import BodyTooLarge, CallbackError, NotFound, WrongCredentials
 from asr_daemon.http.callbacks import Router
-from asr_daemon.http.exchange import Exchanges, Intake
+from asr_daemon.http.exchange import Exchanges
 from asr_daemon.http.guesses import Guesses
+from asr_daemon.http.intake import Intake
 from asr_daemon.http.limits import Connections, Memory
 from asr_daemon.http.listener import Listener
 from asr_daemon.providers.base import Answer, Callback, Head

@@ -12,8 +12,9 @@ from tornado.http1connection import HTTP1ConnectionParameters
 from tornado.netutil import bind_sockets
 
 from asr_daemon.http.callbacks import Router
-from asr_daemon.http.exchange import Exchanges, Intake
+from asr_daemon.http.exchange import Exchanges
 from asr_daemon.http.guesses import Guesses
+from asr_daemon.http.intake import Intake
 from asr_daemon.http.limits import Connections, Memory
 from asr_daemon.http.listener import Listener
 from asr_daemon.http.tls import load_tls
