@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from concurrent.futures import Executor
-from contextlib import suppress
+from pathlib import Path
 from typing import assert_never
 
 from msgspec import Struct
@@ -41,6 +41,7 @@ class Stores(Struct, frozen=True):
     index: Index
     space: Space
     store: Store
+    root: Path
     modes: Modes
 
     def open(self) -> None:
@@ -49,9 +50,7 @@ class Stores(Struct, frozen=True):
         Raises:
             OSError: the root cannot be used.
         """
-        # What the configured modes allow must not be taken away by the umask that was inherited.
-        os.umask(0o777 & ~(self.modes.file | self.modes.directory))
-        self.tree.open()
+        self._open_tree(tidy=True)
         self.index.open(self.tree.id)
 
     def close(self) -> None:
@@ -63,18 +62,36 @@ class Stores(Struct, frozen=True):
         """Take over from `before`, which may have the same tree; called between two batches.
 
         Raises:
-            OSError: the root cannot be used; `before` is in place again.
+            OSError: the root cannot be used; `before` is in place as it was.
         """
-        before.close()
-        try:
-            self.open()
-        except OSError:
-            self.tree.close()
-            # Should that fail as well, the next batch will say so.
-            with suppress(OSError):
-                before.open()
-            raise
+        if before.tree.is_at(self.root):
+            self._take_over(before)
+        else:
+            self._open_tree(tidy=True)
+            before.tree.close()
+        before.index.close()
+        self.index.open(self.tree.id)
         return self.store
+
+    def _take_over(self, before: "Stores") -> None:
+        """Have the lock of the same tree, which must be the one that `before` opened."""
+        before.tree.check_root()
+        before.tree.close()
+        try:
+            self._open_tree(tidy=False)
+        except OSError:
+            before.tree.open(tidy=False)
+            raise
+
+    def _open_tree(self, *, tidy: bool) -> None:
+        # What the configured modes allow must not be taken away by the umask that was inherited.
+        before = os.umask(0o777 & ~(self.modes.file | self.modes.directory))
+        try:
+            self.tree.open(tidy=tidy)
+        except OSError:
+            os.umask(before)
+            self.tree.close()
+            raise
 
 
 def make_stores(config: Config) -> Stores:
@@ -85,7 +102,7 @@ def make_stores(config: Config) -> Stores:
     space = Space(root, config.limits.free_space_bytes)
     quota = Quota(root / REJECTED, config.limits.rejected_bytes)
     modes = Modes(config.output.file_mode, config.output.directory_mode)
-    return Stores(tree, index, space, Store(tree, index, space, quota), modes)
+    return Stores(tree, index, space, Store(tree, index, space, quota), root, modes)
 
 
 def make_tree(output: OutputSettings, index: Index) -> ResultTree:

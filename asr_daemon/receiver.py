@@ -121,14 +121,15 @@ class Receiver:
             fingerprint=transcript.fingerprint,
             directory=place.directory,
             stem=place.stem,
-            files=self._render(transcript),
+            files=self._render(transcript, aside=_is_large(callback)),
         )
 
-    def _render(self, transcript: Transcript) -> tuple[tuple[str, Content], ...]:
+    def _render(self, transcript: Transcript, *, aside: bool) -> tuple[tuple[str, Content], ...]:
         failed = transcript.status == "failed"
         renderers = self._rooms.renderers[-1:] if failed else self._rooms.renderers
+        content = self._content if aside else _joined
         return tuple(
-            (each.suffix, self._content(each.suffix, each.render(transcript))) for each in renderers
+            (each.suffix, content(each.suffix, each.render(transcript))) for each in renderers
         )
 
     def _content(self, suffix: str, pieces: Iterable[bytes]) -> Content:
@@ -185,7 +186,7 @@ class Receiver:
 
     async def _beside(self, callback: Callback, make: Callable[[Callback], Result]) -> Result:
         """Make a result of a callback: at once if it is small, else beside the event loop."""
-        if len(callback.body) <= LARGEST_ON_LOOP:
+        if not _is_large(callback):
             return make(callback)
         work = partial(_considerately, make, callback)
         return await asyncio.get_running_loop().run_in_executor(self._rooms.heavy, work)
@@ -218,3 +219,13 @@ def _considerately(make: Callable[[Callback], Result], callback: Callback) -> Re
         return make(callback)
     finally:
         sys.setswitchinterval(usual_s)
+
+
+def _is_large(callback: Callback) -> bool:
+    """Say whether a callback is worked on beside the event loop; old ones are all in the URL."""
+    return len(callback.body) + len(callback.head.query) > LARGEST_ON_LOOP
+
+
+def _joined(_: str, pieces: Iterable[bytes]) -> Content:
+    """Hold a file as a whole: the event loop writes nothing, however long it has become."""
+    return b"".join(pieces)

@@ -138,10 +138,10 @@ class Server:
         """Keep in step with the configuration file; what is no file (a pipe) is read once."""
         if self._source is None or is_other_than_file(self._source):
             return
-        self._reloader = Reloader(
-            self._source, self._environ, self._service, self._manager, self._metrics
-        )
         try:
+            self._reloader = Reloader(
+                self._source, self._environ, self._service, self._manager, self._metrics
+            )
             await self._reloader.run()
         except Exception:  # noqa: BLE001 - what is served is served on, and it is logged
             _log.exception(_UNFOLLOWED)

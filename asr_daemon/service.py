@@ -109,7 +109,7 @@ class Service:
             if moves:
                 admin = self._open_admin(config.admin, [*admin.sockets, *self._listeners.sockets])
             await self._change_stores(config)
-        except Obstacle:
+        except BaseException:
             plan.drop()
             if admin is not self._admin:
                 await admin.stop()
@@ -127,17 +127,19 @@ class Service:
     async def stop(self) -> None:
         """Take no more connections, answer what was received, and end."""
         deadline_s = time.monotonic() + self._config.limits.shutdown_s
-        self._exchanges.leaving = True
+        self._exchanges.leave()
         self._listeners.stop()
         await asyncio.sleep(min(DRAIN_S, self._config.limits.shutdown_s))
         await self._exchanges.settle(deadline_s - time.monotonic())
         await self._exchanges.refuse()
         await self._listeners.close_connections()
         await self._admin.stop()
-        if not await self._committer.stop(LAST_BATCH_S):
-            _log.warning("the disk does not answer; what was not acknowledged may not be stored")
         self._heavy.shutdown(wait=False)
-        self._stores.close()
+        if await self._committer.stop(LAST_BATCH_S):
+            self._stores.close()
+        else:
+            # Whoever touches the index now would wait for the thread that hangs in it.
+            _log.warning("the disk does not answer; what was not acknowledged may not be stored")
 
     @property
     def urls(self) -> list[str]:

@@ -73,9 +73,9 @@ class Manager:
         address = self._address
         if address.startswith("@"):
             address = f"\0{address[1:]}"
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-            try:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
                 sender.sendto(state.encode(), socket.MSG_DONTWAIT, address)
-            except OSError as error:
-                what = state.partition("=")[0]
-                _log.warning("the service manager cannot be told %s: %s", what, error.strerror)
+        except OSError as error:
+            what = state.partition("=")[0]
+            _log.warning("the service manager cannot be told %s: %s", what, error.strerror)

@@ -1,5 +1,6 @@
 """What passes between a service manager and the daemon."""
 
+import errno
 import os
 import re
 import socket
@@ -41,6 +42,19 @@ def test_nobody_listens(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Non
     assert caplog.messages == [
         "the service manager cannot be told READY: No such file or directory"
     ]
+
+
+def test_no_descriptor_is_left(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Running out of them is a warning, and no reason to stop telling."""
+
+    def none_left(*arguments: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(socket, "socket", none_left)
+    Manager({"NOTIFY_SOCKET": "/nowhere"}).alive()
+    assert caplog.messages == ["the service manager cannot be told WATCHDOG: Too many open files"]
 
 
 @pytest.mark.parametrize(

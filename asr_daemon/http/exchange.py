@@ -57,12 +57,29 @@ class Exchanges:
         """Each answer announces that its connection ends, so that nobody sends into its end."""
         self._uploads: set[Exchange] = set()
         self._answers: set[asyncio.Task[None]] = set()
+        self._queued: set[Turn] = set()
         self._fewer = asyncio.Event()
 
     @property
     def uploading(self) -> int:
         """How many requests have a body that is still on its way."""
         return len(self._uploads)
+
+    def leave(self) -> None:
+        """Announce the end with each answer; refuse who waits for a verdict, whatever it is."""
+        self.leaving = True
+        for turn in tuple(self._queued):
+            turn.cancel()
+
+    async def wait_for(self, turn: Turn) -> None:
+        """Wait for a turn; raise `ShuttingDown` if there is none because of the end."""
+        if self.leaving:
+            turn.cancel()
+        self._queued.add(turn)
+        await asyncio.wait((turn,))
+        self._queued.discard(turn)
+        if turn.cancelled() and self.leaving:
+            raise ShuttingDown("the daemon is shutting down")
 
     async def settle(self, timeout_s: float) -> None:
         """Return when every request that is under way is answered, or `timeout_s` is over."""
@@ -224,13 +241,20 @@ class Exchange(httputil.HTTPMessageDelegate):
         return self._intake.guesses.turn(self._origin, self._endpoint.name, error)
 
     async def _wait_for(self, turn: Turn | None) -> None:
-        """Wait for a turn; raise `_GoneError` if the sender goes before it."""
+        """Wait for a turn.
+
+        Raises:
+            _GoneError: the sender goes before it.
+            ShuttingDown: the daemon does.
+        """
         if turn is None:
             return
         stream = self._connection.stream
         stream.set_close_callback(partial(_give_up, turn))
-        await asyncio.wait((turn,))
-        stream.set_close_callback(None)
+        try:
+            await self._exchanges.wait_for(turn)
+        finally:
+            stream.set_close_callback(None)
         if turn.cancelled():
             raise _GoneError
 
@@ -242,6 +266,8 @@ class Exchange(httputil.HTTPMessageDelegate):
         except _GoneError:
             self._refused = True
             return
+        except ShuttingDown as end:
+            error = end
         room = None if self._refused else self._begin(length, error)
         if room is not None:
             await room

@@ -5,6 +5,7 @@ by all who wait for it, and a single result waits for nobody.
 """
 
 import asyncio
+import errno
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -28,6 +29,7 @@ LOOK_S = 0.5
 STUCK_S = 5.0
 """How long a batch may take before the disk is reported as not answering."""
 
+_HANGS = f"the disk has not answered for more than {STUCK_S:.0f} s"
 _ENDED = "the committer has ended; the log says why, and a restart helps"
 
 _log = logging.getLogger(__name__)
@@ -98,7 +100,7 @@ class Committer:
         if self._ended.is_set() and not self._stopped:
             return _ENDED
         if self._hangs:
-            return f"the disk has not answered for more than {STUCK_S:.0f} s"
+            return _HANGS
         return self._trouble.reason
 
     async def commit(self, result: Result) -> Stored:
@@ -111,6 +113,9 @@ class Committer:
             raise ShuttingDown("the daemon is shutting down")
         if self._ended.is_set():
             raise CannotStore(_ENDED)
+        if self._hangs:
+            # Whoever gives up meanwhile would leave a result behind in the queue.
+            raise CannotStore(_HANGS)
         outcome: asyncio.Future[Outcome] = self._loop.create_future()
         if not self._gathered:
             # What else becomes ready in this turn of the loop is to be in the same batch.
@@ -125,7 +130,12 @@ class Committer:
         """Call `change` on the thread, between two batches, and use the store that it returns.
 
         What it raises is raised here, and the store stays as it was.
+
+        Raises:
+            OSError: the thread has ended.
         """
+        if self._stopped or self._ended.is_set():
+            raise OSError(errno.ESHUTDOWN, _ENDED)
         done: asyncio.Future[None] = self._loop.create_future()
         self._hand_over()
         self._queue.put(_Change(change, done))

@@ -52,6 +52,20 @@ class _Attempt:
     stored: Stored | None = None
     error: OSError | None = None
 
+    @property
+    def own(self) -> list[Staged]:
+        """What the batch itself has written."""
+        return [staged for staged, content in self._pairs() if not isinstance(content, Aside)]
+
+    @property
+    def apart(self) -> list[Staged]:
+        """What another thread has written before."""
+        return [staged for staged, content in self._pairs() if isinstance(content, Aside)]
+
+    def _pairs(self) -> Iterator[tuple[Staged, Content]]:
+        contents = (content for _, content in self.result.files)
+        return zip(self.staged, contents, strict=False)
+
 
 class Modes(Struct, frozen=True):
     """Permissions, as `chmod` has them."""
@@ -99,8 +113,8 @@ class ResultTree:
         """What tells this tree, and how it is written, from any other; known after `open`."""
         return self._staging.tree_id if self._durable else f"{self._staging.tree_id}-unsynced"
 
-    def open(self) -> None:
-        """Make the root and an empty staging folder, durably.
+    def open(self, *, tidy: bool = True) -> None:
+        """Make the root and a staging folder, durably; emptied, unless it is in use (`tidy`).
 
         Raises:
             OSError: the root cannot be made, read or written, or another daemon has it.
@@ -113,9 +127,13 @@ class ResultTree:
         with suppress(PermissionError):
             self._sync(os.path.dirname(self._root))
         self._root_identity = _identity(self._root)
-        self._staging.open()
+        self._staging.open(tidy=tidy)
         self._sync(self._staging.path)
         self._sync(self._root)
+
+    def is_at(self, root: Path) -> bool:
+        """Say whether this is the tree of a root."""
+        return os.path.realpath(root) == os.path.realpath(self._root)
 
     def close(self) -> None:
         """Let another process have the tree."""
@@ -219,7 +237,9 @@ class ResultTree:
         """Sync what was written aside: many files at once, or a few one by one."""
         if not self._durable:
             return
-        descriptors = [each.descriptor for attempt in attempts for each in attempt.staged]
+        # What another thread wrote may be on another file system by now, after a reload.
+        _each(attempts, _sync_apart)
+        descriptors = [each.descriptor for attempt in attempts for each in attempt.own]
         try:
             done = len(descriptors) >= _MANY_FILES and self._at_once.sync(descriptors[0])
         except OSError:
@@ -240,17 +260,14 @@ class ResultTree:
         """Write a result aside once more, after a sync that failed.
 
         A page that could not be written may be marked clean, so that a second sync of the same file
-        would succeed without the data: only a file written anew can be trusted. The pieces of one
-        that another thread wrote are gone.
+        would succeed without the data: only a file written anew can be trusted.
         """
-        if any(isinstance(content, Aside) for _, content in attempt.result.files):
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
         self._discard(attempt)
         self._stage(attempt)
         self._sync_descriptors(attempt)
 
     def _sync_descriptors(self, attempt: _Attempt) -> None:
-        for staged in attempt.staged:
+        for staged in attempt.own:
             os.fsync(staged.descriptor)
 
     def _discard(self, attempt: _Attempt) -> None:
@@ -412,6 +429,12 @@ def _outcome(attempt: _Attempt) -> Outcome:
     if attempt.error is not None or attempt.stored is None:
         return refusal_of(attempt.error or OSError(errno.EIO, os.strerror(errno.EIO)))
     return attempt.stored
+
+
+def _sync_apart(attempt: _Attempt) -> None:
+    """Sync large files once more; one that fails cannot be written anew, its pieces are gone."""
+    for staged in attempt.apart:
+        os.fsync(staged.descriptor)
 
 
 def _write_all(descriptor: int, content: bytes | bytearray) -> None:

@@ -42,6 +42,7 @@ class Staging:
         self.path = os.path.join(root, STAGING)
         self._file_mode = file_mode
         self._directory_mode = directory_mode
+        self._token = token_hex(4)
         self._numbers = count()
         self._lock: int | None = None
         self._takes_unnamed = False
@@ -52,8 +53,10 @@ class Staging:
         """What tells the tree from others; known after `open`."""
         return self._mark.removeprefix(_MARK)
 
-    def open(self) -> None:
-        """Make the folder, lock and empty it, and find or make its mark; syncs nothing.
+    def open(self, *, tidy: bool = True) -> None:
+        """Make the folder, lock it, and find or make its mark; syncs nothing.
+
+        It is emptied (`tidy`), unless this process has files there.
 
         Raises:
             OSError: it cannot be made, is a link, or another daemon has it.
@@ -66,7 +69,7 @@ class Staging:
         except BlockingIOError as error:
             self.close()
             raise OSError(errno.EBUSY, "another asr-daemon writes there", self.path) from error
-        self._empty(self._lock)
+        self._empty(self._lock, tidy=tidy)
         self._mark = self._mark or f"{_MARK}{token_hex(8)}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         os.close(os.open(os.path.join(self.path, self._mark), flags, self._file_mode))
@@ -110,7 +113,7 @@ class Staging:
                 if error.errno not in _UNSUPPORTED:
                     raise
                 self._takes_unnamed = False
-        path = os.path.join(self.path, f"{next(self._numbers)}{suffix}")
+        path = os.path.join(self.path, f"{self._token}-{next(self._numbers)}{suffix}")
         return Staged(path, os.open(path, _NAMED, self._file_mode), is_named=True)
 
     def duplicate(self, staged: Staged) -> Staged:
@@ -134,12 +137,12 @@ class Staging:
             with suppress(OSError):
                 os.unlink(staged.path)
 
-    def _empty(self, folder: int) -> None:
-        """Remove what an earlier process left, but for the mark of this tree."""
+    def _empty(self, folder: int, *, tidy: bool) -> None:
+        """Find the mark of this tree, and remove what else an earlier process left."""
         for name in os.listdir(folder):
             if name.startswith(_MARK) and not self._mark:
                 self._mark = name
-            elif name != self._mark:
+            elif tidy and name != self._mark:
                 # A folder is nothing of ours, and not in the way.
                 with suppress(IsADirectoryError):
                     os.unlink(name, dir_fd=folder)

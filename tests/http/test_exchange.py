@@ -307,6 +307,22 @@ async def test_who_hangs_up_before_its_turn_is_not_let_in(
 
 
 @pytest.mark.gen_test
+async def test_who_waits_for_a_verdict_does_not_hold_up_the_end(
+    http_port: int, endpoint: Recorder, exchanges: Exchanges
+) -> None:
+    """Whoever guesses is refused at once when the daemon leaves, and told nothing of the key."""
+    bad = post("/in?key=bad")
+    await exchange(http_port, *[bad] * FREE_GUESSES)
+    waiting = asyncio.create_task(exchange(http_port, bad))
+    while len(endpoint.heads) <= FREE_GUESSES:
+        await asyncio.sleep(0.001)
+    began_s = time.monotonic()
+    exchanges.leave()
+    assert b"ShuttingDown" in await waiting
+    assert time.monotonic() - began_s < INTERVAL_S * 0.5
+
+
+@pytest.mark.gen_test
 async def test_guessing_is_slow(http_port: int) -> None:
     """After a few wrong keys from an address the next has to wait for its answer."""
     bad = post("/in?key=bad")

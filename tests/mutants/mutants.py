@@ -90,8 +90,8 @@ SYNCS = (
     Mutant(
         "only the first file of a result is synced",
         _FILES,
-        "for staged in attempt.staged:\n            os.fsync",
-        "for staged in attempt.staged[:1]:\n            os.fsync",
+        "for staged in attempt.own:\n            os.fsync",
+        "for staged in attempt.own[:1]:\n            os.fsync",
     ),
     Mutant(
         "no directory is synced",
@@ -163,8 +163,15 @@ SYNCS = (
     Mutant(
         "a large file that could not be synced is synced again",
         _FILES,
-        "            raise OSError(errno.EIO, os.strerror(errno.EIO))\n        self._discard",
-        "            pass\n        self._discard",
+        "    for staged in attempt.apart:\n        os.fsync(staged.descriptor)",
+        "    with suppress(OSError):\n        os.fsync(attempt.apart[0].descriptor)",
+        ASIDE_TESTS,
+    ),
+    Mutant(
+        "a batch is synced where a large file lies",
+        _FILES,
+        "for attempt in attempts for each in attempt.own]",
+        "for attempt in attempts for each in attempt.staged]",
         ASIDE_TESTS,
     ),
     Mutant(

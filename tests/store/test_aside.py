@@ -11,6 +11,7 @@ from msgspec import structs
 from asr_daemon.errors import CannotStore
 from asr_daemon.store.files import ResultTree
 from asr_daemon.store.result import Result, Stored
+from asr_daemon.store.syncfs import SyncOfAll
 from tests.store.test_files import MODES, RULES, contents, result
 
 PIECES = (b"hello", b", ", b"world\n")
@@ -74,6 +75,24 @@ def test_sync_before_commit(tree: ResultTree, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(os, "fsync", lambda each: synced.append(os.fstat(each).st_size))
     assert len(tree.write_aside(".txt", PIECES)) == 13
     assert synced == [7, 13, 13]
+
+
+def test_sync_of_all_is_on_a_file_of_the_batch(
+    tree: ResultTree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large file may be on another file system, after a reload: it tells nothing of the rest."""
+    synced: list[int] = []
+
+    def sync(self: SyncOfAll, descriptor: int) -> bool:
+        synced.append(os.fstat(descriptor).st_ino)
+        return True
+
+    monkeypatch.setattr(SyncOfAll, "sync", sync)
+    outcomes = tree.commit([large(tree), *(result(str(number)) for number in range(4))])
+    assert all(isinstance(each, Stored) for each in outcomes)
+    text = tmp_path / "root/tencent/2026/11/21/42.txt"
+    assert len(synced) == 1
+    assert synced != [text.stat().st_ino]
 
 
 def test_no_second_sync(tree: ResultTree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -170,7 +170,7 @@ def test_room_for_rejected_bodies_is_no_trouble() -> None:
 
 
 def test_a_disk_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch that takes too long is trouble, although nothing failed."""
+    """A batch that takes too long is trouble, although nothing failed, and no more is taken."""
     monkeypatch.setattr("asr_daemon.store.committer.STUCK_S", 0.0)
     store = Store()
     store.go.clear()
@@ -181,12 +181,14 @@ def test_a_disk_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         task = asyncio.create_task(committer.commit(result("1")))
         await asyncio.to_thread(store.began.wait)
         stuck = committer.trouble
+        with pytest.raises(CannotStore, match="the disk has not answered"):
+            await committer.commit(result("2"))
         store.go.set()
         await task
         await committer.stop()
         return stuck
 
-    assert asyncio.run(run()) == "the disk has not answered for more than 0 s"
+    assert asyncio.run(run()) == "the disk has not answered for more than 5 s"
 
 
 def test_a_bug_in_the_store_is_a_refusal(caplog: pytest.LogCaptureFixture) -> None:
