@@ -112,7 +112,7 @@ class Machine:
         assert self._nspawn.poll() is None, "systemd-nspawn has ended"
         pid = self._nspawn.pid
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            if Path(f"/proc/{child}/comm").read_text() == "systemd\n":
+            if _command_of(child) == "systemd\n":
                 self._leader = int(child)
         return self._leader != 0
 
@@ -170,3 +170,10 @@ def _remove(group: Path) -> None:
     """Remove a control group with those that the machine has made below it."""
     for folder, _, _ in os.walk(group, topdown=False):
         Path(folder).rmdir()
+
+
+def _command_of(pid: str) -> str:
+    """Return the name of a process, none if it has ended meanwhile."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text()
+    return ""
