@@ -57,7 +57,7 @@ class Exchanges:
         """Each answer announces that its connection ends, so that nobody sends into its end."""
         self._uploads: set[Exchange] = set()
         self._answers: set[asyncio.Task[None]] = set()
-        self._queued: set[Turn] = set()
+        self._queued: dict[Turn, bool] = {}
         self._fewer = asyncio.Event()
 
     @property
@@ -66,18 +66,21 @@ class Exchanges:
         return len(self._uploads)
 
     def leave(self) -> None:
-        """Announce the end with each answer; refuse who waits for a verdict, whatever it is."""
-        self.leaving = True
-        for turn in tuple(self._queued):
-            turn.cancel()
+        """Announce the end with each answer, and let nobody wait for a verdict any longer.
 
-    async def wait_for(self, turn: Turn) -> None:
+        Who is right is let in at once, and who is not is refused.
+        """
+        self.leaving = True
+        for turn, is_right in tuple(self._queued.items()):
+            _end(turn, is_right=is_right)
+
+    async def wait_for(self, turn: Turn, *, is_right: bool) -> None:
         """Wait for a turn; raise `ShuttingDown` if there is none because of the end."""
         if self.leaving:
-            turn.cancel()
-        self._queued.add(turn)
+            _end(turn, is_right=is_right)
+        self._queued[turn] = is_right
         await asyncio.wait((turn,))
-        self._queued.discard(turn)
+        del self._queued[turn]
         if turn.cancelled() and self.leaving:
             raise ShuttingDown("the daemon is shutting down")
 
@@ -232,15 +235,15 @@ class Exchange(httputil.HTTPMessageDelegate):
         try:
             answer = await self._endpoint.respond(callback)
         except CallbackError as error:
-            await self._wait_for(self._turn(error))
+            await self._wait_for(self._turn(error), is_right=False)
             raise
-        await self._wait_for(self._turn(None))
+        await self._wait_for(self._turn(None), is_right=True)
         return answer
 
     def _turn(self, error: CallbackError | None) -> Turn | None:
         return self._intake.guesses.turn(self._origin, self._endpoint.name, error)
 
-    async def _wait_for(self, turn: Turn | None) -> None:
+    async def _wait_for(self, turn: Turn | None, *, is_right: bool) -> None:
         """Wait for a turn.
 
         Raises:
@@ -252,7 +255,7 @@ class Exchange(httputil.HTTPMessageDelegate):
         stream = self._connection.stream
         stream.set_close_callback(partial(_give_up, turn))
         try:
-            await self._exchanges.wait_for(turn)
+            await self._exchanges.wait_for(turn, is_right=is_right)
         finally:
             stream.set_close_callback(None)
         if turn.cancelled():
@@ -262,7 +265,7 @@ class Exchange(httputil.HTTPMessageDelegate):
         # It is under way by now: a stop waits for it.
         self._exchanges.upload_begins(self)
         try:
-            await self._wait_for(turn)
+            await self._wait_for(turn, is_right=error is None)
         except _GoneError:
             self._refused = True
             return
@@ -417,6 +420,15 @@ class _Context(Protocol):
 
 class _GoneError(Exception):
     """The sender did not wait for its turn."""
+
+
+def _end(turn: Turn, *, is_right: bool) -> None:
+    if turn.done():
+        return
+    if is_right:
+        turn.set_result(None)
+    else:
+        turn.cancel()
 
 
 def _give_up(turn: Turn) -> None:
