@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import assert_never
 
 from msgspec import Struct
-from tornado.http1connection import HTTP1ConnectionParameters
 
-from asr_daemon.config.model import Config, Format, LimitsSettings, ListenSettings, OutputSettings
+from asr_daemon.config.model import Config, Format, ListenSettings, OutputSettings
 from asr_daemon.http.guesses import Guesses
 from asr_daemon.http.intake import Endpoint, Intake
 from asr_daemon.http.limits import Memory
@@ -27,11 +26,6 @@ from asr_daemon.store.index import Index
 from asr_daemon.store.rejected import Quota
 from asr_daemon.store.space import Space
 from asr_daemon.store.store import REJECTED, Store
-
-LARGEST_HEAD_BYTES = 256 * 1024
-"""The oldest Tencent callbacks have their whole text in the URL."""
-
-_UNLIMITED_BYTES = 1 << 62
 
 
 class Stores(Struct, frozen=True):
@@ -147,16 +141,6 @@ def make_intake(config: Config, memory: Memory, guesses: Guesses, metrics: Metri
         memory=memory,
         guesses=guesses,
         answered=metrics.answered,
-    )
-
-
-def make_http_parameters(limits: LimitsSettings) -> HTTP1ConnectionParameters:
-    """Return the parameters of HTTP for a callback listener."""
-    return HTTP1ConnectionParameters(
-        header_timeout=limits.header_timeout_s,
-        max_header_size=LARGEST_HEAD_BYTES,
-        # The exchange judges the length itself, so that it can answer readably.
-        max_body_size=_UNLIMITED_BYTES,
     )
 
 

@@ -27,6 +27,10 @@ class CallbackError(AsrDaemonError):
     """A callback that is not acknowledged; the message says why, in one sentence."""
 
 
+class MalformedRequest(CallbackError):
+    """What was sent is not HTTP/1.1, or can be read in more than one way."""
+
+
 class NotUnderstood(CallbackError):
     """The body is not a result of this vendor."""
 

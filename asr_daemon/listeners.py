@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from msgspec import Struct
-from tornado import httputil
 
-from asr_daemon.assembly import make_http_parameters, make_tls
+from asr_daemon.assembly import make_tls
 from asr_daemon.config.model import LimitsSettings, ListenSettings
 from asr_daemon.errors import Obstacle
 from asr_daemon.http.limits import Connections
-from asr_daemon.http.listener import Listener
+from asr_daemon.http.listener import Converse, Listener
 from asr_daemon.http.tls import WARN_AHEAD_S, Tls
 from asr_daemon.ports import Ports, hold_off, shown
 
@@ -58,12 +57,12 @@ class Listeners:
         self,
         ports: Ports,
         connections: Connections,
-        router: httputil.HTTPServerConnectionDelegate,
+        converse: Converse,
     ) -> None:
-        """Take what opens ports, counts connections, and gets every request."""
+        """Take what opens ports, counts connections, and gets each of them."""
         self._ports = ports
         self._connections = connections
-        self._router = router
+        self._converse = converse
         self._serving: dict[_Place, _Serving] = {}
         self._retired: list[Listener] = []
         self._complaints: dict[str, str] = {}
@@ -133,9 +132,9 @@ class Listeners:
                 listener = self._serving[place].listener
                 listener.change(limits.header_timeout_s, context)
             else:
-                parameters = make_http_parameters(limits)
                 sockets = plan.sockets[place]
-                listener = Listener(sockets, self._router, parameters, self._connections, context)
+                timeout_s = limits.header_timeout_s
+                listener = Listener(sockets, self._converse, self._connections, timeout_s, context)
                 listener.start()
                 _announce(sockets, tls)
             serving[place] = _Serving(listener, settings, tls)

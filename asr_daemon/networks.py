@@ -32,7 +32,7 @@ def client_address(peer: str, headers: Mapping[str, str], trusted: tuple[Network
     """
     if not is_in(peer, trusted):
         return peer
-    forwarded = headers.get("X-Forwarded-For") or headers.get("X-Real-Ip") or peer
+    forwarded = headers.get("x-forwarded-for") or headers.get("x-real-ip") or peer
     hops = [hop.strip() for hop in forwarded.split(",")]
     for hop in reversed(hops):
         if not is_in(hop, trusted):

@@ -68,7 +68,7 @@ class Service:
         self._guesses = Guesses()
         self._heavy = ThreadPoolExecutor(1, thread_name_prefix="heavy")
         self._router = Router(self._exchanges)
-        self._listeners = Listeners(ports, self._connections, self._router)
+        self._listeners = Listeners(ports, self._connections, self._router.converse)
 
     async def start(self, config: Config) -> None:
         """Serve under the first configuration.

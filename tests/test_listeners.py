@@ -26,7 +26,7 @@ def with_listeners(test: Callable[[Listeners], Awaitable[None]]) -> None:
     """Run a test with no listener open yet, and close what it leaves open."""
 
     async def run() -> None:
-        listeners = Listeners(Ports(), Connections(99, 99), Router(Exchanges()))
+        listeners = Listeners(Ports(), Connections(99, 99), Router(Exchanges()).converse)
         await test(listeners)
         listeners.stop()
 

@@ -16,8 +16,13 @@ from stat import S_ISREG
 
 from msgspec import Struct
 from watchdog.events import (
-    FileClosedNoWriteEvent,
-    FileOpenedEvent,
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
     FileSystemEvent,
     FileSystemEventHandler,
 )
@@ -38,6 +43,17 @@ MOST_QUIET_S = 0.5
 
 LARGEST_CONTENT_BYTES = 1024 * 1024
 """As much of a file as is compared; more than any configuration, secret or certificate has."""
+
+_TELLING: list[type[FileSystemEvent]] = [
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+]
+"""What an edit ends with. Not each write: a log or the index in the same folder has thousands."""
 
 _MOST_LINKS = 40
 
@@ -128,16 +144,16 @@ class _FolderWatch(FileSystemEventHandler):
             identity = _identity(folder)
             if identity is not None:
                 with suppress(OSError):
-                    watch = self._observer.schedule(self, str(folder), recursive=False)
+                    watch = self._observer.schedule(
+                        self, str(folder), recursive=False, event_filter=_TELLING
+                    )
                     self._watched[folder] = _Watched(identity, watch)
 
     def close(self) -> None:
         self._observer.stop()
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """Pass an event on, from watchdog's thread, unless somebody only reads."""
-        if isinstance(event, FileOpenedEvent | FileClosedNoWriteEvent):
-            return
+        """Pass an event on, from watchdog's thread."""
         with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
             self._loop.call_soon_threadsafe(self._touched)
 

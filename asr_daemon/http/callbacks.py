@@ -1,26 +1,24 @@
 """The callback listeners' router: which endpoint serves a path."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
-from typing import cast
 
 import msgspec
-from tornado import httputil
-from tornado.http1connection import HTTP1Connection
 
-from asr_daemon.errors import CallbackError, MethodNotAllowed, NotFound
-from asr_daemon.http.exchange import Exchange, Exchanges
+from asr_daemon.errors import (
+    CallbackError,
+    MalformedRequest,
+    MethodNotAllowed,
+    NotFound,
+    ShuttingDown,
+)
+from asr_daemon.http.connection import Connection
+from asr_daemon.http.exchange import Exchanges, converse
 from asr_daemon.http.intake import Endpoint, Intake
-from asr_daemon.http.wire import harden
 from asr_daemon.providers.base import Answer, Callback, Head
 
 
-class Router(httputil.HTTPServerConnectionDelegate):
-    """Starts an exchange for each request, and finds the endpoint of its path.
-
-    Tornado's `RuleRouter` would also take every query string apart, which here may be as long as a
-    transcript.
-    """
+class Router:
+    """Has the requests of each connection answered by the endpoints of their paths."""
 
     def __init__(self, exchanges: Exchanges) -> None:
         """Take what is told of the requests that are under way; `serve` has to follow."""
@@ -42,13 +40,9 @@ class Router(httputil.HTTPServerConnectionDelegate):
         self._endpoints = [(path.rstrip("/"), endpoints[path]) for path in longest_first]
         self.intake = intake
 
-    def start_request(
-        self, server_conn: object, request_conn: httputil.HTTPConnection
-    ) -> httputil.HTTPMessageDelegate:
-        """Begin the next request of a connection, which has to be one that has one reading."""
-        connection = cast(HTTP1Connection, request_conn)
-        harden(connection)
-        return Exchange(self, connection, self._exchanges)
+    async def converse(self, connection: Connection) -> None:
+        """Answer the requests of a connection until it is or has to be closed."""
+        await converse(connection, self, self._exchanges)
 
     def find(self, path: str) -> Endpoint:
         """Return what serves a path."""
@@ -71,5 +65,14 @@ class _Nowhere:
         raise NotFound("no such path")
 
     def refuse(self, error: CallbackError) -> Answer:
-        status = HTTPStatus.METHOD_NOT_ALLOWED if isinstance(error, MethodNotAllowed) else 404
-        return Answer(status, msgspec.json.encode({"code": int(status), "message": str(error)}))
+        bases = type(error).__mro__
+        status = next(_STATUSES[base] for base in bases if base in _STATUSES)
+        return Answer(status, msgspec.json.encode({"code": status, "message": str(error)}))
+
+
+_STATUSES: dict[type[BaseException], int] = {
+    CallbackError: 404,
+    MalformedRequest: 400,
+    MethodNotAllowed: 405,
+    ShuttingDown: 503,
+}

@@ -1,4 +1,4 @@
-"""One request and its answer, on Tornado's delegate layer.
+"""Requests and their answers, one after another on a connection.
 
 A request is judged by its head (path, method, credentials, length) before its body is read, and a
 refusal is written at once. What the sender is still uploading then is read and thrown away, since
@@ -8,27 +8,26 @@ closing the connection on it would reset it before the sender has read the answe
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from email.utils import formatdate
-from functools import lru_cache, partial
-from http.client import responses
-from typing import Protocol, cast
+from typing import cast
 
-from tornado import httputil
-from tornado.http1connection import HTTP1Connection
+from tornado.iostream import StreamClosedError
 
 from asr_daemon.errors import (
     BodyTooLarge,
     CallbackError,
     CannotStore,
+    MalformedRequest,
     MethodNotAllowed,
     ShuttingDown,
     UnsupportedBody,
 )
+from asr_daemon.http.answers import GO_AHEAD, encode_answer
+from asr_daemon.http.bodies import body_of
+from asr_daemon.http.connection import Connection
 from asr_daemon.http.guesses import Turn
-from asr_daemon.http.heads import check_host, content_length, split_target
+from asr_daemon.http.heads import RequestHead, read_head
 from asr_daemon.http.intake import Routing
 from asr_daemon.http.limits import PATIENCE_S, Share, origin_of
 from asr_daemon.networks import client_address
@@ -55,15 +54,13 @@ class Exchanges:
         """Of bodies that are received, in part or whole, and not yet answered."""
         self.leaving = False
         """Each answer announces that its connection ends, so that nobody sends into its end."""
-        self._uploads: set[Exchange] = set()
-        self._answers: set[asyncio.Task[None]] = set()
+        self._under_way: dict[Exchange, asyncio.Task[None]] = {}
         self._queued: dict[Turn, bool] = {}
         self._fewer = asyncio.Event()
 
-    @property
-    def uploading(self) -> int:
-        """How many requests have a body that is still on its way."""
-        return len(self._uploads)
+    def __len__(self) -> int:
+        """Return how many requests that were let in, or may be, are not answered yet."""
+        return len(self._under_way)
 
     def leave(self) -> None:
         """Announce the end with each answer, and let nobody wait for a verdict any longer.
@@ -74,159 +71,180 @@ class Exchanges:
         for turn, is_right in tuple(self._queued.items()):
             _end(turn, is_right=is_right)
 
-    async def wait_for(self, turn: Turn, *, is_right: bool) -> None:
-        """Wait for a turn; raise `ShuttingDown` if there is none because of the end."""
+    async def wait_for(self, turn: Turn, connection: Connection, *, is_right: bool) -> None:
+        """Wait for a turn.
+
+        Raises:
+            StreamClosedError: the sender does not.
+            ShuttingDown: there is none because of the end.
+        """
         if self.leaving:
             _end(turn, is_right=is_right)
         self._queued[turn] = is_right
-        await asyncio.wait((turn,))
-        del self._queued[turn]
-        if turn.cancelled() and self.leaving:
+        try:
+            await connection.wait_for(turn)
+        finally:
+            del self._queued[turn]
+        if turn.cancelled():
             raise ShuttingDown("the daemon is shutting down")
 
     async def settle(self, timeout_s: float) -> None:
         """Return when every request that is under way is answered, or `timeout_s` is over."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                while self._uploads or self._answers:
+                while self._under_way:
                     self._fewer.clear()
                     await self._fewer.wait()
 
     async def refuse(self) -> None:
         """Refuse every request that is under way; what is being stored may still be stored."""
-        for exchange in tuple(self._uploads):
-            exchange.refuse(ShuttingDown("the daemon is shutting down"))
-        await asyncio.sleep(0)  # a task that has not begun could not answer its cancellation
-        answers = tuple(self._answers)
-        for answer in answers:
-            answer.cancel()
-        if answers:
-            await asyncio.wait(answers)
+        for task in tuple(self._under_way.values()):
+            task.cancel()
+        while self._under_way:
+            self._fewer.clear()
+            await self._fewer.wait()
 
-    def is_uploading(self, exchange: "Exchange") -> bool:
-        """Say whether a request has a body that is still on its way."""
-        return exchange in self._uploads
+    def begins(self, exchange: "Exchange") -> None:
+        """Note a request on the task that calls this, and that refuses it when it is cancelled."""
+        self._under_way[exchange] = cast(asyncio.Task[None], asyncio.current_task())
 
-    def upload_begins(self, exchange: "Exchange") -> None:
-        """Note a request whose body is on its way."""
-        self._uploads.add(exchange)
-
-    def upload_ends(self, exchange: "Exchange") -> None:
-        """Note that a body is here, or is not wanted any more."""
-        self._uploads.discard(exchange)
-        self._fewer.set()
-
-    def answer(self, exchange: "Exchange") -> None:
-        """Have a request answered that is whole."""
-        task = asyncio.create_task(exchange.respond())
-        self._answers.add(task)
-        task.add_done_callback(self._answered)
-
-    def _answered(self, task: asyncio.Task[None]) -> None:
-        self._answers.discard(task)
+    def ends(self, exchange: "Exchange") -> None:
+        """Note that a request is answered, or that its sender has gone."""
+        del self._under_way[exchange]
         self._fewer.set()
 
 
-class Exchange(httputil.HTTPMessageDelegate):
+async def converse(connection: Connection, routing: Routing, exchanges: Exchanges) -> None:
+    """Answer the requests of a connection, one after another, until it is or has to be closed."""
+    with suppress(StreamClosedError):
+        while await _serve_one(connection, routing, exchanges):
+            pass
+
+
+async def _serve_one(connection: Connection, routing: Routing, exchanges: Exchanges) -> bool:
+    """Answer a request; say whether another may follow."""
+    connection.rests()
+    connection.deadline.set(routing.intake.header_timeout_s)
+    try:
+        request = read_head(await connection.read_head())
+    except MalformedRequest as error:
+        endpoint = routing.find("")
+        answer = endpoint.refuse(error)
+        routing.intake.answered(endpoint.name, answer.status)
+        await connection.write(encode_answer(answer, "close", with_body=True))
+        return False
+    return await Exchange(request, connection, routing, exchanges).run()
+
+
+class Exchange:
     """One request and its answer."""
 
     def __init__(
         self,
+        request: RequestHead,
+        connection: Connection,
         routing: Routing,
-        connection: HTTP1Connection,
         exchanges: Exchanges,
     ) -> None:
-        """Take what is asked when the head is there, and the connection that it comes on."""
-        self._routing = routing
+        """Take a head, and the connection that its body comes on.
+
+        What is served at the moment serves the whole request, whatever is configured meanwhile.
+        """
+        self._request = request
         self._connection = connection
-        self._context = cast(_Context, connection.context)
         self._exchanges = exchanges
+        self._intake = intake = routing.intake
+        self._endpoint = endpoint = routing.find(request.path)
+        self._is_anonymous = endpoint.anonymous_bytes is not None
+        self._most_bytes = min(intake.body_bytes, endpoint.anonymous_bytes or intake.body_bytes)
+        address = client_address(connection.address, request.headers, intake.trusted_proxies)
+        path, query = request.path.encode("latin-1"), request.query.encode("latin-1")
+        self._head = Head(path, query, request.headers, address)
+        self._origin = origin_of(address)
+        self._rest = body_of(connection, request.length)
         self._body: bytes | bytearray = b""
         self._received_bytes = 0
-        self._refused = False
         self._share: Share | None = None
-        self._deadline: asyncio.TimerHandle | None = None
         self._expected_since_s: float | None = None
+        self._refused = False
+        self._waits_for_go_ahead = "expect" in request.headers
 
-    def headers_received(
-        self,
-        start_line: httputil.RequestStartLine | httputil.ResponseStartLine,
-        headers: httputil.HTTPHeaders,
-    ) -> Awaitable[None] | None:
-        """Refuse a request by its head, or have its body read when there is room for it."""
-        request_line = cast(httputil.RequestStartLine, start_line)
-        check_host(request_line, headers)
-        length = content_length(request_line, headers)
-        self._head = self._make_head(request_line, headers)
-        self._wants_body = request_line.method != "HEAD"
-        self._origin = origin_of(self._head.address)
-        error = self._verdict(request_line.method, length)
-        turn = None if self._is_anonymous else self._turn(error)
-        return self._begin(length, error) if turn is None else self._begin_at(turn, length, error)
+    async def run(self) -> bool:
+        """Answer the request; say whether another may follow on its connection.
 
-    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        """Keep a piece of the body, or throw it away if the request is refused."""
-        if self._refused:
-            return None
-        self._received_bytes += len(chunk)
-        self._exchanges.in_flight_bytes += len(chunk)
-        if self._received_bytes > self._most_bytes:
-            self.refuse(self._too_large())
-            return None
-        self._append(chunk)
-        if self._share is None and self._received_bytes > SMALL_BODY_BYTES:
-            # It comes in chunks and does not say how much it is going to be.
-            return self._wait_for_room(self._most_bytes)
-        return None
+        Raises:
+            StreamClosedError: the connection is closed.
+        """
+        self._exchanges.begins(self)
+        try:
+            answer, is_clear = await self._answer(), True
+        except CallbackError as error:
+            answer, is_clear = self._refuse(error), self._is_clear(error)
+        except asyncio.CancelledError:
+            answer, is_clear = self._refuse(ShuttingDown("the daemon is shutting down")), False
+        finally:
+            self._drop_body()
+            self._exchanges.ends(self)
+        may_follow = await self._write(answer, is_last=not is_clear)
+        if self._refused and is_clear:
+            await self._throw_rest_away()
+        return may_follow
 
-    def finish(self) -> None:
-        """Answer a request whose body is whole."""
-        self._set_deadline(None)
-        self._expected_since_s = None
-        self._exchanges.upload_ends(self)
-        if self._refused:
-            self._connection.finish()
-        else:
-            self._exchanges.answer(self)
+    async def _answer(self) -> Answer:
+        """Judge the head, receive the body, and have it answered.
 
-    def on_connection_close(self) -> None:
-        """Forget a request whose sender has gone."""
-        self._set_deadline(None)
-        self._exchanges.upload_ends(self)
-        self._drop_body()
-
-    def refuse(self, error: CallbackError) -> None:
-        """Write a refusal now; what is still uploaded is read and thrown away."""
-        self._refused = True
-        self._expected_since_s = None
-        self._exchanges.upload_ends(self)
-        self._drop_body()
-        self._set_deadline(LINGER_S)
-        self._write(self._refusal(error))
-
-    async def respond(self) -> None:
-        """Answer a whole request."""
+        Raises:
+            CallbackError: what the request is refused for.
+        """
+        await self._judge()
+        await self._receive()
         callback = Callback(self._head, self._body, datetime.now(UTC))
         self._body = b""
-        answer = await self._answer(callback)
-        del callback
-        self._drop_body()
-        if answer is not None:
-            self._write(answer)
-        self._connection.finish()
-
-    async def _answer(self, callback: Callback) -> Answer | None:
         try:
             return await self._respond(callback)
-        except CallbackError as error:
-            return self._refusal(error)
-        except _GoneError:
-            return None
-        except asyncio.CancelledError:
-            return self._refusal(ShuttingDown("the daemon is shutting down"))
-        except Exception:  # noqa: BLE001 - the sender is owed an answer, and it is logged
+        except (CallbackError, StreamClosedError):
+            raise
+        except Exception as error:
+            # The sender is owed an answer nevertheless.
             _log.exception("a request to %s failed", self._endpoint.name)
-            return self._refusal(CannotStore("internal error"))
+            raise CannotStore("internal error") from error
+
+    async def _judge(self) -> None:
+        """Let the request in by its head, or refuse it, no sooner than that may be told."""
+        error = self._verdict()
+        if self._is_anonymous:
+            if error is not None:
+                raise error
+            return
+        await self._wait_for(self._turn(error), is_right=error is None)
+        if error is not None:
+            raise error
+        self._connection.works(self._is_slow)
+
+    async def _receive(self) -> None:
+        """Read the body, when there is room for it, and in its time.
+
+        Raises:
+            BodyTooLarge: it grows beyond its limit.
+            MalformedRequest: it is not clear where it ends.
+        """
+        length = self._request.length
+        if length is not None and length > SMALL_BODY_BYTES:
+            await self._wait_for_room(length)
+        else:
+            self._expect(SMALL_BODY_BYTES if length is None else length)
+        if self._waits_for_go_ahead:
+            self._waits_for_go_ahead = False
+            await self._connection.write(GO_AHEAD)
+        while piece := await self._rest.read():
+            self._append(piece)
+            if self._received_bytes > self._most_bytes:
+                raise self._too_large()
+            if self._share is None and self._received_bytes > SMALL_BODY_BYTES:
+                # It comes in chunks and does not say how much it is going to be.
+                await self._wait_for_room(self._most_bytes)
+        self._expected_since_s = None
+        self._connection.deadline.lift()
 
     async def _respond(self, callback: Callback) -> Answer:
         """Have it answered; where credentials are in the body, no sooner than may be told."""
@@ -244,90 +262,43 @@ class Exchange(httputil.HTTPMessageDelegate):
         return self._intake.guesses.turn(self._origin, self._endpoint.name, error)
 
     async def _wait_for(self, turn: Turn | None, *, is_right: bool) -> None:
-        """Wait for a turn.
-
-        Raises:
-            _GoneError: the sender goes before it.
-            ShuttingDown: the daemon does.
-        """
-        if turn is None:
-            return
-        stream = self._connection.stream
-        stream.set_close_callback(partial(_give_up, turn))
-        try:
-            await self._exchanges.wait_for(turn, is_right=is_right)
-        finally:
-            stream.set_close_callback(None)
-        if turn.cancelled():
-            raise _GoneError
-
-    async def _begin_at(self, turn: Turn, length: int | None, error: CallbackError | None) -> None:
-        # It is under way by now: a stop waits for it.
-        self._exchanges.upload_begins(self)
-        try:
-            await self._wait_for(turn, is_right=error is None)
-        except _GoneError:
-            self._refused = True
-            return
-        except ShuttingDown as end:
-            error = end
-        room = None if self._refused else self._begin(length, error)
-        if room is not None:
-            await room
-
-    def _begin(self, length: int | None, error: CallbackError | None) -> Awaitable[None] | None:
-        if error is not None:
-            self.refuse(error)
-            if "Expect" in self._head.headers:
-                self._connection.finish()
-            return None
-        if not self._is_anonymous:
-            self._context.works(self._is_slow)
-        self._exchanges.upload_begins(self)
-        if length is not None and length > SMALL_BODY_BYTES:
-            return self._wait_for_room(length)
-        size_bytes = SMALL_BODY_BYTES if length is None else length
-        # Most small bodies are there with their head, and gone before this is called.
-        asyncio.get_running_loop().call_soon(self._watch_upload, size_bytes)
-        return None
-
-    def _watch_upload(self, size_bytes: int) -> None:
-        """Set a deadline for a body that is still on its way and does not wait for room."""
-        if self._exchanges.is_uploading(self) and self._share is None:
-            self._expect(size_bytes)
+        if turn is not None:
+            self._connection.deadline.lift()
+            await self._exchanges.wait_for(turn, self._connection, is_right=is_right)
 
     async def _wait_for_room(self, size_bytes: int) -> None:
         """Wait, without reading on, until there is memory for a body of this size."""
-        self._set_deadline(None)
+        self._connection.deadline.lift()
         self._expected_since_s = None
         self._share = self._intake.memory.ask(size_bytes * MEMORY_PER_BODY_BYTE)
         waiting = self._share.wait()
         if waiting is not None:
-            await waiting
-        if not self._refused:
-            self._expect(size_bytes)
+            await self._connection.wait_for(waiting)
+        self._expect(size_bytes)
 
     def _expect(self, size_bytes: int) -> None:
         """Give a body of this size its time."""
         upload_s = size_bytes / self._intake.body_min_rate_bytes_per_s
-        self._set_deadline(self._intake.header_timeout_s + upload_s)
-        self._expected_since_s = asyncio.get_running_loop().time()
+        self._connection.deadline.set(self._intake.header_timeout_s + upload_s)
+        self._expected_since_s = time.monotonic()
 
     def _is_slow(self) -> bool:
         """Say whether the body comes slower than it may, which is tolerated if there is room."""
         if self._expected_since_s is None:
             return self._refused
-        took_s = asyncio.get_running_loop().time() - self._expected_since_s - PATIENCE_S
+        took_s = time.monotonic() - self._expected_since_s - PATIENCE_S
         return self._received_bytes < took_s * self._intake.body_min_rate_bytes_per_s
 
-    def _append(self, chunk: bytes) -> None:
-        """Keep a chunk of the body; a body of several grows in its place."""
+    def _append(self, piece: bytes) -> None:
+        """Keep a piece of the body; a body of several grows in its place."""
+        self._received_bytes += len(piece)
+        self._exchanges.in_flight_bytes += len(piece)
         if not self._body:
-            self._body = chunk
+            self._body = piece
             return
         if isinstance(self._body, bytes):
             self._body = bytearray(self._body)
-        self._body += chunk
+        self._body += piece
 
     def _drop_body(self) -> None:
         self._body = b""
@@ -336,50 +307,44 @@ class Exchange(httputil.HTTPMessageDelegate):
         if self._share is not None:
             self._share.give_back()
 
-    def _set_deadline(self, timeout_s: float | None) -> None:
-        """Close the connection when this time is over, unless another deadline is set by then."""
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-        if timeout_s is not None:
-            loop = asyncio.get_running_loop()
-            self._deadline = loop.call_later(timeout_s, self._connection.close)
+    async def _throw_rest_away(self) -> None:
+        """Read what is still on its way of a refused body, for a while."""
+        self._connection.deadline.set(LINGER_S)
+        while await self._rest.read():
+            pass
 
-    def _make_head(
-        self, start_line: httputil.RequestStartLine, headers: httputil.HTTPHeaders
-    ) -> Head:
-        path, query = split_target(start_line.path)
-        self._intake = intake = self._routing.intake
-        self._endpoint = endpoint = self._routing.find(path)
-        self._is_anonymous = endpoint.anonymous_bytes is not None
-        self._most_bytes = min(intake.body_bytes, endpoint.anonymous_bytes or intake.body_bytes)
-        peer = self._context.remote_ip
-        address = client_address(peer, headers, self._intake.trusted_proxies)
-        return Head(path.encode("latin1"), query.encode("latin1"), headers, address)
+    def _is_clear(self, error: CallbackError) -> bool:
+        """Say whether it is known where a refused request ends."""
+        # Who asked before sending a body may send it nevertheless, or not.
+        return not (self._waits_for_go_ahead or isinstance(error, MalformedRequest))
 
-    def _verdict(self, method: str, length: int | None) -> CallbackError | None:
+    def _verdict(self) -> CallbackError | None:
         try:
-            self._judge(method, length)
+            self._check_head()
         except CallbackError as error:
             return error
         return None
 
-    def _judge(self, method: str, length: int | None) -> None:
-        if method != "POST":
+    def _check_head(self) -> None:
+        if self._request.method != "POST":
             raise MethodNotAllowed("only POST is served here")
         self._endpoint.admit(self._head)
-        headers = self._head.headers
-        if headers.get("Content-Encoding", "identity").strip().lower() not in ("identity", ""):
+        headers = self._request.headers
+        if headers.get("content-encoding", "identity").lower() not in ("identity", ""):
             raise UnsupportedBody("compressed bodies are not accepted")
-        if headers.get("Content-Type", "").strip().lower().startswith("multipart/"):
+        if headers.get("content-type", "").lower().startswith("multipart/"):
             raise UnsupportedBody("multipart bodies are not accepted")
+        length = self._request.length
         if length is not None and length > self._most_bytes:
             raise self._too_large()
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"the body is larger than {self._most_bytes} bytes")
 
-    def _refusal(self, error: CallbackError) -> Answer:
+    def _refuse(self, error: CallbackError) -> Answer:
+        """Word and log a refusal."""
+        self._refused = True
+        self._expected_since_s = None
         answer = self._endpoint.refuse(error)
         fields = {
             "endpoint": self._endpoint.name,
@@ -393,33 +358,15 @@ class Exchange(httputil.HTTPMessageDelegate):
         _log.log(level, "request refused", extra={"fields": fields})
         return answer
 
-    def _write(self, answer: Answer) -> None:
-        headers = httputil.HTTPHeaders()
-        headers["Content-Type"] = "application/json; charset=utf-8"
-        headers["Content-Length"] = str(len(answer.body))
-        headers["Date"] = _date(int(time.time()))
-        for name, value in answer.headers:
-            headers[name] = value
-        if self._exchanges.leaving:
-            headers["Connection"] = "close"
-        start_line = httputil.ResponseStartLine("HTTP/1.1", answer.status, responses[answer.status])
+    async def _write(self, answer: Answer, *, is_last: bool) -> bool:
+        """Write the answer; say whether another request may follow."""
         self._intake.answered(self._endpoint.name, answer.status)
-        body = answer.body if self._wants_body else None
-        self._connection.write_headers(start_line, headers, body)
-
-
-class _Context(Protocol):
-    """A connection, as a request knows it."""
-
-    remote_ip: str
-
-    def works(self, is_slow: Callable[[], bool]) -> None:
-        """Note that it carries a request that was let in, and what tells whether that is slow."""
-        ...
-
-
-class _GoneError(Exception):
-    """The sender did not wait for its turn."""
+        request = self._request
+        is_last |= self._connection.is_last or self._exchanges.leaving or not request.persistent
+        option = "close" if is_last else "keep-alive" if request.version == "1.0" else None
+        encoded = encode_answer(answer, option, with_body=request.method != "HEAD")
+        await self._connection.write(encoded)
+        return not is_last
 
 
 def _end(turn: Turn, *, is_right: bool) -> None:
@@ -429,13 +376,3 @@ def _end(turn: Turn, *, is_right: bool) -> None:
         turn.set_result(None)
     else:
         turn.cancel()
-
-
-def _give_up(turn: Turn) -> None:
-    turn.cancel()
-
-
-@lru_cache(maxsize=1)
-def _date(now_s: int) -> str:
-    """Return the value of a Date header; a busy second has many of the same."""
-    return formatdate(now_s, usegmt=True)

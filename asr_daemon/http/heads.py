@@ -1,18 +1,87 @@
-"""What the head of a request says, where it can be read in one way only."""
+"""What the head of a request says, where it can be read in one way only.
+
+A head is matched as a whole against one grammar (RFC 9112, strictly: CRLF ends every line, nothing
+is folded, no space stands before a colon), so that no proxy in front can have read another request.
+"""
 
 import re
 import sys
 
-from tornado import httputil
-from tornado.http1connection import is_transfer_encoding_chunked
+from msgspec import Struct
+
+from asr_daemon.errors import MalformedRequest
+
+MOST_FIELDS = 256
+"""Header lines of one request; proxies that are chained send some twenty."""
+
+LONGEST_NAME_BYTES = 256
+"""Of a header; known ones have at most some 40."""
+
+_NAME = r"[!#-'*+.^_`|~0-9A-Za-z-]"
+_FIELD = rf"({_NAME}{{1,{LONGEST_NAME_BYTES}}}):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*+)\r\n"
+_FIELDS = re.compile(_FIELD)
+_START = re.compile(rf"({_NAME}++) ([^\x00-\x20\x7f]++) HTTP/(1\.[0-9])\r\n")
+_REST = re.compile(rf"(?:{_FIELD})*+\r\n")
+
+_HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+;=:%\[\]-]*")
 
 _LONGEST_LENGTH = 18
 """Digits of a Content-Length that is worth reading as a number."""
 
-_HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+;=:%\[\]-]*")
+
+class RequestHead(Struct, frozen=True):
+    """The head of one request."""
+
+    method: str
+    path: str
+    """Still percent-encoded, and as Latin-1."""
+    query: str
+    """What stands behind the `?`; empty where there is none."""
+    headers: dict[str, str]
+    """By name in lower case, as Latin-1; lines of one name are joined with commas."""
+    length: int | None
+    """Of the body, in bytes; `None` where it comes in chunks."""
+    persistent: bool
+    """The sender may send another request on the same connection."""
+    version: str
 
 
-def split_target(target: str) -> tuple[str, str]:
+def read_head(raw: bytes | bytearray) -> RequestHead:
+    """Return what a head says, of which `raw` is all, with the blank line at its end.
+
+    Raises:
+        MalformedRequest: it is not HTTP/1, or could be read in another way.
+    """
+    text = raw.decode("latin-1")
+    start = _START.match(text)
+    if start is None or _REST.fullmatch(text, start.end()) is None:
+        raise MalformedRequest("this is not a request of HTTP")
+    method, target, version = start.groups()
+    headers = _read_fields(_FIELDS.findall(text, start.end()))
+    _check_host(headers, version)
+    path, query = _split_target(target)
+    return RequestHead(
+        method=method,
+        path=path,
+        query=query,
+        headers=headers,
+        length=_read_length(headers, version),
+        persistent=_is_persistent(headers, version),
+        version=version,
+    )
+
+
+def _read_fields(fields: list[tuple[str, str]]) -> dict[str, str]:
+    if len(fields) > MOST_FIELDS:
+        raise MalformedRequest(f"the request has more than {MOST_FIELDS} header lines")
+    headers: dict[str, str] = {}
+    for name, padded in fields:
+        key, value = name.lower(), padded.rstrip(" \t")
+        headers[key] = f"{headers[key]},{value}" if key in headers else value
+    return headers
+
+
+def _split_target(target: str) -> tuple[str, str]:
     """Return path and query of a request target, which may be a whole URL (RFC 9112, 3.2.2)."""
     path, _, query = target.partition("?")
     if not path.startswith("/"):
@@ -22,34 +91,36 @@ def split_target(target: str) -> tuple[str, str]:
     return path, query
 
 
-def check_host(start_line: httputil.RequestStartLine, headers: httputil.HTTPHeaders) -> None:
-    """Look at the host that is asked for, which nothing here depends on (RFC 9112, 3.2).
-
-    Raises:
-        HTTPInputError: there is none, or several, or it is no host.
-    """
-    host = headers.get("Host", "" if start_line.version == "HTTP/1.0" else None)
+def _check_host(headers: dict[str, str], version: str) -> None:
+    """Look at the host that is asked for, which nothing here depends on (RFC 9112, 3.2)."""
+    host = headers.get("host", "" if version == "1.0" else None)
     if host is None or not _HOST.fullmatch(host):
-        raise httputil.HTTPInputError("the Host header is missing, or is not one host")
+        raise MalformedRequest("the Host header is missing, or is not one host")
 
 
-def content_length(
-    start_line: httputil.RequestStartLine, headers: httputil.HTTPHeaders
-) -> int | None:
-    """Return the announced length of the body, `None` if there is none.
+def _read_length(headers: dict[str, str], version: str) -> int | None:
+    """Return the length of the body, `None` if it comes in chunks (RFC 9112, 6.1 and 6.3).
 
-    Raises:
-        HTTPInputError: it is not one plain number, or comes with chunks, or chunks come in a
-            version that has none: where a request ends would be anybody's guess (RFC 9112, 6.1
-            and 6.3), so Tornado answers 400 and closes.
+    A proxy may not see chunks in another version than 1.1, and any coding but chunks may end
+    anywhere.
     """
-    if is_transfer_encoding_chunked(headers):
-        if start_line.version != "HTTP/1.1":
-            raise httputil.HTTPInputError("chunks outside HTTP/1.1")
+    announced = headers.get("content-length")
+    if "transfer-encoding" in headers:
+        if announced is not None:
+            raise MalformedRequest("Content-Length and Transfer-Encoding exclude each other")
+        if headers["transfer-encoding"].lower() != "chunked" or version != "1.1":
+            raise MalformedRequest("Transfer-Encoding may only be chunked, and not in this version")
         return None
-    if "Content-Length" not in headers:
-        return None
-    announced = headers["Content-Length"]
+    if announced is None:
+        return 0
     if not (announced.isascii() and announced.isdigit()):
-        raise httputil.HTTPInputError("Content-Length is not one number")
+        raise MalformedRequest("Content-Length is not one number")
     return int(announced) if len(announced) <= _LONGEST_LENGTH else sys.maxsize
+
+
+def _is_persistent(headers: dict[str, str], version: str) -> bool:
+    options = headers.get("connection")
+    if options is None:
+        return version != "1.0"
+    listed = {option.strip() for option in options.lower().split(",")}
+    return "close" not in listed and (version != "1.0" or "keep-alive" in listed)

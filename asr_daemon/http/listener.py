@@ -1,7 +1,7 @@
-"""A callback listener: accepts connections within their limits and serves HTTP on each.
+"""A callback listener: accepts connections within their limits, and has each of them served.
 
 Tornado's own server accepts without limit, and when file descriptors run out it logs a traceback a
-turn. So accepting is done here; everything behind it (streams, HTTP) is Tornado's.
+turn. So accepting is done here; the streams behind it are Tornado's.
 """
 
 import asyncio
@@ -9,14 +9,10 @@ import errno
 import logging
 import socket
 import ssl
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Awaitable, Callable
 
-from tornado import httputil
-from tornado.http1connection import HTTP1ConnectionParameters, HTTP1ServerConnection
-from tornado.iostream import IOStream
-
-from asr_daemon.http.limits import Connections, origin_of
+from asr_daemon.http.connection import Connection
+from asr_daemon.http.limits import Connections
 from asr_daemon.http.streams import make_stream
 
 ACCEPT_AGAIN_S = 0.1
@@ -29,69 +25,37 @@ _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _log = logging.getLogger(__name__)
 
 
-class Connection:
-    """One accepted connection; Tornado's requests know it as their `context`."""
-
-    def __init__(
-        self, stream: IOStream, address: str, protocol: str, connections: Connections
-    ) -> None:
-        self.remote_ip = address
-        self.protocol = protocol
-        self.origin = origin_of(address)
-        self._stream = stream
-        self._connections = connections
-        self._is_slow: Callable[[], bool] | None = None
-
-    def __str__(self) -> str:
-        """Return the peer's address, for Tornado's messages."""
-        return self.remote_ip
-
-    @property
-    def is_slow(self) -> bool:
-        """Say whether the request on it that was let in does not come on, for now."""
-        return self._is_slow is not None and self._is_slow()
-
-    def rests(self) -> None:
-        """Note that it waits for a head."""
-        self._is_slow = None
-        self._connections.rests(self)
-
-    def works(self, is_slow: Callable[[], bool]) -> None:
-        """Note that it carries a request that was let in, and what tells whether that is slow."""
-        self._is_slow = is_slow
-        self._connections.begins(self)
-
-    def close(self) -> None:
-        """Close it at once."""
-        self._stream.close()
+Converse = Callable[[Connection], Awaitable[None]]
+"""Answers the requests of a connection, until it is or has to be closed."""
 
 
-class Listener(httputil.HTTPServerConnectionDelegate):
-    """Listens on sockets, and has each request that comes there served by a router."""
+class Listener:
+    """Listens on sockets, and has the requests of each connection that comes there answered."""
 
     def __init__(
         self,
         sockets: list[socket.socket],
-        router: httputil.HTTPServerConnectionDelegate,
-        parameters: HTTP1ConnectionParameters,
+        converse: Converse,
         connections: Connections,
+        write_timeout_s: float,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         """Take what it works with; `start` begins.
 
         Args:
             sockets: bound and listening.
-            router: gets every request.
-            parameters: of HTTP; `no_keep_alive` may be set later, for the end.
+            converse: gets every connection.
             connections: counts them, together with those of other listeners.
+            write_timeout_s: how long a peer may leave an answer unread.
             tls: the context of each connection; without it plain HTTP is spoken.
         """
         self._sockets = sockets
-        self._router = router
-        self._parameters = parameters
+        self._converse = converse
         self._connections = connections
+        self._write_timeout_s = write_timeout_s
         self._tls = tls
-        self._serving: dict[HTTP1ServerConnection, Connection] = {}
+        self._serving: dict[Connection, asyncio.Task[None]] = {}
+        self._stopped = False
         self._short_of_descriptors = False
 
     @property
@@ -112,9 +76,9 @@ class Listener(httputil.HTTPServerConnectionDelegate):
             each.listen(_MOST_WAITING)
             asyncio.get_running_loop().add_reader(each, self._accept, each)
 
-    def change(self, header_timeout_s: float, tls: ssl.SSLContext | None) -> None:
-        """Wait so long for the next head of each connection, and serve the next one with TLS."""
-        self._parameters.header_timeout = header_timeout_s
+    def change(self, write_timeout_s: float, tls: ssl.SSLContext | None) -> None:
+        """Serve the next connection so."""
+        self._write_timeout_s = write_timeout_s
         self._tls = tls
 
     def stop(self, *, leave_waiting: bool = False) -> None:
@@ -123,30 +87,22 @@ class Listener(httputil.HTTPServerConnectionDelegate):
         The kernel lets connections in by itself, and resets them when their listener is closed: so
         who waits is let in, or is left waiting for whoever else has the socket.
         """
+        self._stopped = True
+        for connection in self._serving:
+            connection.is_last = True
         for each in self._sockets:
             asyncio.get_running_loop().remove_reader(each)
             if not leave_waiting:
                 self._accept_waiting(each, _MOST_WAITING)
             each.close()
         self._sockets = []
-        self._parameters.no_keep_alive = True
 
     async def close_connections(self) -> None:
         """Close every connection."""
-        for each in tuple(self._serving):
-            await each.close()
-
-    def start_request(
-        self, server_conn: object, request_conn: httputil.HTTPConnection
-    ) -> httputil.HTTPMessageDelegate:
-        """Serve the next request of a connection."""
-        connection = self._serving[cast(HTTP1ServerConnection, server_conn)]
-        connection.rests()
-        return self._router.start_request(server_conn, request_conn)
-
-    def on_close(self, server_conn: object) -> None:
-        """Forget a connection that is closed."""
-        self._connections.leave(self._serving.pop(cast(HTTP1ServerConnection, server_conn)))
+        for connection in tuple(self._serving):
+            connection.close()
+        while self._serving:
+            await asyncio.wait(tuple(self._serving.values()))
 
     def _accept(self, listening: socket.socket) -> None:
         if not self._accept_waiting(listening, _ACCEPTED_AT_ONCE):
@@ -190,16 +146,23 @@ class Listener(httputil.HTTPServerConnectionDelegate):
     def _serve(self, accepted: socket.socket, address: str) -> None:
         accepted.setblocking(False)
         try:
-            stream = make_stream(accepted, self._parameters.header_timeout, self._tls)
+            stream = make_stream(accepted, self._write_timeout_s, self._tls)
         except OSError:
             # The peer was gone before it could be served, as after a port scan.
             accepted.close()
             return
-        protocol = "http" if self._tls is None else "https"
-        connection = Connection(stream, address, protocol, self._connections)
+        connection = Connection(stream, address, self._connections, is_last=self._stopped)
         if not self._connections.enter(connection):
             connection.close()
             return
-        serving = HTTP1ServerConnection(stream, self._parameters, connection)
-        self._serving[serving] = connection
-        serving.start_serving(self)
+        self._serving[connection] = asyncio.create_task(self._serve_on(connection))
+
+    async def _serve_on(self, connection: Connection) -> None:
+        try:
+            await self._converse(connection)
+        except Exception:  # noqa: BLE001 - others are served on, and it is logged
+            _log.exception("a connection failed")
+        finally:
+            connection.close()
+            self._connections.leave(connection)
+            del self._serving[connection]

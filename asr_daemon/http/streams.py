@@ -7,10 +7,9 @@ be held as soon as the kernel's buffers are full, for as long as it likes.
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable
 from typing import Any
 
-from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
+from tornado.iostream import IOStream, SSLIOStream
 from tornado.netutil import ssl_wrap_socket
 
 SEND_BUFFER_BYTES = 8 * 1024
@@ -27,16 +26,6 @@ class PlainStream(IOStream):
         """Take a socket, and how long a write may take; `None` is for ever."""
         super().__init__(connected)
         self._write_timeout_s = write_timeout_s
-
-    def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> Awaitable[bytes]:
-        """Read a head; what came before the connection was closed is not served any more.
-
-        Raises:
-            StreamClosedError: it was.
-        """
-        if self.closed():
-            raise StreamClosedError
-        return super().read_until_regex(regex, max_bytes)
 
     def write(self, data: bytes | memoryview) -> "asyncio.Future[None]":
         """Write; what the kernel does not take in time closes the connection."""
@@ -61,6 +50,10 @@ def make_stream(
     """
     accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     if tls is None:
-        return PlainStream(accepted, write_timeout_s)
-    secured = ssl_wrap_socket(accepted, tls, server_side=True, do_handshake_on_connect=False)
-    return TlsStream(secured, write_timeout_s)
+        stream = PlainStream(accepted, write_timeout_s)
+    else:
+        secured = ssl_wrap_socket(accepted, tls, server_side=True, do_handshake_on_connect=False)
+        stream = TlsStream(secured, write_timeout_s)
+    # An answer is written as a whole, and waits for nothing that could follow it.
+    stream.set_nodelay(True)
+    return stream

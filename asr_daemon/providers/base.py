@@ -27,7 +27,7 @@ class Head(Struct, frozen=True):
     query: bytes
     """What stands behind the `?`, still percent-encoded; empty where there is none."""
     headers: Mapping[str, str]
-    """Looked up without regard to case."""
+    """By name in lower case."""
     address: str
     """The address of the sender, as text."""
 

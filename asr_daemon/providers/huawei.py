@@ -93,7 +93,7 @@ class Huawei:
         if not token:
             raise TokenExpired("the header has no token")
         # Header values come as Latin-1 (RFC 9110, 5.5), and senders mean UTF-8.
-        sent = head.headers.get("userName", "").encode("latin-1", "replace")
+        sent = head.headers.get("username", "").encode("latin-1", "replace")
         app_key = sent.decode("utf-8", "replace").strip()
         check_token(token, app_key, self._secrets.get(app_key, ()), self._clock())
 

@@ -49,7 +49,7 @@ def render_rejection(
         received_at=timestamp(callback.received_at),
         digest=digest,
         bytes=len(callback.body),
-        content_type=callback.head.headers.get("Content-Type"),
+        content_type=callback.head.headers.get("content-type"),
         query=query,
     )
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"

@@ -5,7 +5,6 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from tornado.http1connection import HTTP1ConnectionParameters
 from tornado.ioloop import IOLoop
 
 from asr_daemon.errors import BodyTooLarge, CallbackError, NotFound, WrongCredentials
@@ -79,8 +78,7 @@ def http_server(
     io_loop: IOLoop, _unused_port: tuple[socket.socket, int], app: Router
 ) -> Iterator[Listener]:
     """Return the listener that pytest-tornado's `http_port` leads to."""
-    parameters = HTTP1ConnectionParameters(header_timeout=5.0)
-    made = Listener([_unused_port[0]], app, parameters, Connections(99, 99))
+    made = Listener([_unused_port[0]], app.converse, Connections(99, 99), 5.0)
 
     async def start() -> None:
         made.start()

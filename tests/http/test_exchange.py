@@ -249,7 +249,7 @@ async def test_uploads_are_refused_at_the_end(http_port: int, exchanges: Exchang
     reader, writer = await asyncio.open_connection("127.0.0.1", http_port)
     writer.write(post("/in?key=good", b"x" * 900)[:-1])
     await writer.drain()
-    while not exchanges.uploading:
+    while not exchanges.in_flight_bytes:
         await asyncio.sleep(0.001)
     await exchanges.refuse()
     answer = await reader.readuntil(b"shutting down")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import trustme
-from tornado.http1connection import HTTP1ConnectionParameters
 from tornado.netutil import bind_sockets
 
 from asr_daemon.http.callbacks import Router
@@ -61,14 +60,13 @@ class Bed:
 async def listening(
     connections: Connections | None = None,
     header_timeout_s: float = LONG_S,
-    body_grace_s: float = LONG_S,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Bed]:
     """Start a listener on a free port."""
     endpoint = Recorder()
     intake = Intake(
         body_bytes=1000,
-        header_timeout_s=body_grace_s,
+        header_timeout_s=header_timeout_s,
         body_min_rate_bytes_per_s=1_000_000,
         memory=Memory(1000),
         guesses=Guesses(),
@@ -77,10 +75,9 @@ async def listening(
     router = Router(Exchanges())
     router.serve({"/in": endpoint}, intake)
     sockets = bind_sockets(0, "127.0.0.1")
-    parameters = HTTP1ConnectionParameters(header_timeout=header_timeout_s)
     if connections is None:  # one that holds no connection is false
         connections = Connections(9, 9)
-    listener = Listener(sockets, router, parameters, connections, tls)
+    listener = Listener(sockets, router.converse, connections, header_timeout_s, tls)
     listener.start()
     bed = Bed(listener, sockets[0].getsockname()[1], endpoint)
     try:
@@ -139,7 +136,7 @@ def test_who_uploads_too_slowly_is_reaped(framing: bytes) -> None:
     """A body that does not come in its time, announced or in chunks, ends its connection."""
 
     async def run() -> bytes:
-        async with listening(body_grace_s=SHORT_S) as bed:
+        async with listening(header_timeout_s=SHORT_S) as bed:
             reader, writer = await bed.connect()
             writer.write(b"POST /in?key=good HTTP/1.1\r\nHost: x\r\n" + framing + b"\r\n\r\n")
             return await asyncio.wait_for(reader.read(), LONG_S)

@@ -45,19 +45,3 @@ def test_what_is_taken_in_time_does_not() -> None:
             stream.close()
 
     asyncio.run(run())
-
-
-def test_what_came_before_the_end_is_not_served() -> None:
-    """Requests that were sent ahead end with their connection."""
-
-    async def run() -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            stream = make_stream(ours, SHORT_S, None)
-            theirs.sendall(b"first\n\nsecond\n\n")
-            assert await stream.read_until_regex(b"\n\n") == b"first\n\n"
-            stream.close()
-            with pytest.raises(StreamClosedError):
-                await stream.read_until_regex(b"\n\n")
-
-    asyncio.run(run())

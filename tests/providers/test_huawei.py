@@ -136,7 +136,7 @@ def test_address() -> None:
 @pytest.mark.parametrize("app_secret", ["old", "new"])
 def test_token(app_secret: str) -> None:
     """A token that was got with any secret in use admits until its lifetime is over."""
-    headers = {"userName": SYSTEM, "token": token(SYSTEM, app_secret)}
+    headers = {"username": SYSTEM, "token": token(SYSTEM, app_secret)}
     at(NOW_S + 3599.9).admit(head(HUAWEI_PATH, headers=headers))
     with pytest.raises(TokenExpired):
         at(NOW_S + 3600).admit(head(HUAWEI_PATH, headers=headers))
@@ -147,7 +147,7 @@ def test_user_name_beyond_ascii() -> None:
     client = HuaweiClientSettings(app_key="系统", app_secrets=(Secret("new"),))
     settings = HuaweiSettings(clients=(client,))
     issued = answer(credentials("系统", "new"), settings)[1]["authToken"]
-    headers = {"userName": "系统".encode().decode("latin-1"), "token": issued}
+    headers = {"username": "系统".encode().decode("latin-1"), "token": issued}
     at(NOW_S, settings).admit(head(HUAWEI_PATH, headers=headers))
 
 
@@ -155,12 +155,12 @@ def test_token_ends_with_its_secret() -> None:
     """A token is not good any more when the secret that it was got with is taken away."""
     client = HuaweiClientSettings(app_key=SYSTEM, app_secrets=(Secret("new"),))
     later = at(NOW_S, HuaweiSettings(clients=(client,)))
-    later.admit(head(HUAWEI_PATH, headers={"userName": SYSTEM, "token": token(SYSTEM, "new")}))
+    later.admit(head(HUAWEI_PATH, headers={"username": SYSTEM, "token": token(SYSTEM, "new")}))
     with pytest.raises(Unauthorized):
-        later.admit(head(HUAWEI_PATH, headers={"userName": SYSTEM, "token": token(SYSTEM, "old")}))
+        later.admit(head(HUAWEI_PATH, headers={"username": SYSTEM, "token": token(SYSTEM, "old")}))
 
 
-@pytest.mark.parametrize("headers", [{}, {"userName": SYSTEM}, {"userName": SYSTEM, "token": " "}])
+@pytest.mark.parametrize("headers", [{}, {"username": SYSTEM}, {"username": SYSTEM, "token": " "}])
 def test_no_token(headers: dict[str, str]) -> None:
     """A sender without a token is told to get one."""
     with pytest.raises(TokenExpired):
@@ -176,14 +176,14 @@ def test_token_of_another(user_name: str, owner: str, now_s: float) -> None:
     """A token is good for the user name that it was issued for, and no other."""
     issued = token(owner, "new" if owner == SYSTEM else "another")
     with pytest.raises(Unauthorized) as refused:
-        at(now_s).admit(head(HUAWEI_PATH, headers={"userName": user_name, "token": issued}))
+        at(now_s).admit(head(HUAWEI_PATH, headers={"username": user_name, "token": issued}))
     assert refused.type is WrongCredentials
 
 
 def test_forged_token() -> None:
     """What only looks like a token is refused."""
     with pytest.raises(Unauthorized) as refused:
-        at(NOW_S).admit(head(HUAWEI_PATH, headers={"userName": SYSTEM, "token": "x" * 96}))
+        at(NOW_S).admit(head(HUAWEI_PATH, headers={"username": SYSTEM, "token": "x" * 96}))
     assert refused.type is WrongCredentials
 
 
@@ -210,7 +210,7 @@ def test_lifetime() -> None:
     """The answer says how long a token lives, and so long it does."""
     settings = HuaweiSettings(clients=SETTINGS.clients, token_lifetime_s=90.0)
     content = answer(credentials(SYSTEM, "new"), settings)[1]
-    headers = {"userName": SYSTEM, "token": content["authToken"]}
+    headers = {"username": SYSTEM, "token": content["authToken"]}
     assert content["expireTime"] == 90
     at(NOW_S + 89.9).admit(head(HUAWEI_PATH, headers=headers))
     with pytest.raises(TokenExpired):
@@ -249,7 +249,7 @@ def test_issued_to_anyone_when_open() -> None:
 def test_open_tokens_are_worth_nothing_later() -> None:
     """A token that anyone could get does not admit once clients are configured."""
     content = answer(credentials(SYSTEM, "guess"), HuaweiSettings())[1]
-    headers = {"userName": SYSTEM, "token": content["authToken"]}
+    headers = {"username": SYSTEM, "token": content["authToken"]}
     with pytest.raises(Unauthorized):
         at(NOW_S).admit(head(HUAWEI_PATH, headers=headers))
 
