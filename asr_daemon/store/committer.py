@@ -1,7 +1,8 @@
 """The committer: one thread that makes results durable, a batch at a time.
 
-Whatever has queued up while one batch was being synced is the next batch, so that a sync is shared
-by all who wait for it, and a single result waits for nobody.
+What comes while one batch is being synced is gathered on the event loop, and is the next batch: so
+a sync is shared by all who wait for it, and a single result waits for nobody. A batch takes one
+hand-over between the threads each way.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import errno
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -19,6 +20,7 @@ from asr_daemon.errors import CannotStore, NoRoomForRejected, ShuttingDown
 from asr_daemon.store.aside import Aside
 from asr_daemon.store.result import Outcome, Result, Stored, describe
 from asr_daemon.store.trouble import Trouble
+from asr_daemon.store.turn import Turn
 
 LARGEST_BATCH = 64
 """Results in one batch; each holds a file descriptor per format while it is committed."""
@@ -38,8 +40,11 @@ _log = logging.getLogger(__name__)
 class Committable(Protocol):
     """Where batches go: `Store`, or a double in tests. Called on the committer's thread."""
 
-    def commit(self, batch: Sequence[Result]) -> list[Outcome]:
-        """Make each result durable; say of each, in order, what became of it."""
+    def commit(self, batch: Sequence[Result], burst: AbstractContextManager[None]) -> list[Outcome]:
+        """Make each result durable; say of each, in order, what became of it.
+
+        `burst` is entered around what does not wait for the disk.
+        """
         ...
 
     def write_aside(self, suffix: str, pieces: Iterable[bytes]) -> Aside:
@@ -76,9 +81,10 @@ class Committer:
         self._store = store
         self._observe = observe
         self._gathered: list[_Waiting] = []
-        self._queue: SimpleQueue[_Waiting | _Change | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[_Waiting] | _Change | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="committer", daemon=True)
-        self._held: list[_Change | None] = []
+        self._under_way = 0
+        self._turn = Turn()
         self._stopped = False
         self._ended = asyncio.Event()
         self._trouble = Trouble()
@@ -116,12 +122,13 @@ class Committer:
         if self._hangs:
             # Whoever gives up meanwhile would leave a result behind in the queue.
             raise CannotStore(_HANGS)
+        self._turn.give_way()
         outcome: asyncio.Future[Outcome] = self._loop.create_future()
-        if not self._gathered:
-            # What else becomes ready in this turn of the loop is to be in the same batch.
-            self._loop.call_soon(self._hand_over)
         self._gathered.append((result, outcome))
+        if len(self._gathered) == 1 and not self._under_way:
+            self._loop.call_soon(self._gather, 1)
         settled = await outcome
+        self._turn.give_way()
         if isinstance(settled, CannotStore):
             raise settled
         return settled
@@ -137,7 +144,7 @@ class Committer:
         if self._stopped or self._ended.is_set():
             raise OSError(errno.ESHUTDOWN, _ENDED)
         done: asyncio.Future[None] = self._loop.create_future()
-        self._hand_over()
+        self._hand_all_over()
         self._queue.put(_Change(change, done))
         await done
 
@@ -160,7 +167,7 @@ class Committer:
         """
         if not self._stopped:
             self._stopped = True
-            self._hand_over()
+            self._hand_all_over()
             self._queue.put(None)
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
@@ -172,10 +179,30 @@ class Committer:
         busy_since_s = self._busy_since_s
         return busy_since_s is not None and time.monotonic() - busy_since_s > STUCK_S
 
+    def _gather(self, known: int) -> None:
+        """Hand over the next batch, unless this turn of the loop has brought more for it.
+
+        Whoever comes while the thread works on one is in the next, which waits for it.
+        """
+        if self._under_way:
+            return
+        gathered = len(self._gathered)
+        if known < gathered < LARGEST_BATCH:
+            self._loop.call_soon(self._gather, gathered)
+        else:
+            self._hand_over()
+
     def _hand_over(self) -> None:
-        for waiting in self._gathered:
-            self._queue.put(waiting)
-        self._gathered.clear()
+        """Let the thread have the next batch."""
+        batch = self._gathered[:LARGEST_BATCH]
+        if batch:
+            del self._gathered[:LARGEST_BATCH]
+            self._under_way += 1
+            self._queue.put(batch)
+
+    def _hand_all_over(self) -> None:
+        while self._gathered:
+            self._hand_over()
 
     def _run(self) -> None:
         try:
@@ -188,35 +215,29 @@ class Committer:
             if isinstance(item, _Change):
                 self._watched(partial(self._make, item))
             else:
-                self._settle(self._take(item))
+                self._settle(item)
 
-    def _next(self) -> _Waiting | _Change | None:
+    def _next(self) -> list[_Waiting] | _Change | None:
         """Return what comes next, `None` at the end; look for trouble while nothing comes."""
-        if self._held:
-            return self._held.pop()
         while True:
             try:
                 return self._queue.get(timeout=LOOK_S)
             except Empty:
                 self._watched(self._look)
 
-    def _take(self, first: _Waiting) -> list[_Waiting]:
-        """Return the next batch; what ends it is held for the next turn."""
-        batch = [first]
-        with suppress(Empty):
-            while len(batch) < LARGEST_BATCH:
-                item = self._queue.get_nowait()
-                if item is None or isinstance(item, _Change):
-                    self._held.append(item)
-                    break
-                batch.append(item)
-        return batch
-
     def _settle(self, batch: list[_Waiting]) -> None:
         began_s = time.monotonic()
         outcomes = self._watched(partial(self._commit, [result for result, _ in batch]))
         self._observe(len(batch), time.monotonic() - began_s)
-        self._loop.call_soon_threadsafe(_release, batch, outcomes)
+        self._loop.call_soon_threadsafe(self._release, batch, outcomes)
+
+    def _release(self, batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
+        """Tell everybody of a batch what became of their results, after the next one has begun."""
+        self._under_way -= 1
+        self._gather(len(self._gathered))
+        for (_, waiting), outcome in zip(batch, outcomes, strict=True):
+            if not waiting.done():
+                waiting.set_result(outcome)
 
     def _make(self, change: _Change) -> None:
         try:
@@ -247,7 +268,7 @@ class Committer:
 
     def _commit(self, results: list[Result]) -> list[Outcome]:
         try:
-            outcomes = self._store.commit(results)
+            outcomes = self._store.commit(results, self._turn)
         except Exception as error:  # noqa: BLE001 - the thread has to live, and it is logged
             _log.exception("a batch of %d results failed", len(results))
             refusal = CannotStore("the result cannot be stored now: internal error")
@@ -275,9 +296,3 @@ def _succeed(done: "asyncio.Future[None]") -> None:
 def _fail(done: "asyncio.Future[None]", error: Exception) -> None:
     if not done.done():
         done.set_exception(error)
-
-
-def _release(batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
-    for (_, waiting), outcome in zip(batch, outcomes, strict=True):
-        if not waiting.done():
-            waiting.set_result(outcome)

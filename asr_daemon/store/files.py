@@ -9,7 +9,7 @@ readers may move or delete what is linked at any time, and nobody else adds file
 import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -21,6 +21,9 @@ from asr_daemon.store.aside import Aside, Content
 from asr_daemon.store.result import Outcome, Result, Stored, refusal_of
 from asr_daemon.store.staging import Staged, Staging, check_writable
 from asr_daemon.store.syncfs import SyncOfAll
+
+ALONE: AbstractContextManager[None] = nullcontext()
+"""In the place of a burst where nobody holds still for it."""
 
 _MOST_DURABLE_DIRECTORIES = 4096
 _MOST_FINGERPRINTS = 16 * 1024
@@ -190,28 +193,34 @@ class ResultTree:
         aside.write(pieces, durable=self._durable)
         return aside
 
-    def commit(self, batch: Sequence[Result]) -> list[Outcome]:
+    def commit(
+        self, batch: Sequence[Result], burst: AbstractContextManager[None] = ALONE
+    ) -> list[Outcome]:
         """Make each result of `batch` durable, and say of each, in order, what became of it.
 
         One that fails does not hold up the others. A duplicate (same name, same fingerprint) counts
-        as stored when the one that was there is known to be on stable storage.
+        as stored when the one that was there is known to be on stable storage. `burst` is entered
+        around what does not wait for the disk.
         """
         attempts = [_Attempt(result) for result in batch]
         self._entered.clear()
         try:
-            self._enter_root()
-            _each(attempts, self._stage)
+            with burst:
+                self._enter_root()
+                _each(attempts, self._stage)
             self._sync_files(attempts)
-            self._look_up_names(attempts)
-            _each(attempts, self._link)
+            with burst:
+                self._look_up_names(attempts)
+                _each(attempts, self._link)
             self._sync_directories(attempts)
             self.check_root()
         except OSError as error:
             for attempt in attempts:
                 attempt.error = error
         finally:
-            for attempt in attempts:
-                self._discard(attempt)
+            with burst:
+                for attempt in attempts:
+                    self._discard(attempt)
         self._note_failure(attempts)
         return [_outcome(attempt) for attempt in attempts]
 

@@ -1,10 +1,11 @@
 """The store: what is remembered, what there is room for, and the tree, as one."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 
 from asr_daemon.errors import NoRoomForRejected
 from asr_daemon.store.aside import Aside
-from asr_daemon.store.files import ResultTree
+from asr_daemon.store.files import ALONE, ResultTree
 from asr_daemon.store.index import Index
 from asr_daemon.store.rejected import Quota
 from asr_daemon.store.result import Outcome, Result, Stored, describe, refusal_of
@@ -31,23 +32,27 @@ class Store:
         self._space = space
         self._quota = quota
 
-    def commit(self, batch: Sequence[Result]) -> list[Outcome]:
+    def commit(
+        self, batch: Sequence[Result], burst: AbstractContextManager[None] = ALONE
+    ) -> list[Outcome]:
         """Make each result durable, and say of each, in order, what became of it.
 
         The same result (of one identity) is written once, whether it comes again in the
         same batch or within the window, and is acknowledged only when it is durable: an entry of
         the index is made after the syncs, and a second one in a batch shares the fate of the first.
+        `burst` is entered around what does not wait for the disk.
         """
         settled: dict[str, Outcome] = {}
         fresh: dict[str, Result] = {}
-        known = self._index.find(batch)
+        with burst:
+            known = self._index.find(batch)
         for result in batch:
             key = result.identity
             if key in known:
                 settled[key] = Stored(known[key], duplicate=True)
             else:
                 fresh.setdefault(key, result)
-        settled.update(zip(fresh, self._write(list(fresh.values())), strict=True))
+        settled.update(zip(fresh, self._write(list(fresh.values()), burst), strict=True))
         return [_take(settled, result.identity) for result in batch]
 
     def write_aside(self, suffix: str, pieces: Iterable[bytes]) -> Aside:
@@ -77,7 +82,9 @@ class Store:
             return describe(error)
         return None
 
-    def _write(self, results: Sequence[Result]) -> list[Outcome]:
+    def _write(
+        self, results: Sequence[Result], burst: AbstractContextManager[None]
+    ) -> list[Outcome]:
         if not results:
             return []
         try:
@@ -86,9 +93,10 @@ class Store:
             return [refusal_of(error)] * len(results)
         wanted = [result for result in results if self._has_room(result)]
         outcomes = dict(
-            zip((each.identity for each in wanted), self._tree.commit(wanted), strict=True)
+            zip((each.identity for each in wanted), self._tree.commit(wanted, burst), strict=True)
         )
-        self._remember(wanted, outcomes)
+        with burst:
+            self._remember(wanted, outcomes)
         return [outcomes.get(result.identity) or _NO_ROOM for result in results]
 
     def _has_room(self, result: Result) -> bool:

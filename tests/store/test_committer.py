@@ -4,6 +4,7 @@ import asyncio
 import errno
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -30,7 +31,9 @@ class Store:
         self.refused: set[str] = set()
         self.found: str | None = None
 
-    def commit(self, batch: Sequence[Result]) -> list[Stored | CannotStore]:
+    def commit(
+        self, batch: Sequence[Result], burst: AbstractContextManager[None]
+    ) -> list[Stored | CannotStore]:
         """Refuse what is in `refused`, store the rest."""
         self.batches.append([each.stem for each in batch])
         self.began.set()
@@ -157,7 +160,7 @@ def test_large_file_that_cannot_be_written_is_trouble() -> None:
 def test_room_for_rejected_bodies_is_no_trouble() -> None:
     """A body that is not kept because of its quota does not make the daemon unready."""
     store = Store()
-    store.commit = lambda batch: [NoRoomForRejected("used up")]  # type: ignore[method-assign] # a double
+    store.commit = lambda batch, burst: [NoRoomForRejected("used up")]  # type: ignore[method-assign] # a double
 
     async def run() -> str | None:
         committer = make(store)
@@ -195,7 +198,9 @@ def test_a_bug_in_the_store_is_a_refusal(caplog: pytest.LogCaptureFixture) -> No
     """Whatever the store raises, the sender is refused and the thread lives on."""
     store = Store()
 
-    def broken(batch: Sequence[Result]) -> list[Stored | CannotStore]:
+    def broken(
+        batch: Sequence[Result], burst: AbstractContextManager[None]
+    ) -> list[Stored | CannotStore]:
         raise ZeroDivisionError
 
     async def run() -> list[Stored | BaseException]:
@@ -240,7 +245,9 @@ def test_a_thread_that_has_ended() -> None:
     """Should the thread end all the same, nobody waits for it in vain."""
     store = Store()
 
-    def fatal(batch: Sequence[Result]) -> list[Stored | CannotStore]:
+    def fatal(
+        batch: Sequence[Result], burst: AbstractContextManager[None]
+    ) -> list[Stored | CannotStore]:
         raise SystemExit
 
     async def run() -> str | None:
