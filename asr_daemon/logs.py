@@ -4,10 +4,12 @@ An event's facts come as `extra={"fields": {...}}`. Whatever a sender put into t
 one line and holds nothing that a terminal would obey.
 """
 
+import asyncio
 import json
 import logging
 import re
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -31,7 +33,7 @@ def configure(
 
     With `journal`, each line begins with its priority (sd-daemon(3)), which journald takes off.
     """
-    handler = logging.StreamHandler(stream)
+    handler = LineHandler(stream)
     formatter = JsonFormatter() if style == "json" else TextFormatter()
     handler.setFormatter(JournalFormatter(formatter) if journal else formatter)
     root = logging.getLogger()
@@ -46,6 +48,44 @@ def configure(
     logging.getLogger("tornado.general").setLevel(logging.ERROR)
     # It calls an error what happens whenever a folder is no longer watched.
     logging.getLogger("watchdog").setLevel(logging.CRITICAL)
+
+
+class LineHandler(logging.Handler):
+    """Writes lines to a stream; what is said in one turn of an event loop in one piece.
+
+    What somebody may be waiting for, a warning or worse, is written at once, with all before it.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        """Take the stream."""
+        super().__init__()
+        self._stream = stream
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line of a record, now or at the end of this turn of the loop."""
+        try:
+            self._lines.append(self.format(record))
+            loop = asyncio._get_running_loop()  # which raises nothing where there is none
+            if loop is None or record.levelno >= logging.WARNING:
+                self.flush()
+            elif len(self._lines) == 1:
+                loop.call_soon(self.flush)
+        except Exception:  # noqa: BLE001 - as logging has it: no line is worth a callback
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Write what has been said."""
+        self.acquire()
+        try:
+            text = "".join([f"{line}\n" for line in self._lines])
+            self._lines.clear()
+            # Where no line can be written nobody can be told, and callbacks are served on.
+            with suppress(OSError, ValueError):
+                self._stream.write(text)
+                self._stream.flush()
+        finally:
+            self.release()
 
 
 class TextFormatter(logging.Formatter):

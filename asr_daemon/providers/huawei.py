@@ -30,7 +30,7 @@ from asr_daemon.providers.form import collect, rest_of_path, split_pairs, to_tex
 from asr_daemon.providers.huawei_result import read_result
 from asr_daemon.providers.json_body import decode_json
 from asr_daemon.providers.scalars import look_up
-from asr_daemon.providers.tokens import check_token, issue_token
+from asr_daemon.providers.tokens import TokenCheck, issue_token
 from asr_daemon.secret import Secret
 from asr_daemon.transcript import Transcript
 
@@ -73,7 +73,9 @@ class Huawei:
     def __init__(self, settings: HuaweiSettings, clock: Callable[[], float] = time.time) -> None:
         """Take the settings, and what tells the time in Unix seconds."""
         self._settings = settings
-        self._secrets = _secrets_by_app_key(settings)
+        secrets = _secrets_by_app_key(settings)
+        self._asks_for_tokens = bool(secrets)
+        self._tokens = TokenCheck(secrets)
         self._clock = clock
 
     def admit(self, head: Head) -> None:
@@ -87,7 +89,7 @@ class Huawei:
         """
         check_address(head.address, self._settings.allow)
         _check_path(head, self._settings.path)
-        if not self._secrets:
+        if not self._asks_for_tokens:
             return
         token = head.headers.get("token", "").strip()
         if not token:
@@ -95,7 +97,7 @@ class Huawei:
         # Header values come as Latin-1 (RFC 9110, 5.5), and senders mean UTF-8.
         sent = head.headers.get("username", "").encode("latin-1", "replace")
         app_key = sent.decode("utf-8", "replace").strip()
-        check_token(token, app_key, self._secrets.get(app_key, ()), self._clock())
+        self._tokens.check(token, app_key, self._clock())
 
     def decode(self, callback: Callback) -> Transcript:
         """Decode a callback.

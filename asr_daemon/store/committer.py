@@ -84,6 +84,7 @@ class Committer:
         self._queue: SimpleQueue[list[_Waiting] | _Change | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="committer", daemon=True)
         self._under_way = 0
+        self._enough = 1
         self._turn = Turn()
         self._stopped = False
         self._ended = asyncio.Event()
@@ -125,8 +126,8 @@ class Committer:
         self._turn.give_way()
         outcome: asyncio.Future[Outcome] = self._loop.create_future()
         self._gathered.append((result, outcome))
-        if len(self._gathered) == 1 and not self._under_way:
-            self._loop.call_soon(self._gather, 1)
+        if not self._under_way:
+            self._gather_on()
         settled = await outcome
         self._turn.give_way()
         if isinstance(settled, CannotStore):
@@ -179,16 +180,25 @@ class Committer:
         busy_since_s = self._busy_since_s
         return busy_since_s is not None and time.monotonic() - busy_since_s > STUCK_S
 
-    def _gather(self, known: int) -> None:
-        """Hand over the next batch, unless this turn of the loop has brought more for it.
+    def _gather_on(self) -> None:
+        """Hand over the next batch when enough for it have come, or nobody else comes.
 
-        Whoever comes while the thread works on one is in the next, which waits for it.
+        Enough are half as many as were in the last one: where all come back together, one half is
+        received and answered while the other is being synced.
         """
-        if self._under_way:
-            return
         gathered = len(self._gathered)
-        if known < gathered < LARGEST_BATCH:
-            self._loop.call_soon(self._gather, gathered)
+        if gathered >= self._enough:
+            self._hand_over()
+        elif gathered == 1:
+            self._loop.call_soon(self._look_again, gathered)
+
+    def _look_again(self, known: int) -> None:
+        """Hand over what has come, unless this turn of the loop has brought more."""
+        gathered = len(self._gathered)
+        if self._under_way or not gathered:
+            return
+        if gathered > known:
+            self._loop.call_soon(self._look_again, gathered)
         else:
             self._hand_over()
 
@@ -198,6 +208,7 @@ class Committer:
         if batch:
             del self._gathered[:LARGEST_BATCH]
             self._under_way += 1
+            self._enough = max(len(batch) // 2, 1)
             self._queue.put(batch)
 
     def _hand_all_over(self) -> None:
@@ -234,7 +245,8 @@ class Committer:
     def _release(self, batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
         """Tell everybody of a batch what became of their results, after the next one has begun."""
         self._under_way -= 1
-        self._gather(len(self._gathered))
+        if not self._under_way:
+            self._hand_over()
         for (_, waiting), outcome in zip(batch, outcomes, strict=True):
             if not waiting.done():
                 waiting.set_result(outcome)
