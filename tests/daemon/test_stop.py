@@ -225,6 +225,19 @@ def test_disk_that_does_not_answer(tmp_path: Path) -> None:
     assert results(tmp_path / "root") == {}
 
 
+def test_configuration_on_a_disk_that_does_not_answer(tmp_path: Path) -> None:
+    """A daemon that is just looking at its configuration leaves without an answer, too."""
+    require(requirements.strace)
+    log, config = tmp_path / "log", tmp_path / "asr-daemon.yaml"
+    with serving(tmp_path) as daemon:
+        with delayed(daemon, "openat", FOR_EVER_S, "-P", str(config), "-o", str(log)):
+            eventually(lambda: "openat" in log.read_text(), "it looks")
+            began_s = time.monotonic()
+            leave(daemon)
+            wait_for_end(daemon, began_s)
+        assert daemon.stop(NO_SIGNAL) == 0
+
+
 def test_sender_that_waits_for_its_turn(tmp_path: Path) -> None:
     """A request that is held back since others guessed at its sender's address is answered too."""
     key, body = "0123456789abcdef", body_of("patient", "x")
