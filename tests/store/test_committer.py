@@ -4,6 +4,7 @@ import asyncio
 import errno
 import threading
 from collections.abc import Iterable, Sequence
+from queue import SimpleQueue
 
 import pytest
 
@@ -235,10 +236,11 @@ def test_a_look_that_fails(caplog: pytest.LogCaptureFixture) -> None:
     assert "looking for trouble failed" in caplog.text
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_thread_that_has_ended() -> None:
+def test_a_thread_that_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Should the thread end all the same, nobody waits for it in vain."""
     store = Store()
+    ends: SimpleQueue[type[BaseException] | None] = SimpleQueue()
+    monkeypatch.setattr(threading, "excepthook", lambda met: ends.put(met.exc_type))
 
     def fatal(batch: Sequence[Result]) -> list[Stored | CannotStore]:
         raise SystemExit
@@ -256,6 +258,8 @@ def test_a_thread_that_has_ended() -> None:
         return committer.trouble
 
     assert "a restart helps" in (asyncio.run(run()) or "")
+    # The thread is known to end a moment before it has.
+    assert ends.get(timeout=20.0) is SystemExit
 
 
 def test_stopping_commits_what_is_queued() -> None:
