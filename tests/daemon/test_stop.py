@@ -244,10 +244,14 @@ def test_sender_that_waits_for_its_turn(tmp_path: Path) -> None:
     with serving(tmp_path, providers={"tencent": {"key": key}}) as daemon:
         for _ in range(FREE_GUESSES):
             assert daemon.post(TENCENT_PATH, body).status == 401
+        # Before it are some whose turns come one a second.
+        guesses = [Upload(daemon, body, sent=len(body)) for _ in range(20)]
         upload = Upload(daemon, body, sent=len(body), query=f"?key={key}")
         leave(daemon)
         assert upload.answer() == (200, True)
         assert daemon.stop(NO_SIGNAL) == 0
+        for each in guesses:
+            each.close()
 
 
 def test_upload_that_waits_for_memory(tmp_path: Path) -> None:
