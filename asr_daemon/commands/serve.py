@@ -24,13 +24,15 @@ def run(options: Namespace) -> NoReturn:
     journal = manager.is_journal(sys.stderr.fileno())
     logs.configure(config.log.level, config.log.format, journal=journal)
     asyncio.run(_serve(config, file, manager))
-    logging.shutdown()
-    # A large body that is still being decoded, and will not be answered, must not hold up the end.
-    os._exit(DONE)
 
 
-async def _serve(config: Config, file: Path | None, manager: Manager) -> None:
+async def _serve(config: Config, file: Path | None, manager: Manager) -> NoReturn:
+    """Run the daemon, and end the process with it."""
     await Server(config, file, os.environ, manager).run()
+    logging.shutdown()
+    # Here, since `asyncio.run` would wait for threads before it returns. What goes on in one now (a
+    # large body that is decoded, a disk that does not answer) is of use to nobody.
+    os._exit(DONE)
 
 
 COMMAND = Command(

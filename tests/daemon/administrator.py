@@ -23,10 +23,14 @@ class Administrator:
         self._first = self.file.read_text()
         self._settings: dict[str, Any] = json.loads(self._first)
 
-    def restore(self, **changes: Any) -> None:
-        """Write the first settings with some changes, and wait until they are in use."""
+    def restore(self, root: Path) -> None:
+        """Write the first settings with another root, and wait until they are in use.
+
+        Whatever was still being read of what was written before is over then.
+        """
         self._settings = json.loads(self._first)
-        self.edit(**changes)
+        self.edit(output={"root": str(root)})
+        eventually(lambda: self.facts()["output"]["root"] == str(root), "the new root is in use")
 
     def write(self, **changes: Any) -> None:
         """Change settings in the file; sections keep the rest of theirs, `None` removes one.
@@ -59,9 +63,9 @@ class Administrator:
         before = self.reloads("applied")
 
         def is_applied() -> bool:
-            # Who asks may be cut off: the admin listener may be what moves.
+            # The admin listener may be what moves: who asks is cut off, or finds callbacks there.
             self._find_admin()
-            with suppress(OSError, HTTPException):
+            with suppress(OSError, HTTPException, ValueError):
                 return self.reloads("applied") > before
             return False
 

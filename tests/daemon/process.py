@@ -1,18 +1,21 @@
 """A real daemon in a process of its own, and a client that talks to it."""
 
+import os
 import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
-from threading import Condition, Thread
+from threading import Lock
 from typing import NamedTuple
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
+LOOK_AGAIN_S = 0.002
 
 CONFIG = """
 listen: [{{address: 127.0.0.1, port: 0}}]
@@ -49,25 +52,24 @@ class Daemon:
             descriptors: open files of ours that the wrapper has too.
         """
         command = [sys.executable, "-m", "asr_daemon", "serve", "--config", str(config)]
+        self._log = _Log()
         self.process = subprocess.Popen(
             [*wrapper, *command],
-            stderr=subprocess.PIPE,
-            text=True,
+            stderr=self._log.descriptor,
             env=environ,
             cwd=config.parent,
             pass_fds=descriptors,
         )
-        self.lines: list[str] = []
-        self._ended = False
-        self._changed = Condition()
-        self._reader = Thread(target=self._read, daemon=True)
-        self._reader.start()
+
+    @property
+    def lines(self) -> list[str]:
+        """What it has logged up to now."""
+        return self._log.lines
 
     @property
     def log(self) -> str:
-        """All that it has logged."""
-        with self._changed:
-            return "\n".join(self.lines)
+        """All that it has logged up to now."""
+        return "\n".join(self.lines)
 
     def wait_until_ready(self) -> None:
         """Wait until both listeners are open, and note their ports."""
@@ -76,11 +78,18 @@ class Daemon:
 
     def wait_for(self, pattern: str, timeout_s: float = START_TIMEOUT_S) -> re.Match[str]:
         """Wait for a log line that matches; fail if the daemon ends without it."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._ended or self._find(pattern), timeout_s)
-            found = self._find(pattern)
-        assert found, f"no line matches {pattern!r} in:\n{self.log}"
-        return found
+        ends_s = time.monotonic() + timeout_s
+        seen = 0
+        while True:
+            # In this order: what was logged before the end is there.
+            goes_on = self.process.poll() is None and time.monotonic() < ends_s
+            lines = self.lines
+            for line in lines[seen:]:
+                if found := re.search(pattern, line):
+                    return found
+            seen = len(lines)
+            assert goes_on, f"no line matches {pattern!r} in:\n{self.log}"
+            time.sleep(LOOK_AGAIN_S)
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:
         """Post to the callback listener over a new connection."""
@@ -95,27 +104,50 @@ class Daemon:
         if self.process.poll() is None:
             self.process.send_signal(number)
         status = self.process.wait(STOP_TIMEOUT_S)
-        self._reader.join()
-        assert self.process.stderr is not None
-        self.process.stderr.close()
+        self._log.close()
         return status
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            with self._changed:
-                self.lines.append(line.rstrip("\n"))
-                self._changed.notify_all()
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-
-    def _find(self, pattern: str) -> re.Match[str] | None:
-        matches = (re.search(pattern, line) for line in self.lines)
-        return next(filter(None, matches), None)
 
     def _port_behind(self, what: str) -> int:
         return int(self.wait_for(rf"{what}s?://\S+:(\d+)")[1])
+
+
+class _Log:
+    """Takes what a process writes, in memory: what is written can be read, without a delay."""
+
+    def __init__(self) -> None:
+        self.descriptor = os.memfd_create("log")
+        self._lines: list[str] = []
+        self._rest = b""
+        self._read_bytes = 0
+        self._is_open = True
+        self._lock = Lock()
+
+    @property
+    def lines(self) -> list[str]:
+        """All whole lines up to now; after `close` what is left of the last one, too."""
+        with self._lock:
+            if self._is_open:
+                self._read_on()
+            return self._lines.copy()
+
+    def close(self) -> None:
+        """Read all there is, for the last time."""
+        with self._lock:
+            if self._is_open:
+                self._read_on()
+                if self._rest:
+                    self._lines.append(self._rest.decode())
+                os.close(self.descriptor)
+                self._is_open = False
+
+    def _read_on(self) -> None:
+        size = os.fstat(self.descriptor).st_size
+        while self._read_bytes < size:
+            # Whoever writes shares the position; `pread` has its own.
+            piece = os.pread(self.descriptor, size - self._read_bytes, self._read_bytes)
+            self._read_bytes += len(piece)
+            *whole, self._rest = (self._rest + piece).split(b"\n")
+            self._lines += [each.decode() for each in whole]
 
 
 def request(

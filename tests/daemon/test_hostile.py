@@ -22,13 +22,14 @@ from tests.daemon.hostile_bodies import huawei_body, tencent_body
 from tests.daemon.hostile_requests import HUAWEI, TENCENT, hostile_request
 from tests.daemon.process import Daemon
 from tests.daemon.serving import serving
-from tests.daemon.wire_clients import attack_all, attacks, statuses
+from tests.daemon.wire_clients import Patience, attack_all, attacks, statuses
 
 HONEST = {200, 400}
 HONEST_TO_STRANGERS = {100, 200, 400, 401, 404, 405, 413, 415}
 CONNECTIONS = 4
 AT_ONCE = 50
-QUIET_S = 1.0
+PATIENCE = Patience(1.0, 1.0)
+"""Many are not answered."""
 MOST_RSS_GROWTH_KIB = 5 * 1024
 WARM_UP_REQUESTS = 10_000
 """As many as it takes until caches and the allocator have what they need."""
@@ -159,7 +160,7 @@ def test_requests(
 
     def send(requests: int) -> None:
         streams = [hostile_request(chance) for _ in range(requests)]
-        for answered in attack_all(port, attacks(chance, streams), AT_ONCE, QUIET_S):
+        for answered in attack_all(port, attacks(chance, streams), AT_ONCE, PATIENCE):
             assert set(statuses(answered)) <= HONEST_TO_STRANGERS, answered
 
     check_growth(hasty_daemon, hostile_requests, send, note_figure)

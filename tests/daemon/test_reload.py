@@ -36,7 +36,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Administrator]:
 @pytest.fixture
 def admin(shared: Administrator, tmp_path: Path) -> Administrator:
     """Return who edits its configuration, which begins with a tree for each test."""
-    shared.restore(output={"root": f"{tmp_path}/root"})
+    shared.restore(tmp_path / "root")
     return shared
 
 

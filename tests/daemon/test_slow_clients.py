@@ -99,7 +99,7 @@ def test_a_slow_client_is_cut_off(tmp_path: Path, habit: Habit, deadline_s: floa
         before = open_sockets(made.daemon.process.pid)
         made.gather(habit, 5)
         made.wait_until_cut_off(habit, deadline_s)
-        eventually(lambda: open_sockets(made.daemon.process.pid) == before, "all are closed")
+        eventually(lambda: open_sockets(made.daemon.process.pid) <= before, "all are closed")
         assert "Traceback" not in made.daemon.log
 
 
@@ -119,12 +119,18 @@ def test_a_flood_from_one_address(tmp_path: Path, habit: Habit, note_figure: Not
 def test_a_flood_from_the_same_address(tmp_path: Path) -> None:
     """Even beside trickled bodies that were let in, and have all of its share, one is served."""
     with bed(tmp_path, {}) as made:
-        good = GoodClient(made.daemon.port, ATTACKERS)
+        good, pid = GoodClient(made.daemon.port, ATTACKERS), made.daemon.process.pid
+        others = open_sockets(pid)
         made.gather(TRICKLED, 200)
+        eventually(lambda: open_sockets(pid) >= others + 200, "they have all of the share")
         slow_s = time.monotonic() + 2 * PATIENCE_S
         eventually(lambda: time.monotonic() > slow_s, "they have shown that they are slow")
-        good.post_for(0.5)
+        for _ in range(20):
+            good.post()
+            # The next one takes the place of this one only when the daemon knows that it is free.
+            eventually(lambda: open_sockets(pid) < others + 200, "it is closed")
         assert good.refused == []
+        eventually(lambda: len(made.crowd.remaining()) < 200, "one gave way")
         assert len(made.crowd.remaining()) == 200 - 1
 
 
@@ -165,7 +171,7 @@ def test_a_crowd_of_slow_clients(tmp_path: Path, note_figure: NoteFigure) -> Non
         for habit, deadline_s in ((HALF_HEAD, 10), (SILENT, 10), (TRICKLED, 12), (NEVER_READS, 10)):
             last_ms = made.wait_until_cut_off(habit, deadline_s)
             note_figure(f"ms lasted the last {habit.name}", last_ms)
-        eventually(lambda: open_sockets(pid) == sockets, "all are closed")
+        eventually(lambda: open_sockets(pid) <= sockets, "all are closed")
         assert "Traceback" not in made.daemon.log
         assert good.refused == []
         assert loaded_ms <= (idle_ms + MOST_MS_MORE) * TIMES_BUSY

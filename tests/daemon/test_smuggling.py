@@ -12,26 +12,27 @@ from tests.daemon.process import Daemon, request
 from tests.daemon.proxies import nginx, nginx_serving
 from tests.daemon.serving import serving
 from tests.daemon.smuggling import tricks
-from tests.daemon.wire_clients import Attack, attack_all, statuses
+from tests.daemon.wire_clients import Attack, Patience, attack_all, statuses
 from tests.durability.requirements import require
 
 ALL = list(tricks())
 AT_ONCE = 20
-QUIET_S = 0.5
+PATIENCE = Patience(20.0, 0.5)
+"""Every one is answered."""
 REFUSED = {400, 413}
 
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    """Run a daemon that reaps idle connections at once."""
-    with serving(tmp_path, limits={"header_timeout": "300ms"}) as started:
+    """Run a daemon."""
+    with serving(tmp_path) as started:
         yield started
 
 
 def play(port: int, read: Callable[[bytes], list[int]]) -> dict[str, list[int]]:
     """Send every trick to a port, and return the statuses of what is answered to each."""
     sent = [Attack("127.0.0.1", (trick.request,), "wait") for trick in ALL]
-    answers = attack_all(port, sent, AT_ONCE, QUIET_S)
+    answers = attack_all(port, sent, AT_ONCE, PATIENCE)
     return {trick.name: read(each) for trick, each in zip(ALL, answers, strict=True)}
 
 

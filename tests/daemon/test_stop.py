@@ -18,10 +18,12 @@ from tests.daemon.upload import Upload
 from tests.daemon.witnesses import Witness, accepted_ports, witnesses
 from tests.durability import requirements
 from tests.durability.requirements import require
-from tests.durability.strace import attached
+from tests.durability.strace import attached, is_ending
 
 SHUTDOWN_S = 10.0
 """The default of `limits.shutdown`."""
+FOR_EVER_S = 60.0
+"""Longer than any test lasts."""
 NO_SIGNAL = 0
 """With it `Daemon.stop` only waits for the end."""
 
@@ -165,10 +167,28 @@ def test_sender_that_goes_on_sending(tmp_path: Path) -> None:
         assert daemon.stop(NO_SIGNAL) == 0
 
 
-def delayed_sync(daemon: Daemon, delay_s: float) -> AbstractContextManager[None]:
-    """Make each sync of the daemon take longer while the block runs."""
-    fault = f"inject=fsync:delay_enter={delay_s * 1e6:.0f}"
-    return attached(daemon.process.pid, "-o", "/dev/null", "-e", "trace=fsync", "-e", fault)
+def delayed(daemon: Daemon, call: str, delay_s: float, *more: str) -> AbstractContextManager[None]:
+    """Make each such system call of the daemon take longer while the block runs.
+
+    Args:
+        daemon: runs.
+        call: the name of the system call.
+        delay_s: before it is done.
+        more: options for strace, such as which calls of that name are meant, and where they go.
+    """
+    fault = f"inject={call}:delay_enter={delay_s * 1e6:.0f}"
+    return attached(
+        daemon.process.pid, "-o", "/dev/null", "-e", f"trace={call}", "-e", fault, *more
+    )
+
+
+def wait_for_end(daemon: Daemon, since_s: float) -> None:
+    """Wait until nothing of the daemon runs any more, which has to be soon.
+
+    In a block of `delayed`: the calls are done when it ends, and the daemon would go on from there.
+    """
+    eventually(lambda: is_ending(daemon.process.pid), "the daemon leaves")
+    assert time.monotonic() - since_s < 4.0
 
 
 def begin(daemon: Daemon, id_: str) -> Upload:
@@ -180,7 +200,7 @@ def begin(daemon: Daemon, id_: str) -> Upload:
 def test_slow_disk(tmp_path: Path) -> None:
     """A request that is being stored at the end is answered when it is, and is the last one."""
     require(requirements.strace)
-    with serving(tmp_path) as daemon, delayed_sync(daemon, 0.2):
+    with serving(tmp_path) as daemon, delayed(daemon, "fsync", 0.2):
         request = begin(daemon, "slow")
         eventually(lambda: in_flight(daemon, len(body_of("slow", "x"))), "it is under way")
         leave(daemon)
@@ -194,17 +214,28 @@ def test_disk_that_does_not_answer(tmp_path: Path) -> None:
     """At the deadline the sender is told the truth, and the daemon leaves without the disk."""
     require(requirements.strace)
     with serving(tmp_path, limits={"shutdown": "1s"}) as daemon:
-        with delayed_sync(daemon, 6.0):
+        with delayed(daemon, "fsync", FOR_EVER_S):
             request = begin(daemon, "stuck")
             eventually(lambda: in_flight(daemon, len(body_of("stuck", "x"))), "it is under way")
             began_s = time.monotonic()
             leave(daemon)
             assert request.answer() == (503, True)
-            # strace holds a thread that it delays even when its process has ended.
-            daemon.wait_for("stopped")
-            assert time.monotonic() - began_s < 4.0
+            wait_for_end(daemon, began_s)
         assert daemon.stop(NO_SIGNAL) == 0
     assert results(tmp_path / "root") == {}
+
+
+def test_configuration_on_a_disk_that_does_not_answer(tmp_path: Path) -> None:
+    """A daemon that is just looking at its configuration leaves without an answer, too."""
+    require(requirements.strace)
+    log, config = tmp_path / "log", tmp_path / "asr-daemon.yaml"
+    with serving(tmp_path) as daemon:
+        with delayed(daemon, "openat", FOR_EVER_S, "-P", str(config), "-o", str(log)):
+            eventually(lambda: "openat" in log.read_text(), "it looks")
+            began_s = time.monotonic()
+            leave(daemon)
+            wait_for_end(daemon, began_s)
+        assert daemon.stop(NO_SIGNAL) == 0
 
 
 def test_sender_that_waits_for_its_turn(tmp_path: Path) -> None:
@@ -213,10 +244,14 @@ def test_sender_that_waits_for_its_turn(tmp_path: Path) -> None:
     with serving(tmp_path, providers={"tencent": {"key": key}}) as daemon:
         for _ in range(FREE_GUESSES):
             assert daemon.post(TENCENT_PATH, body).status == 401
+        # Before it are some whose turns come one a second.
+        guesses = [Upload(daemon, body, sent=len(body)) for _ in range(20)]
         upload = Upload(daemon, body, sent=len(body), query=f"?key={key}")
         leave(daemon)
         assert upload.answer() == (200, True)
         assert daemon.stop(NO_SIGNAL) == 0
+        for each in guesses:
+            each.close()
 
 
 def test_upload_that_waits_for_memory(tmp_path: Path) -> None:

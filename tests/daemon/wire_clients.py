@@ -44,34 +44,40 @@ def attacks(chance: Random, streams: Iterable[bytes]) -> Iterable[Attack]:
         yield Attack(f"127.1.{host >> 8}.{host & 255}", pieces, ending)
 
 
-def attack_all(
-    port: int, all_attacks: Iterable[Attack], at_once: int, quiet_s: float
-) -> list[bytes]:
-    """Carry out attacks, `at_once` at a time, and return all that is answered to each.
+class Patience(Struct, frozen=True):
+    """For how long nothing may come on a connection before it is given up."""
 
-    A connection on which nothing comes for `quiet_s` is given up.
-    """
-    return asyncio.run(_attack_all(port, list(all_attacks), at_once, quiet_s))
+    before_s: float
+    """When there is no answer yet."""
+    after_s: float
+    """When there is one."""
+
+
+def attack_all(
+    port: int, all_attacks: Iterable[Attack], at_once: int, patience: Patience
+) -> list[bytes]:
+    """Carry out attacks, `at_once` at a time, and return all that is answered to each."""
+    return asyncio.run(_attack_all(port, list(all_attacks), at_once, patience))
 
 
 async def _attack_all(
-    port: int, all_attacks: list[Attack], at_once: int, quiet_s: float
+    port: int, all_attacks: list[Attack], at_once: int, patience: Patience
 ) -> list[bytes]:
     gate = asyncio.Semaphore(at_once)
 
     async def run(attack: Attack) -> bytes:
         async with gate:
-            return await _attack(port, attack, quiet_s)
+            return await _attack(port, attack, patience)
 
     return await asyncio.gather(*(run(attack) for attack in all_attacks))
 
 
-async def _attack(port: int, attack: Attack, quiet_s: float) -> bytes:
+async def _attack(port: int, attack: Attack, patience: Patience) -> bytes:
     reader, writer = await asyncio.open_connection(
         "127.0.0.1", port, local_addr=(attack.address, 0), limit=_ANSWER_LIMIT_BYTES
     )
     try:
-        return await _write_and_read(reader, writer, attack, quiet_s)
+        return await _write_and_read(reader, writer, attack, patience)
     finally:
         with suppress(OSError):
             writer.close()
@@ -79,13 +85,13 @@ async def _attack(port: int, attack: Attack, quiet_s: float) -> bytes:
 
 
 async def _write_and_read(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, attack: Attack, quiet_s: float
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, attack: Attack, patience: Patience
 ) -> bytes:
     answered = b""
     with suppress(OSError):
         for piece in attack.pieces:
             writer.write(piece)
-            await asyncio.wait_for(writer.drain(), quiet_s)
+            await asyncio.wait_for(writer.drain(), patience.before_s)
         if attack.ending == "half-close":
             writer.write_eof()
         if attack.ending == "reset":
@@ -93,8 +99,10 @@ async def _write_and_read(
             own: socket.socket = writer.get_extra_info("socket")
             own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return answered
+        quiet_s = patience.before_s
         while piece := await asyncio.wait_for(reader.read(1 << 16), quiet_s):
             answered += piece
+            quiet_s = patience.after_s
     return answered
 
 

@@ -2,7 +2,7 @@
 
 import re
 import socket
-import time
+import struct
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,12 +10,16 @@ from http.client import HTTPException, HTTPResponse
 from itertools import count
 from pathlib import Path
 from threading import Event, Thread
+from typing import NamedTuple
 
 from tests.daemon.clients import ANSWER_TIMEOUT_S, TENCENT_PATH, Ledger, body_of
 from tests.durability.strace import attached
 
 PAUSE_S = 0.1
 """Who idles for longer may send into the end of an idle connection, which HTTP cannot avoid."""
+
+_LAST_DATA = struct.Struct("44x I 4x I")
+"""Of the kernel's `tcp_info`: for how many milliseconds no data was sent, and none received."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class Sighting:
     kept: bool
     """The connection had carried an answer that did not announce its end."""
     paused_s: float
-    """Since that answer."""
+    """How long nothing had come on the connection when the request was sent: since that answer, or
+    since there is a connection. As the kernel saw it: a sender may have to wait for its turn."""
     status: int | None
     """Of the answer; `None` if the connection ended without one."""
 
@@ -54,7 +59,7 @@ class Witness:
         return [
             each
             for each in self.unanswered
-            if each.port in accepted or (each.kept and each.paused_s < PAUSE_S)
+            if (each.kept or each.port in accepted) and each.paused_s < PAUSE_S
         ]
 
 
@@ -91,9 +96,19 @@ def accepted_ports(pid: int, log: Path) -> Iterator[set[int]]:
     ports.update(int(found) for found in re.findall(r"accept4.*htons\((\d+)\)", log.read_text()))
 
 
+class _End(NamedTuple):
+    """How an exchange ended."""
+
+    status: int | None
+    """Of the answer; `None` if there was none."""
+    lasts: bool
+    """The connection does."""
+    paused_s: float
+    """Before the request."""
+
+
 def _send_on(witness: Witness, stop: Event, port: int, client: int, keep: bool) -> None:
     connection: socket.socket | None = None
-    answered_s = 0.0
     for number in count():
         kept = connection is not None
         try:
@@ -102,25 +117,24 @@ def _send_on(witness: Witness, stop: Event, port: int, client: int, keep: bool) 
             )
         except OSError:
             return
-        paused_s = time.monotonic() - answered_s
-        status, lasts = _exchange(connection, f"{client}-{number}", witness.ledger)
-        sighting = Sighting(connection.getsockname()[1], kept, paused_s, status)
-        witness.sightings.append(sighting)
-        answered_s = time.monotonic()
-        if not (keep and lasts) or stop.is_set():
+        own_port = connection.getsockname()[1]
+        end = _exchange(connection, f"{client}-{number}", witness.ledger)
+        witness.sightings.append(Sighting(own_port, kept, end.paused_s, end.status))
+        if not (keep and end.lasts) or stop.is_set():
             connection.close()
             connection = None
-        if status is None or stop.is_set():
+        if end.status is None or stop.is_set():
             return
 
 
-def _exchange(connection: socket.socket, id_: str, ledger: Ledger) -> tuple[int | None, bool]:
-    """Send one result; return the status of the answer, and whether the connection lasts."""
+def _exchange(connection: socket.socket, id_: str, ledger: Ledger) -> _End:
+    """Send one result, and wait for the answer."""
     body = body_of(id_, f"text-of-{id_}")
     head = f"POST {TENCENT_PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
-    status, lasts = None, False
+    status, lasts, sent = None, False, False
     try:
         connection.sendall(head.encode() + body)
+        sent = True
         with HTTPResponse(connection, method="POST") as response:
             response.begin()
             response.read()
@@ -128,4 +142,14 @@ def _exchange(connection: socket.socket, id_: str, ledger: Ledger) -> tuple[int 
     except (OSError, HTTPException):
         pass
     ledger.note(id_, f"text-of-{id_}", status)
-    return status, lasts
+    return _End(status, lasts, _paused_s(connection, sent=sent))
+
+
+def _paused_s(connection: socket.socket, *, sent: bool) -> float:
+    """Return how long nothing had come when the last was sent, or until now if it was not sent.
+
+    Nothing, if something has come since.
+    """
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_DATA.size)
+    since_sent_ms, since_received_ms = map(int, _LAST_DATA.unpack(info))
+    return max(0, since_received_ms - (since_sent_ms if sent else 0)) / 1000

@@ -4,6 +4,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 _DETACH_TIMEOUT_S = 10.0
 
@@ -25,8 +26,22 @@ def attached(pid: int, *options: str) -> Iterator[None]:
                 raise RuntimeError(f"strace could not attach: {announced.strip()}")
             yield
         finally:
-            tracer.send_signal(signal.SIGINT)
+            # It would hold the threads of a process that is ending for as long as it was told.
+            tracer.send_signal(signal.SIGKILL if is_ending(pid) else signal.SIGINT)
             _reap(tracer)
+
+
+def is_ending(pid: int) -> bool:
+    """Say whether a process that nobody has waited for has called `exit`.
+
+    No code of it runs any more, even where strace still holds one of its threads, which keeps
+    whoever waits for the process waiting.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] == "Z"
 
 
 def _reap(tracer: "subprocess.Popen[str]") -> None:

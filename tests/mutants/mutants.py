@@ -26,6 +26,8 @@ STOP_TESTS = (
     "tests/daemon/test_stop.py::test_upload_that_is_completed_late",
 )
 
+END_TESTS = ("tests/http/test_exchange.py::test_uploads_are_refused_at_the_end",)
+
 
 class Mutant(NamedTuple):
     """One change that some test has to notice."""
@@ -253,10 +255,12 @@ ORDER = (
     Mutant(
         "files are linked before they are synced",
         _FILES,
-        "self._sync_files(attempts)\n            self._look_up_names(attempts)\n"
-        "            _each(attempts, self._link)",
-        "self._look_up_names(attempts)\n            _each(attempts, self._link)\n"
-        "            self._sync_files(attempts)",
+        "            self._sync_files(attempts)\n            with burst:\n"
+        "                self._look_up_names(attempts)\n"
+        "                _each(attempts, self._link)\n",
+        "            with burst:\n                self._look_up_names(attempts)\n"
+        "                _each(attempts, self._link)\n"
+        "            self._sync_files(attempts)\n",
     ),
     Mutant(
         "the JSON is linked before the text",
@@ -397,7 +401,7 @@ ANSWERS = (
         _COMMITTER,
         "        outcomes = self._watched(partial(self._commit,",
         "        early = [Stored(result.stem, False) for result, _ in batch]\n"
-        "        self._loop.call_soon_threadsafe(_release, batch, early)\n"
+        "        self._loop.call_soon_threadsafe(self._release, batch, early)\n"
         "        outcomes = self._watched(partial(self._commit,",
         COMMITTER_TESTS,
     ),
@@ -416,24 +420,24 @@ ANSWERS = (
         RECEIVER_TESTS,
     ),
     Mutant(
-        "uploads are refused as soon as the daemon is told to leave",
+        "requests are refused as soon as the daemon is told to leave",
         _EXCHANGE,
-        "while self._uploads or self._answers:",
-        "while self._answers:",
+        "                while self._under_way:\n                    self._fewer",
+        "                while False:\n                    self._fewer",
         STOP_TESTS,
     ),
     Mutant(
-        "requests are refused as soon as the daemon is told to leave",
+        "who is refused at the end is not told so",
         _EXCHANGE,
-        "while self._uploads or self._answers:",
-        "while self._uploads:",
-        STOP_TESTS,
+        "except asyncio.CancelledError:\n",
+        "except asyncio.CancelledError:\n            raise\n",
+        END_TESTS,
     ),
     Mutant(
         "answers at the end do not say that they are the last",
         _EXCHANGE,
-        'headers["Connection"] = "close"',
-        "pass",
+        'option = "close" if is_last else',
+        "option = None if is_last else",
         STOP_TESTS,
     ),
 )

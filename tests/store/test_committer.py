@@ -5,6 +5,7 @@ import errno
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from queue import SimpleQueue
 
 import pytest
 
@@ -240,10 +241,11 @@ def test_a_look_that_fails(caplog: pytest.LogCaptureFixture) -> None:
     assert "looking for trouble failed" in caplog.text
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_thread_that_has_ended() -> None:
+def test_a_thread_that_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Should the thread end all the same, nobody waits for it in vain."""
     store = Store()
+    ends: SimpleQueue[type[BaseException] | None] = SimpleQueue()
+    monkeypatch.setattr(threading, "excepthook", lambda met: ends.put(met.exc_type))
 
     def fatal(
         batch: Sequence[Result], burst: AbstractContextManager[None]
@@ -263,6 +265,8 @@ def test_a_thread_that_has_ended() -> None:
         return committer.trouble
 
     assert "a restart helps" in (asyncio.run(run()) or "")
+    # The thread is known to end a moment before it has.
+    assert ends.get(timeout=20.0) is SystemExit
 
 
 def test_stopping_commits_what_is_queued() -> None:
