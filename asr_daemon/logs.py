@@ -78,12 +78,12 @@ class LineHandler(logging.Handler):
         """Write what has been said."""
         self.acquire()
         try:
-            text = "".join([f"{line}\n" for line in self._lines])
-            self._lines.clear()
+            lines, self._lines = self._lines, []
             # Where no line can be written nobody can be told, and callbacks are served on.
             with suppress(OSError, ValueError):
-                self._stream.write(text)
-                self._stream.flush()
+                if lines:
+                    self._stream.write("".join([f"{line}\n" for line in lines]))
+                    self._stream.flush()
         finally:
             self.release()
 

@@ -1,5 +1,6 @@
 """Log lines: telling, one line an event, and harmless in a terminal."""
 
+import asyncio
 import json
 import logging
 import sys
@@ -8,7 +9,13 @@ from threading import Thread
 
 import pytest
 
-from asr_daemon.logs import JournalFormatter, JsonFormatter, TextFormatter, configure
+from asr_daemon.logs import (
+    JournalFormatter,
+    JsonFormatter,
+    LineHandler,
+    TextFormatter,
+    configure,
+)
 
 
 def record(message: str, **fields: object) -> logging.LogRecord:
@@ -102,6 +109,65 @@ def test_priorities(level: int, prefix: str) -> None:
     made = record("x")
     made.levelno = level
     assert JournalFormatter(JsonFormatter()).format(made).startswith(prefix + "{")
+
+
+class Stream(StringIO):
+    """Notes what is written in one piece."""
+
+    def __init__(self) -> None:
+        """Begin with nothing written."""
+        super().__init__()
+        self.pieces: list[str] = []
+
+    def write(self, text: str) -> int:
+        """Note a piece."""
+        self.pieces.append(text)
+        return len(text)
+
+
+def said(*levels: int) -> list[str]:
+    """Return the pieces that are written of what is said in one turn of a loop."""
+    stream = Stream()
+    handler = LineHandler(stream)
+
+    async def run() -> None:
+        for number, level in enumerate(levels):
+            handler.handle(logging.LogRecord("x", level, "", 0, str(number), None, None))
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+    return stream.pieces
+
+
+def test_what_is_said_in_one_turn_is_one_piece() -> None:
+    """Lines of many callbacks take one system call."""
+    assert said(logging.INFO, logging.INFO, logging.INFO) == ["0\n1\n2\n"]
+
+
+def test_warnings_do_not_wait() -> None:
+    """A warning is written at once, behind what was said before it."""
+    assert said(logging.INFO, logging.WARNING, logging.INFO) == ["0\n1\n", "2\n"]
+
+
+def test_lines_outside_a_loop_do_not_wait() -> None:
+    """What another thread says is written at once."""
+    stream = Stream()
+    LineHandler(stream).handle(logging.LogRecord("x", logging.INFO, "", 0, "said", None, None))
+    assert stream.pieces == ["said\n"]
+
+
+class Broken(StringIO):
+    """A pipe that nobody reads any more."""
+
+    def write(self, text: str) -> int:
+        """Fail."""
+        raise BrokenPipeError
+
+
+def test_a_log_that_cannot_be_written() -> None:
+    """Where no line can be written nothing fails: callbacks are served on."""
+    record_of = logging.LogRecord("x", logging.WARNING, "", 0, "said", None, None)
+    assert LineHandler(Broken()).handle(record_of)
 
 
 def test_another_format_while_others_speak() -> None:

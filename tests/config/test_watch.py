@@ -3,10 +3,12 @@
 import asyncio
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from watchdog.events import FileClosedEvent, FileCreatedEvent, FileSystemEvent
 
 from asr_daemon.config.watch import Watch, folders_of, is_other_than_file
 
@@ -185,3 +187,29 @@ def test_other_than_file(file: Path) -> None:
     assert is_other_than_file(file.with_name("pipe"))
     assert not is_other_than_file(file)
     assert not is_other_than_file(file.with_name("nothing"))
+
+
+def test_a_log_in_the_same_folder(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written into another file of the folder wakes nobody until that is closed."""
+    woken: list[FileSystemEvent] = []
+    noticed = threading.Event()
+    closed = FileClosedEvent(str(file.with_name("log")))
+
+    def note(_: object, event: FileSystemEvent) -> None:
+        woken.append(event)
+        if event == closed:
+            noticed.set()
+
+    monkeypatch.setattr("asr_daemon.config.watch._FolderWatch.on_any_event", note)
+
+    async def run() -> None:
+        watch = Watch()
+        await watch.aim(frozenset({file}))
+        with file.with_name("log").open("w") as log:
+            for _ in range(1000):
+                print("a line", file=log, flush=True)
+        await asyncio.to_thread(noticed.wait, 10.0)
+        watch.close()
+
+    asyncio.run(run())
+    assert [type(event) for event in woken] == [FileCreatedEvent, FileClosedEvent]

@@ -23,11 +23,11 @@ from tests.daemon.serving import FLAT, serving
 
 MIB = 1024 * 1024
 MOST_RSS_BYTES = 384_000_000
-MOST_P99_S = 1.0
+MOST_P99_S = 0.5
 """Beyond what small requests take while nothing else is going on.
 
-A quarter of it is wanted, and seen where nobody else uses the machine; what takes the body as a
-whole, or leaves the large files to the committer, makes them wait for many seconds.
+Half of it is wanted, and seen with room to spare also where others use the machine; what takes the
+body as a whole, or leaves the large files to the committer, makes them wait for many seconds.
 """
 PATIENCE_S = 900.0
 SMALL_EVERY_S = 0.05
