@@ -12,19 +12,21 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from msgspec import json
 
+from asr_daemon.store import numbers
+from asr_daemon.store.numbers import Numbers, Row
 from asr_daemon.store.result import Result
 
 FILE = "index.sqlite"
 """The name of the database below `state`."""
 
-_VERSION = 1
+_VERSION = 2
 _RETRY_S = 1.0
 _MOST_PENDING = 10_000
 _PRUNED_AT_ONCE = 200
@@ -43,21 +45,12 @@ _SCHEMA = (
         committed_at REAL NOT NULL
     )
     """,
-    "CREATE INDEX results_identity ON results (identity)",
-    "CREATE INDEX results_path ON results (path)",
+    *numbers.SCHEMA,
     "CREATE TABLE tree (id TEXT NOT NULL)",
     f"PRAGMA user_version = {_VERSION}",
 )
 # One statement for a batch, whose values come as JSON: each step of a statement is a hand-over
 # between threads.
-_FIND = """
-SELECT identity, path FROM results
-WHERE identity IN (SELECT value FROM json_each(?)) AND committed_at >= ? ORDER BY seq DESC
-"""
-_FIND_PATHS = """
-SELECT path, 1 FROM results
-WHERE path IN (SELECT value FROM json_each(?)) AND committed_at >= ?
-"""
 _RECORD = """
 INSERT INTO results (identity, provider, id, digest, path, status, committed_at)
 SELECT
@@ -71,6 +64,7 @@ FROM json_each(?)
 _PRUNE = """
 DELETE FROM results WHERE (committed_at < ? OR committed_at > ?)
 AND seq IN (SELECT seq FROM results ORDER BY seq LIMIT ?)
+RETURNING seq, identity, path
 """
 
 # With any other error the file may be whole, and somebody may be able to help.
@@ -119,6 +113,7 @@ class Index:
         self._tree_id = ""
         self._lock: int | None = None
         self._connection: sqlite3.Connection | None = None
+        self._numbers: Numbers | None = None
         self._inode = 0
         self._retry_at_s = 0.0
         self._pending: dict[str, _Row] = {}
@@ -133,16 +128,16 @@ class Index:
 
     def find(self, results: Sequence[Result]) -> dict[str, str]:
         """Return the paths, by identity, of those results that were committed within the window."""
-        found = self._select(_FIND, [result.identity for result in results])
-        for result in results if self._pending else ():
-            if result.identity in self._pending:
-                found[result.identity] = self._pending[result.identity].path
-        return found
+        identities = {result.identity for result in results}
+        found = dict(self._look_up(identities))
+        found.update((identity, row.path) for identity, row in self._pending.items())
+        return {identity: path for identity, path in found.items() if identity in identities}
 
     def taken(self, paths: Sequence[str]) -> set[str]:
         """Return which of these paths a result was committed under within the window."""
-        pending = {row.path for row in self._pending.values()}
-        return pending.intersection(paths) | self._select(_FIND_PATHS, paths).keys()
+        known = {path for _, path in self._look_up(paths)}
+        known.update(row.path for row in self._pending.values())
+        return known.intersection(paths)
 
     def record(self, committed: Sequence[tuple[Result, str]]) -> None:
         """Remember results that are on stable storage, with the paths of their markers.
@@ -156,9 +151,10 @@ class Index:
         while len(self._pending) > _MOST_PENDING:
             del self._pending[next(iter(self._pending))]
         connection = self._connected()
-        if connection is not None and self._pending:
+        if connection is not None and self._numbers is not None and self._pending:
             try:
-                self._write(connection, now)
+                self._write(connection, self._numbers, now)
+                self._numbers.sort_in()
             except sqlite3.Error as error:
                 self._cope(error)
 
@@ -169,42 +165,43 @@ class Index:
             os.close(self._lock)
             self._lock = None
 
-    def _select(self, query: str, values: Sequence[str]) -> dict[str, str]:
-        """Return what a query finds: the second column by the first."""
-        connection = self._connected()
-        if connection is None:
-            return {}
-        parameters = (json.encode(values).decode(), self._clock() - self._window_s)
+    def _look_up(self, names: Iterable[str]) -> list[tuple[str, str]]:
+        """Return identity and path of what has one of these names, and perhaps of more."""
+        if self._connected() is None or self._numbers is None:
+            return []
         try:
-            return dict(connection.execute(query, parameters).fetchall())
+            return self._numbers.find(names, self._clock() - self._window_s)
         except sqlite3.Error as error:
             self._cope(error)
-            return {}
+            return []
 
-    def _write(self, connection: sqlite3.Connection, now: float) -> None:
+    def _write(self, connection: sqlite3.Connection, numbers: Numbers, now: float) -> None:
+        rows = list(self._pending.values())
         connection.execute("BEGIN IMMEDIATE")
         try:
-            rows = list(self._pending.values())
-            connection.execute(_RECORD, (json.encode(rows).decode(),))
-            self._prune(connection, now, len(rows))
+            last = connection.execute(_RECORD, (json.encode(rows).decode(),)).lastrowid or 0
+            pruned = self._prune(connection, now, len(rows))
             connection.execute("COMMIT")
         except sqlite3.Error:
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             raise
         self._pending.clear()
+        first = last - len(rows) + 1
+        numbers.added((seq, row.identity, row.path) for seq, row in enumerate(rows, first))
+        numbers.removed(pruned)
         if self._complaint is not None:
             _log.warning("the index %s is in use again", self._file)
             self._complaint = None
 
-    def _prune(self, connection: sqlite3.Connection, now: float, recorded: int) -> None:
+    def _prune(self, connection: sqlite3.Connection, now: float, recorded: int) -> list[Row]:
         """Forget what is older than the window: not each time, but more than is recorded."""
         self._unpruned += recorded
         if self._unpruned < _PRUNED_AT_ONCE // 2 and abs(now - self._pruned_at_s) < _PRUNE_S:
-            return
+            return []
         window = (now - self._window_s, now + self._window_s)
-        connection.execute(_PRUNE, (*window, _PRUNED_AT_ONCE))
         self._unpruned, self._pruned_at_s = 0, now
+        return connection.execute(_PRUNE, (*window, _PRUNED_AT_ONCE)).fetchall()
 
     def _connected(self) -> sqlite3.Connection | None:
         """Return a connection to the file that is there now, `None` if there cannot be one."""
@@ -226,6 +223,7 @@ class Index:
         )
         try:
             _prepare(connection, self._tree_id)
+            self._numbers = Numbers(connection)
         except sqlite3.Error:
             connection.close()
             raise
@@ -237,6 +235,7 @@ class Index:
             with suppress(sqlite3.Error):
                 self._connection.close()
             self._connection = None
+            self._numbers = None
 
     def _cope(self, error: sqlite3.Error | OSError) -> None:
         """Set a useless index aside, leave any other alone for a moment, and say so once."""
