@@ -138,6 +138,8 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _value(value: object) -> str:
+    if isinstance(value, int | float):
+        return str(value)
     text = str(value)
     return text if _BARE.fullmatch(text) and text.isprintable() else json.dumps(text)
 

@@ -114,9 +114,7 @@ def _read_lattice(lattice: Any, index: int) -> Segment | None:
     if not isinstance(lattice, dict):
         raise NotUnderstood(f"body.body.lattices[{index}] is not an object")
     value = look_up(lattice, "onebest")
-    if value is not None and not isinstance(value, LongText) and as_text(value) is None:
-        raise NotUnderstood(f"body.body.lattices[{index}].onebest is not a string")
-    text = as_speech(value)
+    text = value.strip() if type(value) is str else _read_speech(value, index)
     if not text:
         return None
     return Segment(
@@ -125,3 +123,10 @@ def _read_lattice(lattice: Any, index: int) -> Segment | None:
         as_ms(look_up(lattice, "end")),
         as_label(look_up(lattice, "spk")),
     )
+
+
+def _read_speech(value: object, index: int) -> str | LongText:
+    """Return what was said where that is no plain string."""
+    if value is not None and not isinstance(value, LongText) and as_text(value) is None:
+        raise NotUnderstood(f"body.body.lattices[{index}].onebest is not a string")
+    return as_speech(value)

@@ -26,6 +26,8 @@ def as_text(value: object) -> str | None:
     """Return a string as it is and a number in digits; `None` for anything else."""
     if isinstance(value, str):
         return value
+    if type(value) is int:
+        return str(value)
     if isinstance(value, LongText):
         return value.whole()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
