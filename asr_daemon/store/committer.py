@@ -40,10 +40,12 @@ _log = logging.getLogger(__name__)
 class Committable(Protocol):
     """Where batches go: `Store`, or a double in tests. Called on the committer's thread."""
 
-    def commit(self, batch: Sequence[Result], burst: AbstractContextManager[None]) -> list[Outcome]:
+    def commit(
+        self, batch: Sequence[Result], waiting: AbstractContextManager[None]
+    ) -> list[Outcome]:
         """Make each result durable; say of each, in order, what became of it.
 
-        `burst` is entered around what does not wait for the disk.
+        `waiting` is entered around what waits for the disk.
         """
         ...
 
@@ -85,6 +87,7 @@ class Committer:
         self._thread = Thread(target=self._run, name="committer", daemon=True)
         self._under_way = 0
         self._enough = 1
+        self._looks = False
         self._turn = Turn()
         self._stopped = False
         self._ended = asyncio.Event()
@@ -181,25 +184,23 @@ class Committer:
         return busy_since_s is not None and time.monotonic() - busy_since_s > STUCK_S
 
     def _gather_on(self) -> None:
-        """Hand over the next batch when enough for it have come, or nobody else comes.
-
-        Enough are half as many as were in the last one: where all come back together, one half is
-        received and answered while the other is being synced.
-        """
+        """Hand over the next batch when there is enough for one, or when nobody else comes."""
         gathered = len(self._gathered)
         if gathered >= self._enough:
             self._hand_over()
-        elif gathered == 1:
+        elif not self._looks:
+            self._looks = True
             self._loop.call_soon(self._look_again, gathered)
 
     def _look_again(self, known: int) -> None:
         """Hand over what has come, unless this turn of the loop has brought more."""
         gathered = len(self._gathered)
         if self._under_way or not gathered:
-            return
-        if gathered > known:
+            self._looks = False
+        elif gathered > known:
             self._loop.call_soon(self._look_again, gathered)
         else:
+            self._looks = False
             self._hand_over()
 
     def _hand_over(self) -> None:
@@ -208,7 +209,6 @@ class Committer:
         if batch:
             del self._gathered[:LARGEST_BATCH]
             self._under_way += 1
-            self._enough = max(len(batch) // 2, 1)
             self._queue.put(batch)
 
     def _hand_all_over(self) -> None:
@@ -245,8 +245,11 @@ class Committer:
     def _release(self, batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
         """Tell everybody of a batch what became of their results, after the next one has begun."""
         self._under_way -= 1
-        if not self._under_way:
-            self._hand_over()
+        # Half of those who are busy sending: where all come back together, one half is received and
+        # answered while the other is being synced.
+        self._enough = max((len(batch) + len(self._gathered)) // 2, 1)
+        if self._gathered and not self._under_way:
+            self._gather_on()
         for (_, waiting), outcome in zip(batch, outcomes, strict=True):
             if not waiting.done():
                 waiting.set_result(outcome)
@@ -280,7 +283,8 @@ class Committer:
 
     def _commit(self, results: list[Result]) -> list[Outcome]:
         try:
-            outcomes = self._store.commit(results, self._turn)
+            with self._turn.burst() as waiting:
+                outcomes = self._store.commit(results, waiting)
         except Exception as error:  # noqa: BLE001 - the thread has to live, and it is logged
             _log.exception("a batch of %d results failed", len(results))
             refusal = CannotStore("the result cannot be stored now: internal error")

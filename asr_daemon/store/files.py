@@ -23,7 +23,7 @@ from asr_daemon.store.staging import Staged, Staging, check_writable
 from asr_daemon.store.syncfs import SyncOfAll
 
 ALONE: AbstractContextManager[None] = nullcontext()
-"""In the place of a burst where nobody holds still for it."""
+"""Entered around what waits for the disk where nobody else has a turn meanwhile."""
 
 _MOST_DURABLE_DIRECTORIES = 4096
 _MOST_FINGERPRINTS = 16 * 1024
@@ -194,33 +194,32 @@ class ResultTree:
         return aside
 
     def commit(
-        self, batch: Sequence[Result], burst: AbstractContextManager[None] = ALONE
+        self, batch: Sequence[Result], waiting: AbstractContextManager[None] = ALONE
     ) -> list[Outcome]:
         """Make each result of `batch` durable, and say of each, in order, what became of it.
 
         One that fails does not hold up the others. A duplicate (same name, same fingerprint) counts
-        as stored when the one that was there is known to be on stable storage. `burst` is entered
-        around what does not wait for the disk.
+        as stored when the one that was there is known to be on stable storage. `waiting` is entered
+        around what waits for the disk.
         """
         attempts = [_Attempt(result) for result in batch]
         self._entered.clear()
         try:
-            with burst:
-                self._enter_root()
-                _each(attempts, self._stage)
-            self._sync_files(attempts)
-            with burst:
-                self._look_up_names(attempts)
-                _each(attempts, self._link)
-            self._sync_directories(attempts)
+            self._enter_root()
+            _each(attempts, self._stage)
+            with waiting:
+                self._sync_files(attempts)
+            self._look_up_names(attempts)
+            _each(attempts, self._link)
+            with waiting:
+                self._sync_directories(attempts)
             self.check_root()
         except OSError as error:
             for attempt in attempts:
                 attempt.error = error
         finally:
-            with burst:
-                for attempt in attempts:
-                    self._discard(attempt)
+            for attempt in attempts:
+                self._discard(attempt)
         self._note_failure(attempts)
         return [_outcome(attempt) for attempt in attempts]
 

@@ -33,26 +33,25 @@ class Store:
         self._quota = quota
 
     def commit(
-        self, batch: Sequence[Result], burst: AbstractContextManager[None] = ALONE
+        self, batch: Sequence[Result], waiting: AbstractContextManager[None] = ALONE
     ) -> list[Outcome]:
         """Make each result durable, and say of each, in order, what became of it.
 
         The same result (of one identity) is written once, whether it comes again in the
         same batch or within the window, and is acknowledged only when it is durable: an entry of
         the index is made after the syncs, and a second one in a batch shares the fate of the first.
-        `burst` is entered around what does not wait for the disk.
+        `waiting` is entered around what waits for the disk.
         """
         settled: dict[str, Outcome] = {}
         fresh: dict[str, Result] = {}
-        with burst:
-            known = self._index.find(batch)
+        known = self._index.find(batch)
         for result in batch:
             key = result.identity
             if key in known:
                 settled[key] = Stored(known[key], duplicate=True)
             else:
                 fresh.setdefault(key, result)
-        settled.update(zip(fresh, self._write(list(fresh.values()), burst), strict=True))
+        settled.update(zip(fresh, self._write(list(fresh.values()), waiting), strict=True))
         return [_take(settled, result.identity) for result in batch]
 
     def write_aside(self, suffix: str, pieces: Iterable[bytes]) -> Aside:
@@ -83,7 +82,7 @@ class Store:
         return None
 
     def _write(
-        self, results: Sequence[Result], burst: AbstractContextManager[None]
+        self, results: Sequence[Result], waiting: AbstractContextManager[None]
     ) -> list[Outcome]:
         if not results:
             return []
@@ -93,10 +92,9 @@ class Store:
             return [refusal_of(error)] * len(results)
         wanted = [result for result in results if self._has_room(result)]
         outcomes = dict(
-            zip((each.identity for each in wanted), self._tree.commit(wanted, burst), strict=True)
+            zip((each.identity for each in wanted), self._tree.commit(wanted, waiting), strict=True)
         )
-        with burst:
-            self._remember(wanted, outcomes)
+        self._remember(wanted, outcomes)
         return [outcomes.get(result.identity) or _NO_ROOM for result in results]
 
     def _has_room(self, result: Result) -> bool:

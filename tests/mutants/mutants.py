@@ -255,12 +255,10 @@ ORDER = (
     Mutant(
         "files are linked before they are synced",
         _FILES,
-        "            self._sync_files(attempts)\n            with burst:\n"
-        "                self._look_up_names(attempts)\n"
-        "                _each(attempts, self._link)\n",
-        "            with burst:\n                self._look_up_names(attempts)\n"
-        "                _each(attempts, self._link)\n"
-        "            self._sync_files(attempts)\n",
+        "            with waiting:\n                self._sync_files(attempts)\n"
+        "            self._look_up_names(attempts)\n            _each(attempts, self._link)\n",
+        "            self._look_up_names(attempts)\n            _each(attempts, self._link)\n"
+        "            with waiting:\n                self._sync_files(attempts)\n",
     ),
     Mutant(
         "the JSON is linked before the text",
@@ -278,8 +276,10 @@ ORDER = (
     Mutant(
         "directories are synced before anything is linked",
         _FILES,
-        "_each(attempts, self._link)\n            self._sync_directories(attempts)",
-        "self._sync_directories(attempts)\n            _each(attempts, self._link)",
+        "            _each(attempts, self._link)\n            with waiting:\n"
+        "                self._sync_directories(attempts)\n",
+        "            with waiting:\n                self._sync_directories(attempts)\n"
+        "            _each(attempts, self._link)\n",
     ),
     Mutant(
         "results are remembered before they are stored",

@@ -33,7 +33,7 @@ class Store:
         self.found: str | None = None
 
     def commit(
-        self, batch: Sequence[Result], burst: AbstractContextManager[None]
+        self, batch: Sequence[Result], waiting: AbstractContextManager[None]
     ) -> list[Stored | CannotStore]:
         """Refuse what is in `refused`, store the rest."""
         self.batches.append([each.stem for each in batch])
@@ -161,7 +161,7 @@ def test_large_file_that_cannot_be_written_is_trouble() -> None:
 def test_room_for_rejected_bodies_is_no_trouble() -> None:
     """A body that is not kept because of its quota does not make the daemon unready."""
     store = Store()
-    store.commit = lambda batch, burst: [NoRoomForRejected("used up")]  # type: ignore[method-assign] # a double
+    store.commit = lambda batch, waiting: [NoRoomForRejected("used up")]  # type: ignore[method-assign] # a double
 
     async def run() -> str | None:
         committer = make(store)
@@ -200,7 +200,7 @@ def test_a_bug_in_the_store_is_a_refusal(caplog: pytest.LogCaptureFixture) -> No
     store = Store()
 
     def broken(
-        batch: Sequence[Result], burst: AbstractContextManager[None]
+        batch: Sequence[Result], waiting: AbstractContextManager[None]
     ) -> list[Stored | CannotStore]:
         raise ZeroDivisionError
 
@@ -248,7 +248,7 @@ def test_a_thread_that_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading, "excepthook", lambda met: ends.put(met.exc_type))
 
     def fatal(
-        batch: Sequence[Result], burst: AbstractContextManager[None]
+        batch: Sequence[Result], waiting: AbstractContextManager[None]
     ) -> list[Stored | CannotStore]:
         raise SystemExit
 

@@ -7,13 +7,22 @@ from asr_daemon.store.turn import MOST_STILL_S, Turn
 
 
 def test_nobody_waits_where_there_is_no_burst() -> None:
-    """Giving way costs nothing while the other thread waits for its disk."""
+    """Giving way costs nothing before and after a burst."""
     turn = Turn()
-    with turn:
+    with turn.burst():
         pass
     began_s = time.monotonic()
     turn.give_way()
     assert time.monotonic() - began_s < MOST_STILL_S
+
+
+def test_nobody_waits_for_who_waits_for_the_disk() -> None:
+    """The loop has the turn while the committer syncs."""
+    turn = Turn()
+    with turn.burst() as waiting, waiting:
+        began_s = time.monotonic()
+        turn.give_way()
+        assert time.monotonic() - began_s < MOST_STILL_S
 
 
 def test_a_burst_is_waited_for() -> None:
@@ -23,11 +32,11 @@ def test_a_burst_is_waited_for() -> None:
     begun = threading.Event()
 
     def burst() -> None:
-        with turn:
+        with turn.burst():
             begun.set()
             order.append("burst")
 
-    with turn:
+    with turn.burst():
         thread = threading.Thread(target=burst)
         thread.start()
     begun.wait()
@@ -40,8 +49,7 @@ def test_a_burst_is_waited_for() -> None:
 def test_a_long_burst_is_waited_for_once() -> None:
     """Where the disk is slow the loop goes on after a moment, and does not wait again for it."""
     turn = Turn()
-    with turn:
-        turn.give_way()
+    with turn.burst():
         began_s = time.monotonic()
         for _ in range(1000):
             turn.give_way()
@@ -49,11 +57,12 @@ def test_a_long_burst_is_waited_for_once() -> None:
 
 
 def test_the_next_burst_is_waited_for_again() -> None:
-    """One burst that was long says nothing of the next."""
+    """One burst that was long says nothing of the next, also in the same batch."""
     turn = Turn()
-    with turn:
+    with turn.burst() as waiting:
         turn.give_way()
-    with turn:
+        with waiting:
+            pass
         began_s = time.monotonic()
         turn.give_way()
         assert time.monotonic() - began_s >= MOST_STILL_S / 2
