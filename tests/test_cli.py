@@ -1,11 +1,15 @@
 """Commands are found, told of, and end with the status that scripts look at."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from asr_daemon import __version__
 from asr_daemon.cli import COMMANDS, main
+from tests.daemon.manager import BY_JOURNAL
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[object, str, str]:
@@ -60,3 +64,24 @@ def test_wrong_use(arguments: list[str], told: str, capsys: pytest.CaptureFixtur
     status, _, err = said(capsys, *arguments)
     assert status == 2
     assert told in err
+
+
+@pytest.mark.parametrize(
+    ("settings", "status", "told"),
+    [
+        ("lisen: []\nadmn: {}\n", 78, ["1: lisen: is no setting", "2: admn: is no setting"]),
+        ("output: {root: FILE}\n", 1, ["asr-daemon: output.root: cannot be used"]),
+    ],
+)
+def test_a_start_that_fails_by_the_journal(
+    settings: str, status: int, told: list[str], tmp_path: Path
+) -> None:
+    """Each line is an error there too, not a piece of information that `-p err` leaves out."""
+    file = tmp_path / "asr-daemon.yaml"
+    file.write_text(settings.replace("FILE", str(file)))
+    command = [*BY_JOURNAL, sys.executable, "-m", "asr_daemon", "serve", "-c", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    lines = done.stderr.splitlines()
+    assert done.returncode == status
+    assert [each.startswith("<3>") for each in lines] == [True] * len(told)
+    assert all(expected in line for expected, line in zip(told, lines, strict=True))
