@@ -18,7 +18,7 @@ from asr_daemon.errors import AsrDaemonError, Obstacle
 from asr_daemon.http.admin import Reports, make_application
 from asr_daemon.listeners import tls_obstacle
 from asr_daemon.metrics import Metrics
-from asr_daemon.ports import Ports
+from asr_daemon.ports import Ports, obstacles_at
 from asr_daemon.reload import Reloader, Standing
 from asr_daemon.service import Service, root_obstacle
 from asr_daemon.store.result import describe
@@ -49,6 +49,8 @@ def check_start(config: Config) -> list[Obstacle]:
             make_tls(listen)
         except OSError as error:
             obstacles.append(tls_obstacle(f"listen[{number}].tls", error))
+        obstacles += obstacles_at(listen.address, listen.port, f"listen[{number}].port")
+    obstacles += obstacles_at(config.admin.address, config.admin.port, "admin.port")
     try:
         check_writable(os.path.abspath(config.state))
     except OSError as error:
