@@ -116,7 +116,7 @@ def _read(path: Path) -> bytes:
     except (OSError, ValueError) as error:
         wrong = f"cannot be read ({getattr(error, 'strerror', None) or 'no path of a file'})"
         if isinstance(error, PermissionError):
-            right = "let the user that this runs as read it, or use sudo"
+            right = "let the daemon's user read it, or run this with sudo"
         raise ConfigError([Problem(str(path), 1, "(file)", wrong, right)]) from None
     if len(content) > LARGEST_FILE_BYTES:
         wrong = f"has more than {LARGEST_FILE_BYTES // 1024} KiB"

@@ -120,7 +120,7 @@ def test_an_unreadable_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Path, "open", Mock(side_effect=error))
     assert problem_of(tmp_path / "root.yaml") == (
         "root.yaml:1: (file): cannot be read (Permission denied), "
-        "let the user that this runs as read it, or use sudo"
+        "let the daemon's user read it, or run this with sudo"
     )
 
 
