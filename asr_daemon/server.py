@@ -131,7 +131,9 @@ class Server:
         self._leaving.set()
 
     def _reload(self) -> None:
-        if self._reloader is None:
+        if self._unfollowed:
+            _log.error(_UNFOLLOWED)
+        elif self._reloader is None:
             _log.warning("there is no configuration file to be read anew")
         else:
             self._reloader.ask()
@@ -176,8 +178,13 @@ class Server:
         return self._service.obstacles
 
     def _notes(self) -> list[str]:
+        return [*self._standing.notes, *self._warnings]
+
+    @property
+    def _warnings(self) -> list[str]:
+        """What is wrong although callbacks are served and the file has no mistake."""
         unfollowed = [_UNFOLLOWED] if self._unfollowed else []
-        return [*unfollowed, *self._standing.notes, *self._service.complaints]
+        return [*unfollowed, *self._service.complaints]
 
     def _status(self) -> str:
         """Return what `systemctl status` shows."""
@@ -198,6 +205,6 @@ class Server:
                 "loaded_at": standing.loaded_at.isoformat(timespec="seconds"),
             },
             "needs_restart": list(standing.needs_restart),
-            "warnings": self._service.complaints,
+            "warnings": self._warnings,
             **self._service.describe(),
         }
