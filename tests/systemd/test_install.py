@@ -129,14 +129,18 @@ def test_pip_fails(machine: Machine) -> None:
 def test_uninstall(machine: Machine) -> None:
     """Uninstalling leaves configuration and results, and nothing else; twice does no harm."""
     machine.run("asr-daemon send tencent; systemctl enable asr-daemon.socket")
-    said = machine.run("scripts/uninstall")
-    assert "/etc/asr-daemon" in said
-    assert "/var/lib/asr-daemon" in said
+    machine.write("/etc/asr-daemon/asr-daemon.yaml.dist", "# A default of ours.")
+    drop_in = "/etc/systemd/system/asr-daemon.socket.d"
+    machine.write(f"{drop_in}/mine.conf", "[Socket]\nBacklog=9\n")
+    said = machine.run("scripts/uninstall").split()
+    assert {"/etc/asr-daemon", "/var/lib/asr-daemon", drop_in} <= set(said)
     machine.run(f"test -e {CONFIG}; cat /var/lib/asr-daemon/transcripts/tencent/*/*/*/*.txt")
     left = machine.run(
         "find / -xdev -name '*asr-daemon*' -not -path '/root/*' -not -path '/proc/*'"
     )
-    assert left.split() == [CONFIG.rpartition("/")[0], CONFIG, "/var/lib/asr-daemon"]
+    assert sorted(left.split()) == sorted(
+        [CONFIG.rpartition("/")[0], CONFIG, drop_in, "/var/lib/asr-daemon"]
+    )
     assert "could not be found" in machine.attempt("systemctl status asr-daemon").stderr
     machine.run("scripts/uninstall")
 
