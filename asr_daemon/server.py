@@ -6,12 +6,14 @@ import os
 import signal
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from asr_daemon import __version__
 from asr_daemon.assembly import make_stores, make_tls
+from asr_daemon.config.load import ConfigError, problem_at
 from asr_daemon.config.model import Config
 from asr_daemon.config.watch import is_other_than_file
 from asr_daemon.errors import AsrDaemonError, Obstacle
@@ -103,7 +105,7 @@ class Server:
         try:
             await self._service.start(self._config)
         except Obstacle as error:
-            raise StartError(str(error)) from error
+            raise StartError(self._located(error)) from error
         following = asyncio.create_task(self._follow())
         beating = asyncio.create_task(self._beat())
         self._manager.ready()
@@ -116,6 +118,15 @@ class Server:
             await asyncio.wait((following, beating))
             await self._service.stop()
             _log.info("stopped")
+
+    def _located(self, obstacle: Obstacle) -> str:
+        """Say where in the file the setting stands, as `check` does; a pipe is not read again."""
+        if self._source is not None and not is_other_than_file(self._source):
+            # The file may have been changed since, or be gone.
+            with suppress(ConfigError):
+                found = problem_at(self._source, obstacle.key, obstacle.wrong, obstacle.right)
+                return str(found)
+        return str(obstacle)
 
     def _watch_signals(self) -> None:
         loop = asyncio.get_running_loop()
