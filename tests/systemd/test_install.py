@@ -70,11 +70,14 @@ def test_upgrade(machine: Machine) -> None:
 )
 def test_broken_upgrade(machine: Machine, broken: str) -> None:
     """A version that does not get ready gives way to the one before it, and to its units."""
-    releases = machine.run(RELEASES)
+    machine.run(f"echo '# mine' >> {CONFIG}")
+    releases, default = machine.run(RELEASES), machine.run("cat etc/asr-daemon.yaml | wc -l")
     install = "ASR_DAEMON_READY_TIMEOUT_S=5 scripts/install"
-    done = machine.attempt(f"{NEXT} {broken}; {install}")
+    done = machine.attempt(f"{NEXT} echo '# new' >> etc/asr-daemon.yaml; {broken}; {install}")
     assert done.returncode == 1
     assert "is running again" in done.stderr
+    assert done.stdout.count("is left as it is") == 1
+    assert machine.run(f"cat {CONFIG}.dist | wc -l") == default
     assert machine.run(RELEASES) == releases
     assert "nowhere" not in machine.run("systemctl cat asr-daemon")
     machine.run("asr-daemon send tencent")
