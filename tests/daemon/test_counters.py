@@ -275,3 +275,13 @@ def test_everything_at_once(tmp_path: Path, note_figure: NoteFigure) -> None:
     assert seen == told
     assert all(told[name, "failed"] > 0 for name in ("tencent", "huawei"))
     note_figure("answers were counted", told.total())
+
+
+@pytest.mark.parametrize(
+    ("app_key", "outcome"), [("ODFS_SYS_OPENAPI", "WrongSecret"), ("ODFS", "UnknownKey")]
+)
+def test_token_that_is_refused(daemon: Daemon, app_key: str, outcome: str) -> None:
+    """The log says why, in a word that collectors can count."""
+    asked = json.dumps({"appKey": app_key, "appSecret": "hunter3"}).encode()
+    assert daemon.post(TOKEN, asked).status == 401
+    daemon.wait_for(f"request refused endpoint=huawei-token outcome={outcome} ")
