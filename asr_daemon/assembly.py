@@ -122,6 +122,9 @@ def make_endpoints(
     if huawei.enabled:
         endpoints[huawei.path] = Receiver(Huawei(huawei), rooms)
         endpoints[huawei.token_path] = HuaweiTokenInterface(huawei)
+    for each in endpoints.values():
+        if isinstance(each, Receiver):
+            metrics.expect(each.name)
     return endpoints
 
 

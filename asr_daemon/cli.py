@@ -1,5 +1,6 @@
 """The command line: which command, and the exit status that a script sees."""
 
+import os
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
@@ -15,6 +16,11 @@ from asr_daemon.commands.base import (
 )
 from asr_daemon.config.load import ConfigError
 from asr_daemon.errors import AsrDaemonError
+from asr_daemon.systemd import Manager
+
+_STANDARD_ERROR = 2
+_ERROR = "<3>"
+"""Makes a line an error in the journal (sd-daemon(3)), which takes it off."""
 
 COMMANDS = (
     serve.COMMAND,
@@ -40,13 +46,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(options)
     except ConfigError as error:
-        print(error, file=sys.stderr)
+        _tell(str(error))
         return INVALID_CONFIGURATION
     except AsrDaemonError as error:
-        print(f"asr-daemon: {error}", file=sys.stderr)
+        _tell(f"asr-daemon: {error}")
         return FAILED
     except KeyboardInterrupt:
         return FAILED
+
+
+def _tell(trouble: str) -> None:
+    """Say on standard error, which may be the journal, why a command is not done."""
+    prefix = _ERROR if Manager(os.environ).is_journal(_STANDARD_ERROR) else ""
+    print(*(f"{prefix}{line}" for line in trouble.split("\n")), sep="\n", file=sys.stderr)
 
 
 def make_parser() -> ArgumentParser:

@@ -1,12 +1,14 @@
 """What is counted, for Prometheus. Names and units follow its conventions; labels are bounded."""
 
 from collections.abc import Callable, Mapping
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 Outcome = Literal["committed", "duplicate", "failed", "rejected"]
 """What became of a request: `failed` could not be stored, `rejected` is the sender's mistake."""
+Reload = Literal["applied", "invalid"]
+"""What became of a configuration that was read anew."""
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _RESULTS = (1, 2, 4, 8, 16, 32, 64)
@@ -66,6 +68,8 @@ class Metrics:
             "Configurations read anew, by what became of them",
             "outcome",
         )
+        for each in get_args(Reload):
+            self._reloads.labels(each)
         self._expiry = Gauge(
             "asr_daemon_certificate_expiry_timestamp_seconds",
             "When a certificate that is shown expires",
@@ -92,6 +96,16 @@ class Metrics:
             buckets=_RESULTS,
             registry=self._registry,
         )
+
+    def expect(self, provider: str) -> None:
+        """Show what is counted of a provider from zero on; else an alert misses the first."""
+        for outcome in get_args(Outcome):
+            self._answers.labels(provider, outcome)
+        for status in ("succeeded", "failed"):
+            self._results.labels(provider, status)
+        for metric in (self._conflicts, self._kept, self._bytes):
+            metric.labels(provider)
+        self._acknowledge.labels(provider)
 
     def answered(self, endpoint: str, status: int) -> None:
         """Count an answer of any endpoint."""
@@ -133,7 +147,7 @@ class Metrics:
         for file, expires_at_s in expiries_s.items():
             self._expiry.labels(file).set(expires_at_s)
 
-    def reloaded(self, outcome: Literal["applied", "invalid"]) -> None:
+    def reloaded(self, outcome: Reload) -> None:
         """Count a configuration that was read anew."""
         self._reloads.labels(outcome).inc()
 

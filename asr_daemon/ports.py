@@ -4,8 +4,11 @@ import ctypes
 import errno
 import socket
 import struct
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 from tornado.netutil import bind_sockets
 
@@ -22,6 +25,13 @@ _NO_SYN = (
     (0x06, 0, 0, 0xFFFFFFFF),  # else let it through
 )
 """For the kernel's packet filter: code, jumps if true and if false, operand."""
+
+_TABLES = (Path("/proc/self/net/tcp"), Path("/proc/self/net/tcp6"))
+"""Of proc_net(5): the sockets of this network, a line each."""
+
+_LISTENS = "0A"
+_EVERYWHERE = {"0" * 8, "0" * 32}
+"""As those tables write them: a state, and the addresses that stand for all."""
 
 
 class Ports:
@@ -67,6 +77,24 @@ class Ports:
             raise _obstacle(address, port, key, error) from error
 
 
+def obstacles_at(address: str, port: int, key: str) -> list[Obstacle]:
+    """Return why an address and port could not be opened, if so; never opens them to anybody.
+
+    A port that somebody listens on is not judged: it may be the daemon that runs, or a service
+    manager that will pass its socket on, which needs neither privilege nor an address that is up.
+    """
+    try:
+        found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, _, _, name in found:
+            # Where IPv6 is switched off, localhost has its address all the same.
+            optional = address == "localhost" and name[0] == "::1"
+            if family in (socket.AF_INET, socket.AF_INET6) and not optional:
+                _try_out(family, kind, name)
+    except OSError as error:
+        return [_obstacle(address, port, key, error)]
+    return []
+
+
 def hold_off(listening: socket.socket) -> None:
     """Have the kernel drop who is new to a socket that is about to be closed.
 
@@ -83,6 +111,39 @@ def hold_off(listening: socket.socket) -> None:
 def shown(address: str, port: int) -> str:
     """Return how URLs write an address and a port."""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _try_out(family: int, kind: int, name: tuple[Any, ...]) -> None:
+    try:
+        with socket.socket(family, kind) as made:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            made.bind(name)
+    except OSError as error:
+        if error.errno in (errno.EADDRINUSE, errno.EAFNOSUPPORT):
+            return
+        anywhere = {local for local, port in _listening() if port == name[1]}
+        if error.errno == errno.EADDRNOTAVAIL:
+            anywhere &= {_in_table(family, str(name[0])), *_EVERYWHERE}
+        if not anywhere:
+            raise
+
+
+def _listening() -> Iterator[tuple[str, int]]:
+    """Yield where anybody listens: the address as the kernel's tables write it, and the port."""
+    for table in filter(Path.exists, _TABLES):
+        for line in table.read_text(encoding="ascii").splitlines()[1:]:
+            _, where, _, state, *_ = line.split()
+            if state == _LISTENS:
+                local, _, port = where.partition(":")
+                yield local, int(port, 16)
+
+
+def _in_table(family: int, address: str) -> str:
+    packed = socket.inet_pton(family, address)
+    words = (packed[at : at + 4] for at in range(0, len(packed), 4))
+    return "".join(f"{int.from_bytes(each, sys.byteorder):08X}" for each in words)
 
 
 def _bind(address: str, port: int, giving_way: Sequence[socket.socket]) -> list[socket.socket]:

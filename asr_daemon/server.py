@@ -6,19 +6,21 @@ import os
 import signal
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from asr_daemon import __version__
 from asr_daemon.assembly import make_stores, make_tls
+from asr_daemon.config.load import ConfigError, problem_at
 from asr_daemon.config.model import Config
 from asr_daemon.config.watch import is_other_than_file
 from asr_daemon.errors import AsrDaemonError, Obstacle
 from asr_daemon.http.admin import Reports, make_application
 from asr_daemon.listeners import tls_obstacle
 from asr_daemon.metrics import Metrics
-from asr_daemon.ports import Ports
+from asr_daemon.ports import Ports, obstacles_at
 from asr_daemon.reload import Reloader, Standing
 from asr_daemon.service import Service, root_obstacle
 from asr_daemon.store.result import describe
@@ -49,6 +51,8 @@ def check_start(config: Config) -> list[Obstacle]:
             make_tls(listen)
         except OSError as error:
             obstacles.append(tls_obstacle(f"listen[{number}].tls", error))
+        obstacles += obstacles_at(listen.address, listen.port, f"listen[{number}].port")
+    obstacles += obstacles_at(config.admin.address, config.admin.port, "admin.port")
     try:
         check_writable(os.path.abspath(config.state))
     except OSError as error:
@@ -101,7 +105,7 @@ class Server:
         try:
             await self._service.start(self._config)
         except Obstacle as error:
-            raise StartError(str(error)) from error
+            raise StartError(self._located(error)) from error
         following = asyncio.create_task(self._follow())
         beating = asyncio.create_task(self._beat())
         self._manager.ready()
@@ -114,6 +118,15 @@ class Server:
             await asyncio.wait((following, beating))
             await self._service.stop()
             _log.info("stopped")
+
+    def _located(self, obstacle: Obstacle) -> str:
+        """Say where in the file the setting stands, as `check` does; a pipe is not read again."""
+        if self._source is not None and not is_other_than_file(self._source):
+            # The file may have been changed since, or be gone.
+            with suppress(ConfigError):
+                found = problem_at(self._source, obstacle.key, obstacle.wrong, obstacle.right)
+                return str(found)
+        return str(obstacle)
 
     def _watch_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -129,7 +142,9 @@ class Server:
         self._leaving.set()
 
     def _reload(self) -> None:
-        if self._reloader is None:
+        if self._unfollowed:
+            _log.error(_UNFOLLOWED)
+        elif self._reloader is None:
             _log.warning("there is no configuration file to be read anew")
         else:
             self._reloader.ask()
@@ -174,8 +189,13 @@ class Server:
         return self._service.obstacles
 
     def _notes(self) -> list[str]:
+        return [*self._standing.notes, *self._warnings]
+
+    @property
+    def _warnings(self) -> list[str]:
+        """What is wrong although callbacks are served and the file has no mistake."""
         unfollowed = [_UNFOLLOWED] if self._unfollowed else []
-        return [*unfollowed, *self._standing.notes, *self._service.complaints]
+        return [*unfollowed, *self._service.complaints]
 
     def _status(self) -> str:
         """Return what `systemctl status` shows."""
@@ -196,6 +216,6 @@ class Server:
                 "loaded_at": standing.loaded_at.isoformat(timespec="seconds"),
             },
             "needs_restart": list(standing.needs_restart),
-            "warnings": self._service.complaints,
+            "warnings": self._warnings,
             **self._service.describe(),
         }

@@ -33,8 +33,11 @@ class Manager:
 
     def is_journal(self, descriptor: int) -> bool:
         """Say whether what is written to a descriptor goes to the journal directly."""
+        journal = self._environ.get("JOURNAL_STREAM")
+        if journal is None:
+            return False
         status = os.fstat(descriptor)
-        return self._environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+        return journal == f"{status.st_dev}:{status.st_ino}"
 
     def sockets(self) -> list[socket.socket]:
         """Return the listening sockets that it passed on, which stay open in it."""

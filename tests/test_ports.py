@@ -4,11 +4,13 @@ import gc
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from errno import EACCES
+from unittest.mock import Mock
 
 import pytest
 
 from asr_daemon.errors import Obstacle
-from asr_daemon.ports import Ports, hold_off, shown
+from asr_daemon.ports import Ports, hold_off, obstacles_at, shown
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 """Tornado leaves it to Python to close a socket that could not be bound."""
@@ -116,3 +118,30 @@ def test_held_off(opened: ExitStack) -> None:
 def test_shown(address: str, text: str) -> None:
     """An address of IPv6 is in brackets, as in a URL."""
     assert shown(address, 80) == text
+
+
+def test_trying_out_a_port(opened: ExitStack) -> None:
+    """Nobody finds the port open meanwhile, and one that is taken is nothing to complain of."""
+    free = opened.enter_context(socket.create_server((LOCAL, 0))).getsockname()[1]
+    opened.close()
+    assert obstacles_at(LOCAL, free, "listen[0].port") == []
+    again = opened.enter_context(socket.create_server((LOCAL, free)))
+    assert obstacles_at(LOCAL, again.getsockname()[1], "listen[0].port") == []
+    assert obstacles_at(ANY, free, "listen[0].port") == []
+
+
+@pytest.mark.parametrize("address", [LOCAL, "::1", "localhost", ANY, "::"])
+def test_addresses_of_this_machine(address: str) -> None:
+    """They can be listened on, in either family."""
+    assert obstacles_at(address, 0, "admin.port") == []
+
+
+def test_trying_out_a_privileged_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may not have it, and nobody else has, is told of systemd."""
+    denied = Mock(side_effect=PermissionError(EACCES, "Permission denied"))
+    monkeypatch.setattr("asr_daemon.ports.socket.socket.bind", denied)
+    [found] = obstacles_at(LOCAL, 1, "listen[0].port")
+    assert str(found).endswith(
+        "cannot listen on 127.0.0.1:1 (Permission denied), "
+        "write a port above 1023, or let systemd open it (asr-daemon.socket)"
+    )

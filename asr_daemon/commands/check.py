@@ -26,7 +26,8 @@ COMMAND = Command(
     description="""\
 Does what a start does and changes nothing: reads the configuration, resolves
 its secrets, loads its certificates, and looks whether its folders can be
-written to. Run it as the daemon's user, whose permissions count.
+written to and its addresses listened on. Run it as the daemon's user, whose
+permissions count. A port that somebody listens on is taken for the daemon's.
 
 Every problem is told at once, one a line, with the line it stands on and what
 would be right:

@@ -7,13 +7,14 @@ from asr_daemon.commands.base import DONE, Command, CommandFailed
 from asr_daemon.commands.schema import schema_text
 from asr_daemon.config.load import example
 
+DEFAULT = Path("asr-daemon.yaml")
 SCHEMA_NAME = "asr-daemon.schema.json"
 """The file beside the configuration to which the first line of the example points editors."""
 
 
 def run(options: Namespace) -> int:
     """Write a commented configuration; never over one that is there."""
-    file: Path = options.file
+    file: Path = options.file or options.config or DEFAULT
     try:
         with file.open("x", encoding="utf-8") as output:
             output.write(example())
@@ -31,9 +32,8 @@ def _add_arguments(parser: ArgumentParser) -> None:
         "file",
         nargs="?",
         type=Path,
-        default=Path("asr-daemon.yaml"),
         metavar="FILE",
-        help="where to; else asr-daemon.yaml in this folder",
+        help="where to; else --config, else asr-daemon.yaml in this folder",
     )
 
 

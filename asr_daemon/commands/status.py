@@ -4,6 +4,7 @@ import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import msgspec
 
 from asr_daemon.commands.base import DONE, FAILED, Command, CommandFailed, source
 from asr_daemon.config.bind import bind
-from asr_daemon.config.document import read_document
+from asr_daemon.config.document import Document, parse, read_document
 from asr_daemon.config.load import ConfigError
 from asr_daemon.config.model import AdminSettings
 from asr_daemon.config.sources import Sources
@@ -48,12 +49,27 @@ def admin_in(file: Path | None) -> AdminSettings:
     """
     if file is None:
         return AdminSettings()
+    sources = Sources(file.absolute().parent, os.environ)
     try:
-        document = read_document(file)
+        return bind(read_document(file), sources).config.admin
     except ConfigError as error:
-        print(f"{error}\nasr-daemon: asking at the default address", file=sys.stderr)
-        return AdminSettings()
-    return bind(document, Sources(file.absolute().parent, os.environ)).config.admin
+        above = _above(file, error.problems[0].line)
+        admin = AdminSettings() if above is None else bind(above, sources).config.admin
+        asking = "at the default address"
+        if admin != AdminSettings():
+            asking = "where the lines above that say"
+        print(f"{error}\nasr-daemon: asking {asking}", file=sys.stderr)
+        return admin
+
+
+def _above(file: Path, line: int) -> Document | None:
+    """Return what stands above a line that is no YAML; `None` if that is none either."""
+    if not file.is_file():  # a pipe has nothing more to say
+        return None
+    with suppress(OSError, ConfigError):
+        lines = file.read_bytes().decode(errors="replace").splitlines()
+        return parse("\n".join(lines[: line - 1]), str(file))
+    return None
 
 
 def _ask(admin: AdminSettings) -> bytes:

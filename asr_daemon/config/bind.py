@@ -5,7 +5,8 @@ goes on. Which settings are thus not what the file says is told too, so that nob
 conclusions from them.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -21,6 +22,8 @@ from asr_daemon.secret import Secret
 
 _CORE_TAGS = {"str", "int", "float", "bool", "null", "timestamp", "value", "merge", "map", "seq"}
 _SECRET_TAGS = {"!file", "!env"}
+_NO_BLANK = re.compile(r"([a-z_]+):\S")
+_BETWEEN = re.compile(r"[^a-z0-9]+")
 
 
 class Bound(Struct, frozen=True):
@@ -76,7 +79,7 @@ class _Binder:
         _check_tag(kind, node)
         if kind.is_section:
             if not isinstance(node, Section):
-                raise Wrong(f"is {name_shape(node)}", f"write {describe(kind)}")
+                raise Wrong(f"is {name_shape(node)}", _right_for_section(kind, node))
             return self.section(kind.base, node, key)
         if kind.item is not None:
             return self._items(kind, node, key)
@@ -111,7 +114,10 @@ class _Binder:
 
     def _note_unknown(self, entry: Entry, key: str, known: Iterable[str]) -> None:
         near = get_close_matches(entry.name.lower().replace("-", "_"), known, n=1)
-        if near:
+        if meant := _spelled_out(entry.name):
+            right = f"write {meant[1]} below {meant[0]}"
+            self.doubtful.add(join(*meant))
+        elif near:
             right = f"did you mean {near[0]}?"
             self.doubtful.add(join(key, near[0]))
         elif ":" in entry.name:
@@ -142,14 +148,35 @@ def _check_tag(kind: Kind, node: Node) -> None:
     raise Wrong("has a tag that is not known here", right)
 
 
-def _places(model: Any, name: str, key: str = "") -> list[str]:
+def _right_for_section(kind: Kind, node: Node) -> str:
+    """Say what to write; of `key:value` only the key is shown, as the value may be a secret."""
+    if isinstance(node, Scalar) and (match := _NO_BLANK.match(node.text)):
+        return f'write a blank after the colon: "{match[1]}: ..."'
+    return f"write {describe(kind)}"
+
+
+def _places(model: Any, name: str) -> list[str]:
     """Return the sections below `model` that have a setting `name`."""
-    places = [key] if key and name in model.__struct_encode_fields__ else []
+    return [section for section, known in _settings(model) if section and known == name]
+
+
+def _spelled_out(name: str) -> tuple[str, str] | None:
+    """Return the section and setting whose path is meant by such as `log_level`."""
+    words = f"_{_BETWEEN.sub('_', name.lower())}"
+    for section, known in _settings(Config):
+        path = _BETWEEN.sub("_", f"_{section}.{known}")
+        if len(words) > len(known) + 1 and path.endswith(words):
+            return section, known
+    return None
+
+
+def _settings(model: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each setting of `model` and below it, as the section it is in and its name."""
     for field in structs.fields(model):
+        yield key, field.encode_name
         kind = unwrap(field.type)
         below = join(key, field.encode_name)
         if kind.item is not None:
             kind, below = unwrap(kind.item), f"{below}[]"
         if kind.is_section:
-            places += _places(kind.base, name, below)
-    return places
+            yield from _settings(kind.base, below)

@@ -115,6 +115,8 @@ def _read(path: Path) -> bytes:
             content = file.read(LARGEST_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
         wrong = f"cannot be read ({getattr(error, 'strerror', None) or 'no path of a file'})"
+        if isinstance(error, PermissionError):
+            right = "let the daemon's user read it, or run this with sudo"
         raise ConfigError([Problem(str(path), 1, "(file)", wrong, right)]) from None
     if len(content) > LARGEST_FILE_BYTES:
         wrong = f"has more than {LARGEST_FILE_BYTES // 1024} KiB"

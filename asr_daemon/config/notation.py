@@ -31,6 +31,8 @@ _LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
 _HOST_NAME = re.compile(rf"(?:{_LABEL}\.)*(?![0-9]+\Z){_LABEL}")
 _URL_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 _URL_KEY = re.compile(r"[A-Za-z0-9._~-]+")
+_SURELY = 0.85
+"""How near the name of a time zone has to be: Asia/Bejing is not Asia/Beirut, nor is CST UCT."""
 _ASCII_SAMPLE = "[0:1.640,0:4.600]  az AZ 09 %+&=\n"
 
 
@@ -190,7 +192,7 @@ def read_timezone(text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
     except (KeyError, ValueError, OSError):
-        near = get_close_matches(text, available_timezones(), n=1)
+        near = get_close_matches(text, available_timezones(), n=1, cutoff=_SURELY)
         right = quote(near[0]) if near else "a name such as UTC, Asia/Shanghai or Europe/Berlin"
         raise Wrong(f"{quote(text)} is no time zone known here", f"write {right}") from None
 

@@ -17,12 +17,16 @@ from asr_daemon.config.document import Node, Scalar, Section, Sequence
 from asr_daemon.config.kinds import Kind, Marker, describe, unwrap
 from asr_daemon.config.load import example
 from asr_daemon.config.settings import Setting, read_settings
+from asr_daemon.layout import FIELDS
 
 _Schema = dict[str, Any]
 
 _TEXT: _Schema = {"type": "string", "minLength": 1}
 _IPV6 = r"[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*"
 _IN_PATH = "A-Za-z0-9._~!$&'()*+,;=:@"
+_PIECE = rf"([A-Za-z0-9_.-]|\{{({'|'.join(FIELDS)})\}})"
+"""Of a component of a layout: a character or a field."""
+
 _NOTATIONS: Mapping[Kind, _Schema] = {
     unwrap(kinds.Duration): {"pattern": "^0*[1-9][0-9]*(ms|s|m|h|d)$"},
     unwrap(kinds.WholeSeconds): {"pattern": "^0*[1-9][0-9]*([0-9]{3}ms|s|m|h|d)$"},
@@ -41,12 +45,21 @@ _NOTATIONS: Mapping[Kind, _Schema] = {
         "anyOf": [{"enum": ["request_id", "audio_key"]}, {"pattern": r"^query:.*\S"}]
     },
     unwrap(kinds.TextEncoding): {"examples": ["utf-8", "gb18030", "big5"]},
-    unwrap(kinds.LayoutText): {"pattern": r"^((?!\.)[^/]+/)*(?!\.)[^/]*\{id\}[^/]*$"},
+    unwrap(kinds.LayoutText): {
+        "pattern": rf"^((?!\.){_PIECE}+/)*(?!\.){_PIECE}*\{{id\}}{_PIECE}*$"
+    },
     unwrap(kinds.TimeZone): {"examples": ["UTC", "Asia/Shanghai", "Europe/Berlin"]},
     unwrap(kinds.WrittenFolder): {},
     unwrap(kinds.ReadFile): {},
 }
 """What a schema can say of values that are text in the file; an unknown kind is a KeyError."""
+
+
+_RULES: dict[str, _Schema] = {
+    "listen": {"minItems": 1},
+    "output.formats": {"contains": {"const": "json"}, "uniqueItems": True},
+}
+"""What a schema can say of the rules beyond kinds, by the setting."""
 
 
 def config_schema() -> _Schema:
@@ -68,7 +81,7 @@ def _section(settings: Iterable[Setting]) -> _Schema:
 
 
 def _setting(setting: Setting) -> _Schema:
-    schema = _or_nothing(_value(setting.kind, setting.below))
+    schema = {**_or_nothing(_value(setting.kind, setting.below)), **_RULES.get(setting.path, {})}
     if description := _description(setting):
         schema["description"] = description
     if setting.default is not None:

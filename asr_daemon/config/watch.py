@@ -8,6 +8,7 @@ of (network file systems, a folder that is swapped as a whole) is found by looki
 
 import asyncio
 import hashlib
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -27,7 +28,7 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 from watchdog.observers import Observer
-from watchdog.observers.api import ObservedWatch
+from watchdog.observers.api import BaseObserver, ObservedWatch
 
 LOOK_S = 0.25
 """How often the files are looked at without an event."""
@@ -56,6 +57,8 @@ _TELLING: list[type[FileSystemEvent]] = [
 """What an edit ends with. Not each write: a log or the index in the same folder has thousands."""
 
 _MOST_LINKS = 40
+
+_log = logging.getLogger(__name__)
 
 Contents = tuple[tuple[Path, bytes | str], ...]
 
@@ -131,12 +134,13 @@ class _FolderWatch(FileSystemEventHandler):
     def __init__(self, loop: asyncio.AbstractEventLoop, touched: Callable[[], object]) -> None:
         self._loop = loop
         self._touched = touched
-        self._observer = Observer()
-        self._observer.start()
+        self._observer = _start_observer()
         self._watched: dict[Path, _Watched] = {}
 
     def aim(self, folders: set[Path]) -> None:
         """Watch these folders; what cannot be watched (no such folder, too many) is not."""
+        if self._observer is None:
+            return
         for folder, watched in tuple(self._watched.items()):
             if folder not in folders or _identity(folder) != watched.identity:
                 self._observer.unschedule(self._watched.pop(folder).watch)
@@ -150,12 +154,27 @@ class _FolderWatch(FileSystemEventHandler):
                     self._watched[folder] = _Watched(identity, watch)
 
     def close(self) -> None:
-        self._observer.stop()
+        if self._observer is not None:
+            self._observer.stop()
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Pass an event on, from watchdog's thread."""
         with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
             self._loop.call_soon_threadsafe(self._touched)
+
+
+def _start_observer() -> BaseObserver | None:
+    """Return what tells of events; `None` where the system has no more of it to give."""
+    try:
+        observer = Observer()
+        observer.start()
+    except OSError as error:
+        _log.warning(
+            "changes of the configuration are found by looking only: %s",
+            error.strerror or type(error).__name__,
+        )
+        return None
+    return observer
 
 
 def is_other_than_file(path: Path) -> bool:

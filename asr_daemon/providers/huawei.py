@@ -35,11 +35,11 @@ from asr_daemon.secret import Secret
 from asr_daemon.transcript import Transcript
 
 
-class _UnknownKey(WrongCredentials):
+class UnknownKey(WrongCredentials):
     """The app key is not configured."""
 
 
-class _WrongSecret(WrongCredentials):
+class WrongSecret(WrongCredentials):
     """The app secret is not that of the app key."""
 
 
@@ -53,8 +53,8 @@ _REFUSALS: dict[type[BaseException], tuple[int, int]] = {
     UnsupportedBody: (400, _PARAMETER),
     TokenExpired: (401, 900001),
     Unauthorized: (401, 900002),
-    _UnknownKey: (401, 200800001),
-    _WrongSecret: (401, 200800002),
+    UnknownKey: (401, 200800001),
+    WrongSecret: (401, 200800002),
     NotFound: (404, _PARAMETER),
     MethodNotAllowed: (_METHOD_NOT_ALLOWED, _PARAMETER),
     CannotStore: (500, _INTERNAL),
@@ -190,9 +190,9 @@ class HuaweiTokenInterface:
         secrets = self._secrets.get(app_key, (self._decoy,))
         genuine = Secret.any_matches(secrets, app_secret.reveal())
         if self._secrets and app_key not in self._secrets:
-            raise _UnknownKey("this appKey does not exist")
+            raise UnknownKey("this appKey does not exist")
         if self._secrets and not genuine:
-            raise _WrongSecret("this appSecret is wrong")
+            raise WrongSecret("this appSecret is wrong")
         return issue_token(app_key, app_secret, ends_at_s)
 
 

@@ -1,6 +1,10 @@
 """`asr-daemon check` does what a start does."""
 
+import socket
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tests.commands.conftest import Run
 
@@ -35,3 +39,48 @@ def test_what_only_a_start_finds_is_told(tmp_path: Path, run: Run) -> None:
     status, _, err = run("check", "--config", file)
     assert status == 78
     assert err.startswith(f"{file}:2: output.root: cannot be used: ")
+
+
+ELSEWHERE = "192.0.2.1"
+"""Of TEST-NET-1: nobody's."""
+OPEN = "{tencent: {allow_unauthenticated: true}, huawei: {enabled: false}}"
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """Return a port that somebody listens on, at every address."""
+    with socket.create_server(("", 0)) as server:
+        yield int(server.getsockname()[1])
+
+
+def checked(run: Run, folder: Path, settings: str) -> tuple[int, str]:
+    """Return the status of a check, and what it complains of."""
+    file = folder / "asr-daemon.yaml"
+    file.write_text(f"output: {{root: {folder}/root}}\nstate: {folder}/state\n{settings}\n")
+    status, _, err = run("check", "--config", file)
+    return status, err.replace(f"{file}:", "")
+
+
+def test_an_address_of_another_machine(tmp_path: Path, run: Run) -> None:
+    """A start would fail, for callbacks and for the admin."""
+    right = "write an address of this machine and a port that the daemon may listen on"
+    told = f"cannot listen on {ELSEWHERE}:0 (Cannot assign requested address), {right}\n"
+    admin = f"admin: {{address: {ELSEWHERE}, port: 0}}"
+    assert checked(run, tmp_path, admin) == (78, f"3: admin.port: {told}")
+    callbacks = f"listen: [{{port: 0}}, {{address: {ELSEWHERE}, port: 0}}]\nproviders: {OPEN}"
+    assert checked(run, tmp_path, callbacks) == (78, f"3: listen[1].port: {told}")
+
+
+def test_a_port_that_is_taken(tmp_path: Path, run: Run, taken: int) -> None:
+    """It may be the daemon itself, or systemd, which passes its socket on at whatever address."""
+    assert checked(run, tmp_path, f"admin: {{port: {taken}}}") == (0, "")
+    assert checked(run, tmp_path, f"admin: {{address: {ELSEWHERE}, port: {taken}}}") == (0, "")
+
+
+def test_a_port_that_is_taken_elsewhere(tmp_path: Path, run: Run) -> None:
+    """The daemon, as it is now, tells nothing of where it cannot be."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = int(server.getsockname()[1])
+        status, err = checked(run, tmp_path, f"admin: {{address: {ELSEWHERE}, port: {port}}}")
+    assert status == 78
+    assert err.startswith(f"3: admin.port: cannot listen on {ELSEWHERE}:{port} (")

@@ -22,6 +22,13 @@ def test_the_example_and_its_schema_are_written(tmp_path: Path, run: Run) -> Non
     assert (tmp_path / line[1]).read_text(encoding="utf-8") == schema_text("config")
 
 
+def test_named_as_for_other_commands(tmp_path: Path, run: Run) -> None:
+    """With --config."""
+    file = tmp_path / "my.yaml"
+    assert run("init", "--config", file).status == 0
+    assert file.read_text(encoding="utf-8") == example()
+
+
 def test_what_is_there_is_left(tmp_path: Path, run: Run) -> None:
     """Whatever it is, and nothing is put beside it."""
     file = tmp_path / "asr-daemon.yaml"

@@ -184,6 +184,20 @@ def test_a_file_that_cannot_be_read(
     assert asking == "asr-daemon: asking at the default address"
 
 
+@pytest.mark.parametrize(
+    "broken", ["log: [", "log:\n\tlevel: info", "log: {level: info}\n=======\n", "state: \xe4"]
+)
+def test_a_file_that_is_half_edited(
+    broken: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What stands above the line that is no YAML may say where the daemon is."""
+    file = tmp_path / "asr-daemon.yaml"
+    file.write_text(f"admin:\n  port: 9000\n{broken}", encoding="latin-1")
+    assert admin_in(file).port == 9000
+    *_, asking = capsys.readouterr().err.splitlines()
+    assert asking == "asr-daemon: asking where the lines above that say"
+
+
 def test_no_daemon(run: Run, tmp_path: Path) -> None:
     """The address that was asked is told, and what is likely; all addresses are asked as one."""
     with socket.create_server(("127.0.0.1", 0)) as server:

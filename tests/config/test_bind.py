@@ -92,6 +92,14 @@ def test_a_section_with_everything_commented_out_is_its_defaults(text: str) -> N
             "listen: {port: 1}\n",
             '1: listen: is a section, write a list, each item behind "- " on a line of its own',
         ),
+        (
+            "log:\n  level:info\n",
+            '1: log: is a single value, write a blank after the colon: "level: ..."',
+        ),
+        (
+            "listen:\n  - port:80\n",
+            '2: listen[0]: is a single value, write a blank after the colon: "port: ..."',
+        ),
         ("log: info\n", '1: log: is a single value, write indented lines of "key: value" below it'),
         (
             "providers: {tencent: {key: {a: b}}}\n",
@@ -165,6 +173,12 @@ def test_a_wrong_shape_is_told(text: str, said: str) -> None:
             "limits:\n  Body-Min-Rate: 1KiB\n",
             "2: limits.Body-Min-Rate: is no setting here, did you mean body_min_rate?",
         ),
+        ("log_level: info\n", "1: log_level: is no setting here, write level below log"),
+        (
+            "tencent_key: abc\n",
+            "1: tencent_key: is no setting here, write key below providers.tencent",
+        ),
+        ("output.root: x\n", '1: "output.root": is no setting here, write root below output'),
         ("layout: x\n", "1: layout: is no setting here, move it below output"),
         ("port: 80\n", "1: port: is no setting here, move it below listen[] or admin"),
         (

@@ -1,6 +1,8 @@
 """A file becomes a tree that knows its lines."""
 
+from errno import EACCES
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -110,6 +112,16 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
     """A file that was named has to be there."""
     said = problem_of(tmp_path / "no.yaml")
     assert said.startswith("no.yaml:1: (file): cannot be read (No such file or directory), name")
+
+
+def test_an_unreadable_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is there, so what helps is another user or other permissions."""
+    error = PermissionError(EACCES, "Permission denied")
+    monkeypatch.setattr(Path, "open", Mock(side_effect=error))
+    assert problem_of(tmp_path / "root.yaml") == (
+        "root.yaml:1: (file): cannot be read (Permission denied), "
+        "let the daemon's user read it, or run this with sudo"
+    )
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:

@@ -228,6 +228,8 @@ def test_time_zones_are_read() -> None:
     ("text", "said"),
     [
         ("Asia/Shangai", '"Asia/Shangai" is no time zone known here, write "Asia/Shanghai"'),
+        ("Asia/Bejing", '"Asia/Bejing" is no time zone known here, write a name such as UTC'),
+        ("CST", '"CST" is no time zone known here, write a name such as UTC'),
         ("Asia", '"Asia" is no time zone known here, write '),
         ("../UTC", '"../UTC" is no time zone known here, write '),
         ("/etc/localtime", '"/etc/localtime" is no time zone known here, write '),
@@ -235,7 +237,7 @@ def test_time_zones_are_read() -> None:
     ],
 )
 def test_other_time_zones_are_refused(text: str, said: str) -> None:
-    """The nearest name is suggested."""
+    """A name is suggested if it is very near: another one would be wrong by hours."""
     assert told(notation.read_timezone, text).startswith(said)
 
 

@@ -5,7 +5,9 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
+from errno import EMFILE
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from watchdog.events import FileClosedEvent, FileCreatedEvent, FileSystemEvent
@@ -53,6 +55,18 @@ def test_cancelled_together_with_an_event(file: Path) -> None:
         return waiting.cancelled()
 
     assert asyncio.run(run())
+
+
+def test_without_events(
+    file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the system has no more watches to give, looking now and then is enough; it is said."""
+    full = OSError(EMFILE, "inotify instance limit reached")
+    monkeypatch.setattr("asr_daemon.config.watch.Observer", Mock(side_effect=full))
+    assert notices(file, lambda: file.write_text("after"))
+    assert [each.getMessage() for each in caplog.records] == [
+        "changes of the configuration are found by looking only: inotify instance limit reached"
+    ]
 
 
 def replace(file: Path, text: str = "after") -> None:

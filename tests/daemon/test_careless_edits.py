@@ -80,7 +80,7 @@ def check_edits(
     tencent = {"tencent": {"key": [KEY, "key-before-all-edits"]}}
     with serving(folder / "etc", None, without_privileges(), providers=tencent, **places) as daemon:
         editor, prober = Editor(folder / "etc" / "asr-daemon.yaml"), Prober(daemon.port)
-        sound, took_s, before = editor.file.read_text(), [], resources(daemon)
+        sound, took_s, before = editor.file.read_text(), [], None
         with load(plain(daemon.port), f"{TENCENT_PATH}?key={KEY}") as seen:
             last = "key-before-all-edits"
             for number, (bad, good, noticed) in enumerate(edits):
@@ -94,7 +94,10 @@ def check_edits(
                 took_s.append(eventually(lambda key=key: prober.takes(key), what))  # type: ignore[misc]
                 assert not prober.takes(last)
                 last = key
+                # Not at the start: the threads that follow the file may not be there yet.
+                before = before or resources(daemon)
             eventually(lambda: is_valid(daemon), "all is well in the end")
+        assert before is not None
         eventually(lambda: keeps_nothing(before, resources(daemon)), "nothing is left behind")
         after = resources(daemon)
         assert "Traceback" not in daemon.log

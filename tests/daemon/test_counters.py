@@ -33,8 +33,13 @@ Outcomes = Counter[tuple[str, ...]]
 
 
 def counted(daemon: Daemon) -> Outcomes:
-    """Return how many callbacks the daemon has counted, by provider and outcome."""
-    return Counter(metric(daemon, "asr_daemon_callbacks_total", "provider", "outcome"))
+    """Return how many callbacks the daemon has counted, by provider and outcome, if any."""
+    return +Counter(metric(daemon, "asr_daemon_callbacks_total", "provider", "outcome"))
+
+
+def results(daemon: Daemon) -> Outcomes:
+    """Return how many results the daemon has counted, by provider and the vendor's outcome."""
+    return +Counter(metric(daemon, "asr_daemon_results_total", "provider", "status"))
 
 
 def statuses(daemon: Daemon) -> Outcomes:
@@ -73,6 +78,21 @@ def tencent(daemon: Daemon, body: bytes, headers: Mapping[str, str] | None = Non
     return daemon.post(f"{TENCENT_PATH}?key={KEY}", body, headers)
 
 
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("asr_daemon_callbacks_total", ("tencent", "committed")),
+        ("asr_daemon_callbacks_total", ("huawei", "failed")),
+        ("asr_daemon_rejected_kept_total", ("tencent",)),
+        ("asr_daemon_conflicts_total", ("huawei",)),
+    ],
+)
+def test_nothing_yet(daemon: Daemon, name: str, labels: tuple[str, ...]) -> None:
+    """What alerts look at is there from zero on: Prometheus sees no increase to a first value."""
+    names = ("provider", "outcome")[: len(labels)]
+    assert metric(daemon, name, *names)[labels] == 0.0
+
+
 def test_results_and_duplicates(daemon: Daemon) -> None:
     """Each result is committed once, and every further answer is a duplicate."""
     token = credentials(daemon)
@@ -86,8 +106,7 @@ def test_results_and_duplicates(daemon: Daemon) -> None:
         ("huawei", "committed"): 20,
         ("huawei", "duplicate"): 40,
     }
-    results = metric(daemon, "asr_daemon_results_total", "provider", "status")
-    assert results == {("tencent", "succeeded"): 20, ("huawei", "succeeded"): 20}
+    assert results(daemon) == {("tencent", "succeeded"): 20, ("huawei", "succeeded"): 20}
     assert is_calm(daemon)
 
 
@@ -96,9 +115,7 @@ def test_failed_tasks_are_results(daemon: Daemon) -> None:
     failed = b"code=10001&requestId=1&message=no"
     assert [tencent(daemon, failed).status for _ in range(2)] == [200, 200]
     assert counted(daemon) == {("tencent", "committed"): 1, ("tencent", "duplicate"): 1}
-    assert metric(daemon, "asr_daemon_results_total", "provider", "status") == {
-        ("tencent", "failed"): 1
-    }
+    assert results(daemon) == {("tencent", "failed"): 1}
 
 
 def test_same_id_with_other_content(daemon: Daemon) -> None:
@@ -106,7 +123,7 @@ def test_same_id_with_other_content(daemon: Daemon) -> None:
     assert tencent(daemon, body_of("1", "a")).status == 200
     assert tencent(daemon, body_of("1", "b")).status == 200
     assert counted(daemon) == {("tencent", "committed"): 2}
-    assert metric(daemon, "asr_daemon_conflicts_total", "provider") == {("tencent",): 1}
+    assert metric(daemon, "asr_daemon_conflicts_total", "provider")[("tencent",)] == 1
 
 
 def test_rejected_bodies(daemon: Daemon) -> None:
@@ -258,3 +275,13 @@ def test_everything_at_once(tmp_path: Path, note_figure: NoteFigure) -> None:
     assert seen == told
     assert all(told[name, "failed"] > 0 for name in ("tencent", "huawei"))
     note_figure("answers were counted", told.total())
+
+
+@pytest.mark.parametrize(
+    ("app_key", "outcome"), [("ODFS_SYS_OPENAPI", "WrongSecret"), ("ODFS", "UnknownKey")]
+)
+def test_token_that_is_refused(daemon: Daemon, app_key: str, outcome: str) -> None:
+    """The log says why, in a word that collectors can count."""
+    asked = json.dumps({"appKey": app_key, "appSecret": "hunter3"}).encode()
+    assert daemon.post(TOKEN, asked).status == 401
+    daemon.wait_for(f"request refused endpoint=huawei-token outcome={outcome} ")

@@ -1,7 +1,9 @@
 """What a daemon says of itself, and what `asr-daemon status` makes of it."""
 
 import json
+import signal
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,15 @@ import pytest
 from asr_daemon import __version__
 from asr_daemon.cli import main
 from tests.daemon.serving import eventually, serving
+
+FOLLOWS_NOTHING = """
+import sys
+from asr_daemon import cli, reload
+async def run(self): raise RuntimeError("a mistake of ours")
+reload.Reloader.run = run
+sys.exit(cli.main(sys.argv[4:]))
+"""
+"""Becomes a daemon that fails to follow its configuration; takes the command of the usual one."""
 
 
 def free_port() -> int:
@@ -37,3 +48,17 @@ def test_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert problems == [f"{config}:1: lisen: is no setting here, did you mean listen?"]
     assert main(["status", "--config", str(config)]) == 1
     assert "asr-daemon is not running" in capsys.readouterr().err
+
+
+def test_no_longer_followed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever went wrong, whoever edits the file or asks for a reload is told."""
+    admin = {"address": "127.0.0.1", "port": free_port()}
+    told = "the configuration is no longer followed; a restart helps"
+    with serving(tmp_path, None, (sys.executable, "-c", FOLLOWS_NOTHING), admin=admin) as daemon:
+        daemon.wait_for(f"^ERROR   {told}")
+        assert told in daemon.get("/readyz").body.decode()
+        assert main(["status", "--config", f"{tmp_path}/asr-daemon.yaml"]) == 0
+        assert f"warning        {told}\n" in capsys.readouterr().out
+        daemon.process.send_signal(signal.SIGHUP)
+        eventually(lambda: daemon.log.count(told) == 2, "it is said again")
+        assert "no configuration file" not in daemon.log

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.daemon.serving import eventually
 from tests.systemd.machine import Machine
 
 pytestmark = pytest.mark.long
@@ -29,6 +30,19 @@ def test_package(bare: Machine) -> None:
     bare.run("dpkg --purge asr-daemon")
     assert bare.run(LEFT) == "/var/lib/asr-daemon"
     assert bare.run("find /var/lib/asr-daemon/transcripts -name '*.txt'")
+
+
+def test_mistake_in_the_file(bare: Machine) -> None:
+    """A daemon that runs, and would not start again, is not restarted by an upgrade."""
+    bare.run(f"{BUILD}; {INSTALL}")
+    pid = bare.main_pid()
+    bare.run(f"cp {CONFIG} /root/good; echo 'admin: {{prt: 1}}' > {CONFIG}")
+    told = "[ $(systemctl show -P StatusText asr-daemon | grep -c 'did you mean port') = 1 ]"
+    eventually(lambda: bare.attempt(told).returncode == 0, "it is noticed")
+    assert f"{CONFIG}:1: admin.prt: is no setting here" in bare.run(f"{INSTALL} 2>&1")
+    assert bare.main_pid() == pid
+    bare.run(f"cp /root/good {CONFIG}; sleep 2; {INSTALL}; asr-daemon send tencent")
+    assert bare.main_pid() != pid
 
 
 def test_not_both(machine: Machine) -> None:

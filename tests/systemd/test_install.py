@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.daemon.serving import eventually
 from tests.systemd.machine import Machine
 from tests.test_readme import block
 
@@ -69,14 +70,55 @@ def test_upgrade(machine: Machine) -> None:
 )
 def test_broken_upgrade(machine: Machine, broken: str) -> None:
     """A version that does not get ready gives way to the one before it, and to its units."""
-    releases = machine.run(RELEASES)
+    machine.run(f"echo '# mine' >> {CONFIG}")
+    releases, default = machine.run(RELEASES), machine.run("cat etc/asr-daemon.yaml | wc -l")
     install = "ASR_DAEMON_READY_TIMEOUT_S=5 scripts/install"
-    done = machine.attempt(f"{NEXT} {broken}; {install}")
+    done = machine.attempt(f"{NEXT} echo '# new' >> etc/asr-daemon.yaml; {broken}; {install}")
     assert done.returncode == 1
     assert "is running again" in done.stderr
+    assert done.stdout.count("is left as it is") == 1
+    assert machine.run(f"cat {CONFIG}.dist | wc -l") == default
     assert machine.run(RELEASES) == releases
     assert "nowhere" not in machine.run("systemctl cat asr-daemon")
     machine.run("asr-daemon send tencent")
+
+
+def test_upgrade_that_cannot_be_put_in_place(machine: Machine) -> None:
+    """The version before it is in place again, and goes on running."""
+    pid, releases = machine.main_pid(), machine.run(RELEASES)
+    done = machine.attempt(f"{NEXT} echo junk >> systemd/asr-daemon.sysusers; scripts/install")
+    assert done.returncode == 1
+    assert "goes on running" in done.stderr
+    assert (machine.main_pid(), machine.run(RELEASES)) == (pid, releases)
+    assert machine.run("asr-daemon --version") != "asr-daemon 99.0.0"
+    assert "junk" not in machine.run("cat /usr/local/lib/sysusers.d/asr-daemon.conf")
+
+
+@pytest.mark.parametrize("number", ["HUP", "INT", "TERM"])
+def test_upgrade_that_is_interrupted(machine: Machine, number: str) -> None:
+    """Whoever loses the connection, or patience, has the version before it."""
+    hang = "echo 'import time; time.sleep(1000)' > asr_daemon/server.py"
+    install = machine.start(f"{NEXT} {hang}; echo $$ > /run/pid; exec setsid scripts/install")
+    starting = "[ $(systemctl is-active asr-daemon) = activating ]"
+    eventually(lambda: machine.attempt(starting).returncode == 0, "it is started", 60)
+    machine.run(f"kill -{number} -$(cat /run/pid)")
+    install.communicate()
+    assert machine.run("asr-daemon --version") != "asr-daemon 99.0.0"
+    machine.run("asr-daemon send tencent")
+
+
+def test_upgrade_with_a_mistake_in_the_file(machine: Machine) -> None:
+    """A daemon that runs, and would not start again, is left alone until the mistake is mended."""
+    pid, releases = machine.main_pid(), machine.run(RELEASES)
+    machine.run(f"cp {CONFIG} /root/good; echo 'admin: {{prt: 1}}' > {CONFIG}")
+    told = "[ $(systemctl show -P StatusText asr-daemon | grep -c 'did you mean port') = 1 ]"
+    eventually(lambda: machine.attempt(told).returncode == 0, "it is noticed")
+    done = machine.attempt(f"{NEXT} scripts/install")
+    assert done.returncode == 1
+    assert f"{CONFIG}:1: admin.prt: is no setting here, did you mean port?" in done.stderr
+    assert (machine.main_pid(), machine.run(RELEASES)) == (pid, releases)
+    machine.run(f"cp /root/good {CONFIG}; sleep 2; {NEXT} scripts/install")
+    assert machine.run("asr-daemon --version") == "asr-daemon 99.0.0"
 
 
 def test_pip_fails(machine: Machine) -> None:
@@ -90,14 +132,18 @@ def test_pip_fails(machine: Machine) -> None:
 def test_uninstall(machine: Machine) -> None:
     """Uninstalling leaves configuration and results, and nothing else; twice does no harm."""
     machine.run("asr-daemon send tencent; systemctl enable asr-daemon.socket")
-    said = machine.run("scripts/uninstall")
-    assert "/etc/asr-daemon" in said
-    assert "/var/lib/asr-daemon" in said
+    machine.write("/etc/asr-daemon/asr-daemon.yaml.dist", "# A default of ours.")
+    drop_in = "/etc/systemd/system/asr-daemon.socket.d"
+    machine.write(f"{drop_in}/mine.conf", "[Socket]\nBacklog=9\n")
+    said = machine.run("scripts/uninstall").split()
+    assert {"/etc/asr-daemon", "/var/lib/asr-daemon", drop_in} <= set(said)
     machine.run(f"test -e {CONFIG}; cat /var/lib/asr-daemon/transcripts/tencent/*/*/*/*.txt")
     left = machine.run(
         "find / -xdev -name '*asr-daemon*' -not -path '/root/*' -not -path '/proc/*'"
     )
-    assert left.split() == [CONFIG.rpartition("/")[0], CONFIG, "/var/lib/asr-daemon"]
+    assert sorted(left.split()) == sorted(
+        [CONFIG.rpartition("/")[0], CONFIG, drop_in, "/var/lib/asr-daemon"]
+    )
     assert "could not be found" in machine.attempt("systemctl status asr-daemon").stderr
     machine.run("scripts/uninstall")
 

@@ -20,6 +20,27 @@ def test_callbacks(machine: Machine) -> None:
     assert machine.attempt(f"runuser -u bob -- sh -c '{read}'").returncode != 0
 
 
+def test_retention(machine: Machine) -> None:
+    """With the lines uncommented old results go, though they are read daily; others stay."""
+    machine.run(
+        "sed 's/^#\\([ex] \\)/\\1/' /usr/local/lib/tmpfiles.d/asr-daemon.conf"
+        " > /etc/tmpfiles.d/asr-daemon.conf"
+    )
+    machine.run("asr-daemon send tencent; asr-daemon send huawei")
+    machine.run(
+        "cd /var/lib/asr-daemon/transcripts; touch -d '91 days ago' tencent/*/*/*/*;"
+        " cat tencent/*/*/*/*.json; touch -d '91 days ago' .staging/mine"
+    )
+    machine.run("systemd-tmpfiles --clean asr-daemon.conf")
+    left = machine.run(
+        "cd /var/lib/asr-daemon/transcripts; find . -name '*.*' -type f; ls .staging"
+    )
+    assert "tencent" not in left
+    assert left.count("./huawei/") == 2
+    assert "mine" in left
+    machine.run("asr-daemon send tencent --count 2")
+
+
 def test_readers_may_move_results(machine: Machine) -> None:
     """Members of the group take results out of the tree if the folders' mode lets them."""
     machine.run("useradd --create-home --groups asr-daemon alice")
