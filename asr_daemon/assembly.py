@@ -12,6 +12,7 @@ from asr_daemon.config.model import Config, Format, ListenSettings, OutputSettin
 from asr_daemon.http.guesses import Guesses
 from asr_daemon.http.intake import Endpoint, Intake
 from asr_daemon.http.limits import Memory
+from asr_daemon.http.refusals import Refusals
 from asr_daemon.http.tls import Tls, load_tls
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics
@@ -134,7 +135,9 @@ def make_renderers(output: OutputSettings) -> tuple[Renderer, ...]:
     return tuple(_make_renderer(each, output) for each in last_first)
 
 
-def make_intake(config: Config, memory: Memory, guesses: Guesses, metrics: Metrics) -> Intake:
+def make_intake(
+    config: Config, memory: Memory, guesses: Guesses, refusals: Refusals, metrics: Metrics
+) -> Intake:
     """Return what is asked of every request to the callback listeners."""
     return Intake(
         body_bytes=config.limits.body_bytes,
@@ -143,6 +146,7 @@ def make_intake(config: Config, memory: Memory, guesses: Guesses, metrics: Metri
         trusted_proxies=config.trusted_proxies,
         memory=memory,
         guesses=guesses,
+        refusals=refusals,
         answered=metrics.answered,
     )
 

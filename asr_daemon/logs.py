@@ -31,11 +31,11 @@ def configure(
 ) -> None:
     """Send every record of `level` and above to `stream`, as `text` or `json`.
 
-    With `journal`, each line begins with its priority (sd-daemon(3)), which journald takes off.
+    With `journal`, each line begins with its priority (sd-daemon(3)), which journald takes off, and
+    text has no time, which it adds.
     """
     handler = LineHandler(stream)
-    formatter = JsonFormatter() if style == "json" else TextFormatter()
-    handler.setFormatter(JournalFormatter(formatter) if journal else formatter)
+    handler.setFormatter(_formatter(style, journal=journal))
     root = logging.getLogger()
     # In one step: another thread may be saying something.
     root.handlers = [handler]
@@ -46,6 +46,8 @@ def configure(
     logging.getLogger("tornado").setLevel(logging.WARNING)
     # Whoever sends junk to a TLS port could write a line with each connection.
     logging.getLogger("tornado.general").setLevel(logging.ERROR)
+    # It tells of its selector.
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
     # It calls an error what happens whenever a folder is no longer watched.
     logging.getLogger("watchdog").setLevel(logging.CRITICAL)
 
@@ -101,14 +103,21 @@ class TextFormatter(logging.Formatter):
         return line
 
 
+class TimedFormatter(TextFormatter):
+    """The same behind the time, in UTC: for a terminal, a file, or another program."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        return f"{_time(record)} {super().format(record)}"
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line, in ASCII."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""
-        moment = datetime.fromtimestamp(record.created, UTC)
         event: dict[str, Any] = {
-            "time": moment.isoformat(timespec="milliseconds"),
+            "time": _time(record),
             "level": record.levelname.lower(),
             "message": record.getMessage(),
             **_fields(record),
@@ -130,6 +139,17 @@ class JournalFormatter(logging.Formatter):
         """Return the lines of a record."""
         prefix = f"<{_PRIORITIES.get(record.levelno, _NOTICE)}>"
         return "\n".join(prefix + line for line in self._inner.format(record).split("\n"))
+
+
+def _formatter(style: str, *, journal: bool) -> logging.Formatter:
+    if style == "json":
+        return JournalFormatter(JsonFormatter()) if journal else JsonFormatter()
+    return JournalFormatter(TextFormatter()) if journal else TimedFormatter()
+
+
+def _time(record: logging.LogRecord) -> str:
+    moment = datetime.fromtimestamp(record.created, UTC)
+    return moment.isoformat(timespec="milliseconds")
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

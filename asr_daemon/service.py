@@ -27,6 +27,7 @@ from asr_daemon.http.callbacks import Router
 from asr_daemon.http.exchange import Exchanges
 from asr_daemon.http.guesses import Guesses
 from asr_daemon.http.limits import Connections, Memory, affordable_connections
+from asr_daemon.http.refusals import Refusals
 from asr_daemon.listeners import Listeners, Plan
 from asr_daemon.metrics import Metrics
 from asr_daemon.ports import Ports, shown
@@ -66,6 +67,7 @@ class Service:
         self._connections = Connections(0, 0)
         self._memory = Memory(0)
         self._guesses = Guesses()
+        self._refusals = Refusals()
         self._heavy = ThreadPoolExecutor(1, thread_name_prefix="heavy")
         self._router = Router(self._exchanges)
         self._listeners = Listeners(ports, self._connections, self._router.converse)
@@ -192,7 +194,7 @@ class Service:
             _affordable(limits), limits.connections_per_address, config.trusted_proxies
         )
         self._memory.limit(limits.memory_bytes)
-        intake = make_intake(config, self._memory, self._guesses, self._metrics)
+        intake = make_intake(config, self._memory, self._guesses, self._refusals, self._metrics)
         endpoints = make_endpoints(config, self._committer, self._heavy, self._metrics)
         self._router.serve(endpoints, intake)
         self._listeners.put_in_place(plan, limits)

@@ -14,6 +14,7 @@ from asr_daemon.logs import (
     JsonFormatter,
     LineHandler,
     TextFormatter,
+    TimedFormatter,
     configure,
 )
 
@@ -30,6 +31,12 @@ def test_text() -> None:
     """Facts follow the message as name=value."""
     line = TextFormatter().format(record("callback acknowledged", provider="tencent", ms=1.5))
     assert line == "INFO    callback acknowledged provider=tencent ms=1.5"
+
+
+def test_time() -> None:
+    """Outside the journal a line begins with the time, in UTC."""
+    line = TimedFormatter().format(record("stopped"))
+    assert line == "2026-11-21T12:34:56.789+00:00 INFO    stopped"
 
 
 def test_json() -> None:
@@ -188,5 +195,5 @@ def test_another_format_while_others_speak() -> None:
         configure("info", "text", stream)
     sys.setswitchinterval(interval_s)
     logging.getLogger().handlers, logging.getLogger().level = configured
-    lines = stream.getvalue().splitlines()
+    lines = [line.partition(" ")[2] for line in stream.getvalue().splitlines()]
     assert lines == [f"WARNING line {number}" for number in range(20_000)]

@@ -30,6 +30,7 @@ from asr_daemon.http.guesses import Turn
 from asr_daemon.http.heads import RequestHead, read_head
 from asr_daemon.http.intake import Routing
 from asr_daemon.http.limits import PATIENCE_S, Share, origin_of
+from asr_daemon.http.refusals import Refusal
 from asr_daemon.networks import client_address
 from asr_daemon.providers.base import Answer, Callback, Head
 
@@ -131,6 +132,9 @@ async def _serve_one(connection: Connection, routing: Routing, exchanges: Exchan
     except MalformedRequest as error:
         endpoint = routing.find("")
         answer = endpoint.refuse(error)
+        peer, origin = connection.address, connection.origin
+        refusal = Refusal(endpoint.name, error, answer.status, peer, origin, 0, 0.0)
+        routing.intake.refusals.note(refusal)
         routing.intake.answered(endpoint.name, answer.status)
         await connection.write(encode_answer(answer, "close", with_body=True))
         return False
@@ -168,6 +172,7 @@ class Exchange:
         self._share: Share | None = None
         self._expected_since_s: float | None = None
         self._refused = False
+        self._began_s = time.monotonic()
         self._waits_for_go_ahead = "expect" in request.headers
 
     async def run(self) -> bool:
@@ -347,16 +352,17 @@ class Exchange:
         self._refused = True
         self._expected_since_s = None
         answer = self._endpoint.refuse(error)
-        fields = {
-            "endpoint": self._endpoint.name,
-            "outcome": type(error).__name__,
-            "reason": str(error),
-            "status": answer.status,
-            "address": self._head.address,
-        }
-        # That results cannot be stored is said once, by the committer, and not for each of them.
-        level = logging.DEBUG if isinstance(error, CannotStore) else logging.INFO
-        _log.log(level, "request refused", extra={"fields": fields})
+        self._intake.refusals.note(
+            Refusal(
+                provider=self._endpoint.name,
+                error=error,
+                status=answer.status,
+                address=self._head.address,
+                origin=self._origin,
+                body_bytes=self._received_bytes,
+                took_s=time.monotonic() - self._began_s,
+            )
+        )
         return answer
 
     async def _write(self, answer: Answer, *, is_last: bool) -> bool:

@@ -8,6 +8,7 @@ from msgspec import Struct
 from asr_daemon.errors import CallbackError
 from asr_daemon.http.guesses import Guesses
 from asr_daemon.http.limits import Memory
+from asr_daemon.http.refusals import Refusals
 from asr_daemon.networks import Network
 from asr_daemon.providers.base import Answer, Callback, Head
 
@@ -53,6 +54,8 @@ class Intake(Struct, frozen=True, kw_only=True):
     """Room for large bodies."""
     guesses: Guesses
     """Slows down who sends wrong credentials."""
+    refusals: Refusals
+    """Says what is refused."""
     answered: Callable[[str, int], None]
     """Is told the endpoint and status of every answer."""
 

@@ -284,4 +284,4 @@ def test_token_that_is_refused(daemon: Daemon, app_key: str, outcome: str) -> No
     """The log says why, in a word that collectors can count."""
     asked = json.dumps({"appKey": app_key, "appSecret": "hunter3"}).encode()
     assert daemon.post(TOKEN, asked).status == 401
-    daemon.wait_for(f"request refused endpoint=huawei-token outcome={outcome} ")
+    daemon.wait_for(f"request refused provider=huawei-token outcome={outcome} ")

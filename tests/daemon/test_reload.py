@@ -168,7 +168,7 @@ def test_log(daemon: Daemon, admin: Administrator) -> None:
     assert post(daemon, "not-said") == 200
     admin.edit(log={"level": "info", "format": "text"})
     assert post(daemon, "said") == 200
-    daemon.wait_for("^INFO .* id=said")
+    daemon.wait_for("^[-0-9T:.+]+ INFO .* id=said")
     assert "not-said" not in daemon.log
 
 

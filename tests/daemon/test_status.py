@@ -55,7 +55,7 @@ def test_no_longer_followed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     admin = {"address": "127.0.0.1", "port": free_port()}
     told = "the configuration is no longer followed; a restart helps"
     with serving(tmp_path, None, (sys.executable, "-c", FOLLOWS_NOTHING), admin=admin) as daemon:
-        daemon.wait_for(f"^ERROR   {told}")
+        daemon.wait_for(f" ERROR   {told}")
         assert told in daemon.get("/readyz").body.decode()
         assert main(["status", "--config", f"{tmp_path}/asr-daemon.yaml"]) == 0
         assert f"warning        {told}\n" in capsys.readouterr().out

@@ -14,6 +14,7 @@ from asr_daemon.http.guesses import Guesses
 from asr_daemon.http.intake import Intake
 from asr_daemon.http.limits import Connections, Memory
 from asr_daemon.http.listener import Listener
+from asr_daemon.http.refusals import Refusals
 from asr_daemon.providers.base import Answer, Callback, Head
 
 
@@ -101,6 +102,7 @@ def app(endpoint: Recorder, exchanges: Exchanges) -> Router:
         body_min_rate_bytes_per_s=1000,
         memory=Memory(1000),
         guesses=Guesses(),
+        refusals=Refusals(),
         answered=lambda endpoint, status: None,
     )
     router = Router(exchanges)

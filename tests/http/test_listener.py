@@ -16,6 +16,7 @@ from asr_daemon.http.guesses import Guesses
 from asr_daemon.http.intake import Intake
 from asr_daemon.http.limits import Connections, Memory
 from asr_daemon.http.listener import Listener
+from asr_daemon.http.refusals import Refusals
 from asr_daemon.http.tls import load_tls
 from tests.http.conftest import Recorder
 
@@ -70,6 +71,7 @@ async def listening(
         body_min_rate_bytes_per_s=1_000_000,
         memory=Memory(1000),
         guesses=Guesses(),
+        refusals=Refusals(),
         answered=lambda endpoint, status: None,
     )
     router = Router(Exchanges())
