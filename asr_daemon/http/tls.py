@@ -1,5 +1,6 @@
 """TLS for the callback listeners."""
 
+import errno
 import ssl
 from pathlib import Path
 
@@ -32,22 +33,49 @@ def load_tls(certificate: Path, key: Path, client_ca: Path | None) -> Tls:
     may still take it, and will not take a closed port.
 
     Raises:
-        OSError: a file cannot be read, (as `ssl.SSLError`) certificate and key do not match or are
-            not for a server, or the key is encrypted.
+        OSError: a file cannot be read, certificate and key do not match or (as `ssl.SSLError`) are
+            not for a server, or the key is encrypted; it names the file.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(certificate, key, password=_no_password)
+    _load_pair(context, certificate, key)
     expires_at_s = _expiry(context, certificate)
     if client_ca is not None:
-        context.load_verify_locations(client_ca)
+        _load_authorities(context, client_ca)
         context.verify_mode = ssl.CERT_REQUIRED
     return Tls(context, certificate, expires_at_s)
 
 
-def _no_password() -> str:
-    """Keep OpenSSL from asking for one on a terminal that a daemon does not have."""
-    raise OSError("the key is encrypted")
+def _load_pair(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+    def no_password() -> str:
+        """Keep OpenSSL from asking for one on a terminal that a daemon does not have."""
+        raise OSError(errno.EINVAL, "the key is encrypted", str(key))
+
+    try:
+        context.load_cert_chain(certificate, key, password=no_password)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise OSError(
+                errno.EINVAL, f"the key is not that of {certificate}", str(key)
+            ) from error
+        _load_authorities(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)
+        raise OSError(errno.EINVAL, _unfit(error, "key"), str(key)) from error
+
+
+def _load_authorities(context: ssl.SSLContext, certificates: Path) -> None:
+    try:
+        context.load_verify_locations(certificates)
+    except ssl.SSLError as error:
+        raise OSError(errno.EINVAL, _unfit(error, "certificate"), str(certificates)) from error
+
+
+def _unfit(error: ssl.SSLError, what: str) -> str:
+    """Return in words why OpenSSL does not take a file; it is at a loss for most."""
+    if error.reason in (None, "NO_CERTIFICATE_OR_CRL_FOUND", "NO_START_LINE") or "PEM" in str(
+        error
+    ):
+        return f"there is no {what} in PEM in it"
+    return f"OpenSSL does not take it: {error.reason.lower().replace('_', ' ')}"
 
 
 def _expiry(context: ssl.SSLContext, certificate: Path) -> float:

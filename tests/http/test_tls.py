@@ -49,9 +49,10 @@ def test_client_certificates(files: Path) -> None:
 @pytest.mark.parametrize(
     ("certificate", "key", "reason"),
     [
-        ("certificate.pem", "other.pem", "KEY_VALUES_MISMATCH|key values mismatch"),
+        ("certificate.pem", "other.pem", r"not that of \S+/certificate.pem: '\S+/other.pem'"),
         ("missing.pem", "key.pem", "No such file"),
-        ("authority.pem", "certificate.pem", "PEM"),
+        ("key.pem", "key.pem", r"no certificate in PEM in it: '\S+/key.pem'"),
+        ("certificate.pem", "certificate.pem", r"no key in PEM in it: '\S+/certificate.pem'"),
     ],
 )
 def test_files_that_do_not_do(files: Path, certificate: str, key: str, reason: str) -> None:
@@ -67,7 +68,7 @@ def test_encrypted_key(files: Path) -> None:
     (files / "key.pem").write_bytes(
         key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
     )
-    with pytest.raises(OSError, match="the key is encrypted"):
+    with pytest.raises(OSError, match=r"the key is encrypted: '\S+/key.pem'"):
         load_tls(files / "certificate.pem", files / "key.pem", None)
 
 
@@ -105,5 +106,5 @@ def test_certificate_that_is_not_for_servers(files: Path) -> None:
 def test_client_authority_that_is_none(files: Path, content: bytes) -> None:
     """A file without a certificate in it is refused; nobody could be let in."""
     (files / "authority.pem").write_bytes(content)
-    with pytest.raises(OSError, match=r"(?i)no certificate|pem|error"):
+    with pytest.raises(OSError, match=r"no certificate in PEM in it: '\S+/authority.pem'"):
         load_tls(files / "certificate.pem", files / "key.pem", files / "authority.pem")
