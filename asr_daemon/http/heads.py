@@ -18,10 +18,11 @@ LONGEST_NAME_BYTES = 256
 """Of a header; known ones have at most some 40."""
 
 _NAME = r"[!#-'*+.^_`|~0-9A-Za-z-]"
-_FIELD = rf"({_NAME}{{1,{LONGEST_NAME_BYTES}}}):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*+)\r\n"
-_FIELDS = re.compile(_FIELD)
+_LONG_NAME = rf"{_NAME}{{1,{LONGEST_NAME_BYTES}}}"
+_VALUE = r"[^\x00-\x08\x0a-\x1f\x7f]*+"
+_FIELDS = re.compile(rf"({_LONG_NAME}):[ \t]*+({_VALUE})\r\n")
 _START = re.compile(rf"({_NAME}++) ([^\x00-\x20\x7f]++) HTTP/(1\.[0-9])\r\n")
-_REST = re.compile(rf"(?:{_FIELD})*+\r\n")
+_REST = re.compile(rf"(?:{_LONG_NAME}:{_VALUE}\r\n)*\r\n")
 
 _HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+;=:%\[\]-]*")
 
@@ -54,6 +55,8 @@ def read_head(raw: bytes | bytearray) -> RequestHead:
     """
     text = raw.decode("latin-1")
     start = _START.match(text)
+    if start is not None and text.count("\r\n", start.end()) > MOST_FIELDS + 1:
+        raise MalformedRequest(f"the request has more than {MOST_FIELDS} header lines")
     if start is None or _REST.fullmatch(text, start.end()) is None:
         raise MalformedRequest("this is not a request of HTTP")
     method, target, version = start.groups()
@@ -72,8 +75,6 @@ def read_head(raw: bytes | bytearray) -> RequestHead:
 
 
 def _read_fields(fields: list[tuple[str, str]]) -> dict[str, str]:
-    if len(fields) > MOST_FIELDS:
-        raise MalformedRequest(f"the request has more than {MOST_FIELDS} header lines")
     headers: dict[str, str] = {}
     for name, padded in fields:
         key, value = name.lower(), padded.rstrip(" \t")
