@@ -133,6 +133,8 @@ async def _serve_one(connection: Connection, routing: Routing, exchanges: Exchan
         answer = endpoint.refuse(error)
         routing.intake.answered(endpoint.name, answer.status)
         await connection.write(encode_answer(answer, "close", with_body=True))
+        connection.deadline.set(LINGER_S)
+        await connection.end()
         return False
     return await Exchange(request, connection, routing, exchanges).run()
 
@@ -168,7 +170,8 @@ class Exchange:
         self._share: Share | None = None
         self._expected_since_s: float | None = None
         self._refused = False
-        self._waits_for_go_ahead = "expect" in request.headers
+        # Before HTTP/1.1 nobody waits, and what is no answer yet is taken for one.
+        self._waits_for_go_ahead = "expect" in request.headers and request.version != "1.0"
 
     async def run(self) -> bool:
         """Answer the request; say whether another may follow on its connection.
@@ -187,8 +190,9 @@ class Exchange:
             self._drop_body()
             self._exchanges.ends(self)
         may_follow = await self._write(answer, is_last=not is_clear)
-        if self._refused and is_clear:
-            await self._throw_rest_away()
+        if self._refused:
+            self._connection.deadline.set(LINGER_S)
+            await (self._throw_rest_away() if is_clear else self._connection.end())
         return may_follow
 
     async def _answer(self) -> Answer:
@@ -309,10 +313,13 @@ class Exchange:
             self._share.give_back()
 
     async def _throw_rest_away(self) -> None:
-        """Read what is still on its way of a refused body, for a while."""
-        self._connection.deadline.set(LINGER_S)
-        while await self._rest.read():
-            pass
+        """Read what is still on its way of a refused body."""
+        try:
+            while await self._rest.read():
+                pass
+        except MalformedRequest:
+            # It is answered already.
+            await self._connection.end()
 
     def _is_clear(self, error: CallbackError) -> bool:
         """Say whether it is known where a refused request ends."""
