@@ -97,10 +97,13 @@ class Exchanges:
                     await self._fewer.wait()
 
     async def refuse(self) -> None:
-        """Refuse every request that is under way; what is being stored may still be stored."""
-        for task in tuple(self._under_way.values()):
-            task.cancel()
+        """Refuse every request that is under way; what is being stored may still be stored.
+
+        Some may begin while others end.
+        """
         while self._under_way:
+            for task in tuple(self._under_way.values()):
+                task.cancel()
             self._fewer.clear()
             await self._fewer.wait()
 

@@ -295,6 +295,24 @@ async def test_uploads_are_refused_at_the_end(
 
 
 @pytest.mark.gen_test
+async def test_requests_that_begin_at_the_end_are_refused(
+    http_port: int, exchanges: Exchanges
+) -> None:
+    """Who begins to upload while others are being refused is refused as well."""
+    upload = post("/in?key=good", b"x" * 900)[:-1]
+    _, first = await asyncio.open_connection("127.0.0.1", http_port)
+    _, second = await asyncio.open_connection("127.0.0.1", http_port)
+    first.write(upload)
+    while not exchanges.in_flight_bytes:
+        await asyncio.sleep(0.001)
+    second.write(upload)
+    await asyncio.wait_for(exchanges.refuse(), 1.0)
+    for writer in (first, second):
+        writer.close()
+        await writer.wait_closed()
+
+
+@pytest.mark.gen_test
 async def test_credentials_in_the_body(http_port: int, endpoint: Recorder) -> None:
     """Where the body has the credentials it is small, and wrong ones are slow too."""
     endpoint.anonymous_bytes = 100
