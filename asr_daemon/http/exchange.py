@@ -173,8 +173,7 @@ class Exchange:
         self._share: Share | None = None
         self._expected_since_s: float | None = None
         self._refused = False
-        # Before HTTP/1.1 nobody waits, and what is no answer yet is taken for one.
-        self._waits_for_go_ahead = "expect" in request.headers and request.version != "1.0"
+        self._waits_for_go_ahead = request.waits_for_go_ahead
 
     async def run(self) -> bool:
         """Answer the request; say whether another may follow on its connection.

@@ -45,6 +45,8 @@ class RequestHead(Struct, frozen=True):
     persistent: bool
     """The sender may send another request on the same connection."""
     version: str
+    waits_for_go_ahead: bool
+    """The sender sends the body when it is told to, or has waited for long enough."""
 
 
 def read_head(raw: bytes | bytearray) -> RequestHead:
@@ -63,14 +65,16 @@ def read_head(raw: bytes | bytearray) -> RequestHead:
     headers = _read_fields(_FIELDS.findall(text, start.end()))
     _check_host(headers, version)
     path, query = _split_target(target)
+    length = _read_length(headers, version)
     return RequestHead(
         method=method,
         path=path,
         query=query,
         headers=headers,
-        length=_read_length(headers, version),
+        length=length,
         persistent=_is_persistent(headers, version),
         version=version,
+        waits_for_go_ahead=_is_expectant(headers) and length != 0 and version != "1.0",
     )
 
 
@@ -125,3 +129,11 @@ def _is_persistent(headers: dict[str, str], version: str) -> bool:
         return version != "1.0"
     listed = {option.strip() for option in options.lower().split(",")}
     return "close" not in listed and (version != "1.0" or "keep-alive" in listed)
+
+
+def _is_expectant(headers: dict[str, str]) -> bool:
+    """Say whether a go-ahead is asked for, which HTTP/1.0 does not know (RFC 9110, 10.1.1)."""
+    expected = headers.get("expect")
+    if expected is not None and expected.lower() != "100-continue":
+        raise MalformedRequest("Expect may only be 100-continue")
+    return expected is not None

@@ -32,6 +32,7 @@ def test_all_of_a_head() -> None:
         length=5,
         persistent=True,
         version="1.1",
+        waits_for_go_ahead=False,
     )
 
 
@@ -210,6 +211,30 @@ def test_persistence(version: str, lines: list[str], persistent: bool) -> None:
     """A connection is kept unless the sender says otherwise; before HTTP/1.1 if it says so."""
     head = read_head(head_of(*lines, start=f"POST /in HTTP/{version}"))
     assert head.persistent is persistent
+
+
+@pytest.mark.parametrize(
+    ("version", "lines", "waits"),
+    [
+        ("1.1", ["Expect: 100-continue", "Content-Length: 5"], True),
+        ("1.1", ["Expect: 100-Continue", "Transfer-Encoding: chunked"], True),
+        ("1.1", ["Expect: 100-continue"], False),
+        ("1.0", ["Expect: 100-continue", "Content-Length: 5"], False),
+    ],
+)
+def test_expectations(version: str, lines: list[str], waits: bool) -> None:
+    """Who asks before it sends a body waits, unless there is none, or its version knows no such."""
+    head = read_head(head_of(*lines, start=f"POST /in HTTP/{version}"))
+    assert head.waits_for_go_ahead is waits
+
+
+@pytest.mark.parametrize(
+    "value", ["", "x", "100", "x 100-continue", "100-continue, x", "100-continue\r\nExpect: x"]
+)
+def test_expectations_with_another_reading(value: str) -> None:
+    """A proxy that does not see an expectation would take the go-ahead for the answer."""
+    with pytest.raises(MalformedRequest):
+        read_head(head_of(f"Expect: {value}", "Content-Length: 5"))
 
 
 def test_most_fields() -> None:
