@@ -12,8 +12,8 @@ _LONGEST_SIZE_LINE = 18
 
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
 
-_CHUNKS_AT_ONCE = 256
-"""After so many others have a turn: all of a piece may be chunks of one byte."""
+_CHUNKS_AT_ONCE = 16
+"""After so many others have a turn: all that many connections bring may be chunks of one byte."""
 
 
 class Body(Protocol):

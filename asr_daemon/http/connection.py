@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+import socket
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from typing import Any, cast
 
 from tornado.iostream import IOStream, StreamClosedError
 
@@ -125,6 +127,20 @@ class Connection:
         """Write; the future is done when the kernel has taken all of it."""
         return self._stream.write(data)
 
+    async def end(self) -> None:
+        """Say that nothing more is written, and throw away what comes until the sender closes it.
+
+        Closing it on what is still unread would reset it, before the sender has read the answer.
+        Where reading was cancelled, nothing can be read any more.
+
+        Raises:
+            StreamClosedError: it is closed.
+        """
+        with suppress(OSError):
+            self._stream.socket.shutdown(socket.SHUT_WR)
+        while not self._stream.reading():
+            await self._read()
+
     async def wait_for(self, future: "asyncio.Future[Any]") -> None:
         """Return when a future is done; cancel it if the sender goes before.
 
@@ -135,6 +151,8 @@ class Connection:
         def gone() -> None:
             future.cancel()
 
+        if self._stream.closed():
+            gone()
         self._stream.set_close_callback(gone)
         try:
             await asyncio.wait((future,))
@@ -144,7 +162,15 @@ class Connection:
             raise StreamClosedError
 
     async def _read(self, most_bytes: int = _PIECE_BYTES) -> bytes:
-        return await self._stream.read_bytes(most_bytes, partial=True)
+        """Return what comes next; others have a turn, also if it is here already."""
+        try:
+            reading = self._stream.read_bytes(most_bytes, partial=True)
+            if cast("asyncio.Future[bytes]", reading).done():
+                await asyncio.sleep(0)
+            return await reading
+        except OSError as error:
+            # Of the network, or of TLS; the stream is closed.
+            raise StreamClosedError(error) from error
 
     def _take(self, size_bytes: int) -> bytes:
         taken = bytes(self._unread[:size_bytes])

@@ -98,10 +98,13 @@ class Exchanges:
                     await self._fewer.wait()
 
     async def refuse(self) -> None:
-        """Refuse every request that is under way; what is being stored may still be stored."""
-        for task in tuple(self._under_way.values()):
-            task.cancel()
+        """Refuse every request that is under way; what is being stored may still be stored.
+
+        Some may begin while others end.
+        """
         while self._under_way:
+            for task in tuple(self._under_way.values()):
+                task.cancel()
             self._fewer.clear()
             await self._fewer.wait()
 
@@ -137,6 +140,8 @@ async def _serve_one(connection: Connection, routing: Routing, exchanges: Exchan
         routing.intake.refusals.note(refusal)
         routing.intake.answered(endpoint.name, answer.status)
         await connection.write(encode_answer(answer, "close", with_body=True))
+        connection.deadline.set(LINGER_S)
+        await connection.end()
         return False
     return await Exchange(request, connection, routing, exchanges).run()
 
@@ -173,7 +178,7 @@ class Exchange:
         self._expected_since_s: float | None = None
         self._refused = False
         self._began_s = time.monotonic()
-        self._waits_for_go_ahead = "expect" in request.headers
+        self._waits_for_go_ahead = request.waits_for_go_ahead
 
     async def run(self) -> bool:
         """Answer the request; say whether another may follow on its connection.
@@ -192,8 +197,9 @@ class Exchange:
             self._drop_body()
             self._exchanges.ends(self)
         may_follow = await self._write(answer, is_last=not is_clear)
-        if self._refused and is_clear:
-            await self._throw_rest_away()
+        if self._refused:
+            self._connection.deadline.set(LINGER_S)
+            await (self._throw_rest_away() if is_clear else self._connection.end())
         return may_follow
 
     async def _answer(self) -> Answer:
@@ -314,10 +320,13 @@ class Exchange:
             self._share.give_back()
 
     async def _throw_rest_away(self) -> None:
-        """Read what is still on its way of a refused body, for a while."""
-        self._connection.deadline.set(LINGER_S)
-        while await self._rest.read():
-            pass
+        """Read what is still on its way of a refused body."""
+        try:
+            while await self._rest.read():
+                pass
+        except MalformedRequest:
+            # It is answered already.
+            await self._connection.end()
 
     def _is_clear(self, error: CallbackError) -> bool:
         """Say whether it is known where a refused request ends."""

@@ -18,10 +18,11 @@ LONGEST_NAME_BYTES = 256
 """Of a header; known ones have at most some 40."""
 
 _NAME = r"[!#-'*+.^_`|~0-9A-Za-z-]"
-_FIELD = rf"({_NAME}{{1,{LONGEST_NAME_BYTES}}}):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*+)\r\n"
-_FIELDS = re.compile(_FIELD)
+_LONG_NAME = rf"{_NAME}{{1,{LONGEST_NAME_BYTES}}}"
+_VALUE = r"[^\x00-\x08\x0a-\x1f\x7f]*+"
+_FIELDS = re.compile(rf"({_LONG_NAME}):[ \t]*+({_VALUE})\r\n")
 _START = re.compile(rf"({_NAME}++) ([^\x00-\x20\x7f]++) HTTP/(1\.[0-9])\r\n")
-_REST = re.compile(rf"(?:{_FIELD})*+\r\n")
+_REST = re.compile(rf"(?:{_LONG_NAME}:{_VALUE}\r\n)*\r\n")
 
 _HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+;=:%\[\]-]*")
 
@@ -44,6 +45,8 @@ class RequestHead(Struct, frozen=True):
     persistent: bool
     """The sender may send another request on the same connection."""
     version: str
+    waits_for_go_ahead: bool
+    """The sender sends the body when it is told to, or has waited for long enough."""
 
 
 def read_head(raw: bytes | bytearray) -> RequestHead:
@@ -54,26 +57,28 @@ def read_head(raw: bytes | bytearray) -> RequestHead:
     """
     text = raw.decode("latin-1")
     start = _START.match(text)
+    if start is not None and text.count("\r\n", start.end()) > MOST_FIELDS + 1:
+        raise MalformedRequest(f"the request has more than {MOST_FIELDS} header lines")
     if start is None or _REST.fullmatch(text, start.end()) is None:
         raise MalformedRequest("this is not a request of HTTP")
     method, target, version = start.groups()
     headers = _read_fields(_FIELDS.findall(text, start.end()))
     _check_host(headers, version)
     path, query = _split_target(target)
+    length = _read_length(headers, version)
     return RequestHead(
         method=method,
         path=path,
         query=query,
         headers=headers,
-        length=_read_length(headers, version),
+        length=length,
         persistent=_is_persistent(headers, version),
         version=version,
+        waits_for_go_ahead=_is_expectant(headers) and length != 0 and version != "1.0",
     )
 
 
 def _read_fields(fields: list[tuple[str, str]]) -> dict[str, str]:
-    if len(fields) > MOST_FIELDS:
-        raise MalformedRequest(f"the request has more than {MOST_FIELDS} header lines")
     headers: dict[str, str] = {}
     for name, padded in fields:
         key, value = name.lower(), padded.rstrip(" \t")
@@ -124,3 +129,11 @@ def _is_persistent(headers: dict[str, str], version: str) -> bool:
         return version != "1.0"
     listed = {option.strip() for option in options.lower().split(",")}
     return "close" not in listed and (version != "1.0" or "keep-alive" in listed)
+
+
+def _is_expectant(headers: dict[str, str]) -> bool:
+    """Say whether a go-ahead is asked for, which HTTP/1.0 does not know (RFC 9110, 10.1.1)."""
+    expected = headers.get("expect")
+    if expected is not None and expected.lower() != "100-continue":
+        raise MalformedRequest("Expect may only be 100-continue")
+    return expected is not None

@@ -128,6 +128,30 @@ async def test_oversized_by_its_length(http_port: int, endpoint: Recorder) -> No
     assert endpoint.bodies == []
 
 
+@pytest.mark.parametrize(
+    ("head", "refusal"),
+    [
+        (b"Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (b"Transfer-Encoding: chunked\r\n\r\n5\r\nhelloX", 500),
+        (b"Expect: 100-continue\r\nContent-Length: 3000000\r\n\r\n", 413),
+    ],
+)
+@pytest.mark.gen_test
+async def test_unclear_end(http_port: int, head: bytes, refusal: int) -> None:
+    """Where nobody can say what comes next, a refusal is as readable while that is uploaded."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", http_port)
+    writer.write(b"POST /in?key=good HTTP/1.1\r\nHost: x\r\n" + head)
+    for _ in range(30):
+        writer.write(b"x" * 100_000)
+        await writer.drain()
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    assert status(answer) == refusal
+    assert b"\r\nConnection: close\r\n" in answer
+    assert answer.count(b"HTTP/1.1") == 1
+
+
 @pytest.mark.gen_test
 async def test_oversized_in_chunks(http_port: int, endpoint: Recorder) -> None:
     """A body of unknown length is refused when it grows too large."""
@@ -137,6 +161,15 @@ async def test_oversized_in_chunks(http_port: int, endpoint: Recorder) -> None:
     assert status(answer) == 413
     assert answer.count(b"HTTP/1.1") == 1
     assert endpoint.bodies == []
+
+
+@pytest.mark.gen_test
+async def test_go_ahead_before_http_1_1(http_port: int, endpoint: Recorder) -> None:
+    """A sender of HTTP/1.0, to whom a go-ahead would be the answer, gets none."""
+    request = post("/in?key=good", b"hello", "Expect: 100-continue").replace(b"/1.1", b"/1.0")
+    answer = await exchange(http_port, request)
+    assert status(answer) == 200
+    assert endpoint.bodies == [b"hello"]
 
 
 @pytest.mark.gen_test
@@ -247,8 +280,10 @@ async def test_refusals_are_logged_without_secrets(
 
 
 @pytest.mark.gen_test
-async def test_uploads_are_refused_at_the_end(http_port: int, exchanges: Exchanges) -> None:
-    """Who is still uploading when the daemon leaves is told so."""
+async def test_uploads_are_refused_at_the_end(
+    http_port: int, exchanges: Exchanges, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who is still uploading when the daemon leaves is told so, and that is no error."""
     reader, writer = await asyncio.open_connection("127.0.0.1", http_port)
     writer.write(post("/in?key=good", b"x" * 900)[:-1])
     await writer.drain()
@@ -259,6 +294,25 @@ async def test_uploads_are_refused_at_the_end(http_port: int, exchanges: Exchang
     writer.close()
     await writer.wait_closed()
     assert f"X-Refused: {ShuttingDown.__name__}".encode() in answer
+    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
+
+
+@pytest.mark.gen_test
+async def test_requests_that_begin_at_the_end_are_refused(
+    http_port: int, exchanges: Exchanges
+) -> None:
+    """Who begins to upload while others are being refused is refused as well."""
+    upload = post("/in?key=good", b"x" * 900)[:-1]
+    _, first = await asyncio.open_connection("127.0.0.1", http_port)
+    _, second = await asyncio.open_connection("127.0.0.1", http_port)
+    first.write(upload)
+    while not exchanges.in_flight_bytes:
+        await asyncio.sleep(0.001)
+    second.write(upload)
+    await asyncio.wait_for(exchanges.refuse(), 1.0)
+    for writer in (first, second):
+        writer.close()
+        await writer.wait_closed()
 
 
 @pytest.mark.gen_test
