@@ -17,6 +17,9 @@ MOST_FIELDS = 256
 LONGEST_NAME_BYTES = 256
 """Of a header; known ones have at most some 40."""
 
+MOST_PARAMETERS = 1000
+"""Of a URL; who has no credentials could have a hundred thousand of them taken apart."""
+
 _NAME = r"[!#-'*+.^_`|~0-9A-Za-z-]"
 _LONG_NAME = rf"{_NAME}{{1,{LONGEST_NAME_BYTES}}}"
 _VALUE = r"[^\x00-\x08\x0a-\x1f\x7f]*+"
@@ -62,6 +65,8 @@ def read_head(raw: bytes | bytearray) -> RequestHead:
     if start is None or _REST.fullmatch(text, start.end()) is None:
         raise MalformedRequest("this is not a request of HTTP")
     method, target, version = start.groups()
+    if target.count("&") >= MOST_PARAMETERS:
+        raise MalformedRequest(f"the URL has more than {MOST_PARAMETERS} parameters")
     headers = _read_fields(_FIELDS.findall(text, start.end()))
     _check_host(headers, version)
     path, query = _split_target(target)

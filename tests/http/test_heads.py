@@ -9,7 +9,7 @@ import pytest
 
 from asr_daemon.errors import MalformedRequest
 from asr_daemon.http.connection import LARGEST_HEAD_BYTES
-from asr_daemon.http.heads import MOST_FIELDS, RequestHead, read_head
+from asr_daemon.http.heads import MOST_FIELDS, MOST_PARAMETERS, RequestHead, read_head
 from tests.http.conftest import Recorder
 
 START = b"POST /in?key=good HTTP/1.1\r\nHost: x\r\n"
@@ -243,6 +243,15 @@ def test_most_fields() -> None:
     assert read_head(head_of(*lines)).headers["x"] == ",".join("a" * len(lines))
     with pytest.raises(MalformedRequest):
         read_head(head_of(*lines, "X: a"))
+
+
+@pytest.mark.parametrize("before", ["/in?", "/in/code=0"])
+def test_most_parameters(before: str) -> None:
+    """A URL has at most so many parameters, be they in its query or, as in old ones, its path."""
+    enough = before + "&a" * (MOST_PARAMETERS - 1)
+    assert read_head(head_of(start=f"POST {enough} HTTP/1.1")).method == "POST"
+    with pytest.raises(MalformedRequest, match="parameters"):
+        read_head(head_of(start=f"POST {enough}&a HTTP/1.1"))
 
 
 @pytest.mark.parametrize(
