@@ -204,10 +204,10 @@ class Committer:
             self._hand_over()
 
     def _hand_over(self) -> None:
-        """Let the thread have the next batch."""
-        batch = self._gathered[:LARGEST_BATCH]
+        """Let the thread have the next batch, without those who were refused meanwhile."""
+        batch = [each for each in self._gathered[:LARGEST_BATCH] if not each[1].done()]
+        del self._gathered[:LARGEST_BATCH]
         if batch:
-            del self._gathered[:LARGEST_BATCH]
             self._under_way += 1
             self._queue.put(batch)
 

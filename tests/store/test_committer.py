@@ -94,6 +94,28 @@ def test_what_queues_up_is_one_batch() -> None:
     assert observed == [1, 3]
 
 
+def test_who_gives_up_is_not_stored() -> None:
+    """A result that is refused while it waits for its batch is left out of it."""
+    store = Store()
+    store.go.clear()
+
+    async def run() -> None:
+        committer = make(store)
+        committer.start()
+        first = asyncio.create_task(committer.commit(result("first")))
+        await asyncio.to_thread(store.began.wait)
+        refused = asyncio.create_task(committer.commit(result("refused")))
+        await asyncio.sleep(0)
+        refused.cancel()
+        await asyncio.wait({refused})
+        store.go.set()
+        await first
+        await committer.stop()
+
+    asyncio.run(run())
+    assert store.batches == [["first"]]
+
+
 def test_a_batch_is_bounded() -> None:
     """No batch holds more results than there are file descriptors for."""
     store = Store()
