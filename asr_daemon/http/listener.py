@@ -5,7 +5,6 @@ turn. So accepting is done here; the streams behind it are Tornado's.
 """
 
 import asyncio
-import errno
 import logging
 import socket
 import ssl
@@ -20,7 +19,6 @@ ACCEPT_AGAIN_S = 0.1
 
 _ACCEPTED_AT_ONCE = 64
 _MOST_WAITING = 4096
-_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +54,7 @@ class Listener:
         self._tls = tls
         self._serving: dict[Connection, asyncio.Task[None]] = {}
         self._stopped = False
-        self._short_of_descriptors = False
+        self._is_short = False
 
     @property
     def sockets(self) -> tuple[socket.socket, ...]:
@@ -116,22 +114,20 @@ class Listener:
             try:
                 accepted, address = listening.accept()
             except BlockingIOError:
+                self._is_short = False
                 return True
             except ConnectionAbortedError:
                 continue
             except OSError as error:
                 self._note_shortage(error)
                 return False
-            self._short_of_descriptors = False
             self._serve(accepted, str(address[0]))
         return True
 
     def _note_shortage(self, error: OSError) -> None:
-        """Say once why those who wait have to wait on."""
-        if error.errno not in _SHORTAGES:
-            raise error
-        if not self._short_of_descriptors:
-            self._short_of_descriptors = True
+        """Say once, until nobody waits any more, why those who wait have to wait on."""
+        if not self._is_short:
+            self._is_short = True
             _log.error("no more connections can be accepted for now: %s", error.strerror)
 
     def _pause(self, listening: socket.socket) -> None:

@@ -1,10 +1,15 @@
 """A listener on a real socket: who is let in, who gives way, who is reaped, and the end."""
 
 import asyncio
+import errno
+import os
+import resource
+import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -37,6 +42,7 @@ class Bed:
         self.endpoint = endpoint
         self._port = port
         self._writers: list[asyncio.StreamWriter] = []
+        self._calling: list[socket.socket] = []
 
     async def connect(self, tls: ssl.SSLContext | None = None) -> Streams:
         """Open a connection; it is closed at the end."""
@@ -47,8 +53,17 @@ class Bed:
         self._writers.append(streams[1])
         return streams
 
+    def call(self) -> socket.socket:
+        """Return a connection that waits to be accepted; it is closed at the end."""
+        calling = socket.create_connection(("127.0.0.1", self._port))
+        calling.setblocking(False)
+        self._calling.append(calling)
+        return calling
+
     async def close(self) -> None:
         """Close everything."""
+        for calling in self._calling:
+            calling.close()
         self.listener.stop()
         await self.listener.close_connections()
         for writer in self._writers:
@@ -62,6 +77,7 @@ async def listening(
     connections: Connections | None = None,
     header_timeout_s: float = LONG_S,
     tls: ssl.SSLContext | None = None,
+    kind: type[socket.socket] = socket.socket,
 ) -> AsyncIterator[Bed]:
     """Start a listener on a free port."""
     endpoint = Recorder()
@@ -76,7 +92,7 @@ async def listening(
     )
     router = Router(Exchanges())
     router.serve({"/in": endpoint}, intake)
-    sockets = bind_sockets(0, "127.0.0.1")
+    sockets = [kind(fileno=each.detach()) for each in bind_sockets(0, "127.0.0.1")]
     if connections is None:  # one that holds no connection is false
         connections = Connections(9, 9)
     listener = Listener(sockets, router.converse, connections, header_timeout_s, tls)
@@ -86,6 +102,18 @@ async def listening(
         yield bed
     finally:
         await bed.close()
+
+
+@contextmanager
+def descriptors_left(count: int) -> Iterator[None]:
+    """Let so many more file descriptors be opened, for a while."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = [os.dup(0) for _ in range(count + 1)]
+    for each in free:
+        os.close(each)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[-1], before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 async def answer(streams: Streams) -> bytes:
@@ -201,6 +229,49 @@ def test_connections_end_with_their_next_answer_at_the_end() -> None:
             return await reader.read()
 
     assert b"Connection: close\r\n" in asyncio.run(run())
+
+
+def test_descriptors_that_run_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who cannot be accepted waits; that is said once, also if there is room for some meanwhile."""
+    monkeypatch.setattr("asr_daemon.http.listener.ACCEPT_AGAIN_S", 0.01)
+
+    async def run() -> bytes:
+        async with listening() as bed, asyncio.timeout(LONG_S):
+            first, _ = bed.call(), bed.call()
+            with descriptors_left(0):
+                while not caplog.records:
+                    await asyncio.sleep(0.001)
+            with descriptors_left(1):
+                first.sendall(REQUEST)
+                return await asyncio.get_running_loop().sock_recv(first, 15)
+
+    assert asyncio.run(run()) == b"HTTP/1.1 200 OK"
+    assert [each.levelname for each in caplog.records] == ["ERROR"]
+
+
+def test_errors_of_the_network(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error that a connection brings with it is said in a line; the next one is accepted."""
+    monkeypatch.setattr("asr_daemon.http.listener.ACCEPT_AGAIN_S", 0.001)
+
+    class Failing(socket.socket):
+        errors = [errno.EPROTO, errno.ENETUNREACH]  # noqa: RUF012 - it is used up
+
+        def accept(self) -> tuple[socket.socket, Any]:
+            if self.errors:
+                raise OSError(self.errors.pop(), "an error")
+            return super().accept()
+
+    async def run() -> bytes:
+        async with listening(kind=Failing) as bed:
+            return await asyncio.wait_for(answer(await bed.connect()), LONG_S)
+
+    assert asyncio.run(run()) == b"HTTP/1.1 200 OK\r\n"
+    assert Failing.errors == []
+    assert [each.exc_info for each in caplog.records] == [None]
 
 
 @pytest.fixture
