@@ -84,7 +84,10 @@ class Connection:
         if self._stream.closed():
             raise StreamClosedError
         unread = self._unread
-        if not unread:
+        if unread:
+            # Others have a turn, also when requests were sent ahead.
+            await asyncio.sleep(0)
+        else:
             unread += await self._read()
         looked_bytes = 0
         while True:

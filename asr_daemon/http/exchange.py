@@ -122,8 +122,7 @@ async def converse(connection: Connection, routing: Routing, exchanges: Exchange
     """Answer the requests of a connection, one after another, until it is or has to be closed."""
     with suppress(StreamClosedError):
         while await _serve_one(connection, routing, exchanges):
-            # Others have a turn, also when the next request is here already.
-            await asyncio.sleep(0)
+            pass
 
 
 async def _serve_one(connection: Connection, routing: Routing, exchanges: Exchanges) -> bool:
