@@ -139,6 +139,8 @@ class Connection:
         Raises:
             StreamClosedError: it is closed.
         """
+        if self._stream.closed():
+            raise StreamClosedError
         with suppress(OSError):
             self._stream.socket.shutdown(socket.SHUT_WR)
         while not self._stream.reading():

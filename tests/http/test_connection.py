@@ -115,7 +115,7 @@ def test_others_have_a_turn_while_there_is_always_more() -> None:
 
 
 def test_peer_that_has_gone() -> None:
-    """Nothing is read of a connection that the peer has closed, nor is it waited on there."""
+    """A connection that the peer has closed is neither read nor waited on, and needs no end."""
 
     async def run(connection: Connection, peer: socket.socket) -> None:
         peer.close()
@@ -125,6 +125,8 @@ def test_peer_that_has_gone() -> None:
         with pytest.raises(StreamClosedError):
             await connection.wait_for(waiting)
         assert waiting.cancelled()
+        with pytest.raises(StreamClosedError):
+            await connection.end()
 
     run_with_peer(run)
 

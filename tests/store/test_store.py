@@ -99,6 +99,23 @@ def test_a_lost_index_falls_back_to_the_tree(make_store: MakeStore, tmp_path: Pa
     assert make_store().commit([result()]) == [Stored("tencent/21/42.json", True)]
 
 
+def test_what_could_not_be_stored_is_not_remembered(
+    make_store: MakeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A result that the disk did not take is new when it comes again, and is written then."""
+    store = make_store()
+
+    def broken(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as broken_disk:
+        broken_disk.setattr(os, "fsync", broken)
+        [refused] = store.commit([result()])
+    assert isinstance(refused, CannotStore)
+    shutil.rmtree(tmp_path / "root/tencent", ignore_errors=True)
+    assert store.commit([result()]) == [Stored("tencent/21/42.json", False)]
+
+
 def test_what_was_refused_may_come_again(
     make_store: MakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
