@@ -39,8 +39,8 @@ from asr_daemon.store.store import Store
 DRAIN_S = 0.3
 """Between closing the listeners and the connections.
 
-A request that was on its way when the listener closed is still received and answered; without this
-pause a few in a thousand are reset.
+A request that was on its way on one of them when the listener closed is received and answered;
+without this pause a few in a thousand are reset.
 """
 
 LAST_BATCH_S = 1.0
@@ -131,7 +131,8 @@ class Service:
         deadline_s = time.monotonic() + self._config.limits.shutdown_s
         self._exchanges.leave()
         self._listeners.stop()
-        await asyncio.sleep(min(DRAIN_S, self._config.limits.shutdown_s))
+        if self._connections:
+            await asyncio.sleep(min(DRAIN_S, self._config.limits.shutdown_s))
         await self._exchanges.settle(deadline_s - time.monotonic())
         await self._exchanges.refuse()
         await self._listeners.close_connections()
