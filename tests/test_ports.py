@@ -11,6 +11,7 @@ import pytest
 
 from asr_daemon.errors import Obstacle
 from asr_daemon.ports import Ports, hold_off, obstacles_at, shown
+from tests.free_port import free_port
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 """Tornado leaves it to Python to close a socket that could not be bound."""
@@ -70,9 +71,8 @@ def test_address_of_another_machine() -> None:
 @pytest.mark.parametrize(("first", "second"), [(LOCAL, ANY), (ANY, LOCAL), (LOCAL, "127.0.0.2")])
 def test_beside_a_socket_that_gives_way(opened: ExitStack, first: str, second: str) -> None:
     """An address may overlap with that of a socket that will be closed; then nobody else may."""
-    ports = Ports()
-    before = open_one(opened, ports, first, 0)
-    port = before.getsockname()[1]
+    ports, port = Ports(), free_port()
+    before = open_one(opened, ports, first, port)
     open_one(opened, ports, second, port, before)
     before.close()
     assert refusal(second, port)

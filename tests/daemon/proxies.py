@@ -13,6 +13,7 @@ from pathlib import Path
 import trustme
 
 from tests.daemon.serving import eventually
+from tests.free_port import free_port
 
 PAGE = (Path(__file__).parents[2] / "docs" / "proxies.md").read_text()
 STOP_TIMEOUT_S = 10.0
@@ -130,12 +131,6 @@ def certify(home: Path) -> None:
     (home / "fullchain.pem").write_bytes(chain)
     (home / "privkey.pem").write_bytes(key)
     (home / "callbacks.pem").write_bytes(chain + key)
-
-
-def free_port() -> int:
-    """Return a port on loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -16,7 +16,6 @@ from msgspec import Struct
 from asr_daemon.sample import HUAWEI_CALLBACK, TENCENT_CALLBACK
 from tests.daemon.process import Daemon, Reply
 from tests.daemon.proxies import (
-    free_port,
     haproxy,
     haproxy_serving,
     nginx,
@@ -24,6 +23,7 @@ from tests.daemon.proxies import (
 )
 from tests.daemon.serving import eventually, serving
 from tests.durability.requirements import require
+from tests.free_port import free_port
 
 KEY = "0123456789abcdef0123456789abcdef"
 ALLOWED = "127.0.0.2"

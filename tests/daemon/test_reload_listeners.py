@@ -17,7 +17,7 @@ from tests.daemon.pairs import Authority, secure
 from tests.daemon.process import request
 from tests.daemon.resources import resources
 from tests.daemon.serving import eventually
-from tests.daemon.test_status import free_port
+from tests.free_port import free_port
 
 LOCAL = "127.0.0.1"
 ANY = "0.0.0.0"  # noqa: S104 - everywhere is the point

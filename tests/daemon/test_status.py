@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from asr_daemon import __version__
 from asr_daemon.cli import main
 from tests.daemon.serving import eventually, serving
+from tests.free_port import free_port
 
 FOLLOWS_NOTHING = """
 import sys
@@ -20,12 +20,6 @@ reload.Reloader.run = run
 sys.exit(cli.main(sys.argv[4:]))
 """
 """Becomes a daemon that fails to follow its configuration; takes the command of the usual one."""
-
-
-def free_port() -> int:
-    """Return a port that nobody listened on a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def test_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
