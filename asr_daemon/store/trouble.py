@@ -3,7 +3,7 @@
 import logging
 import time
 
-CALM_S = 0.5
+CALM_S = 0.25
 """How long nothing may be refused for trouble to be over."""
 
 _log = logging.getLogger(__name__)
@@ -14,22 +14,40 @@ class Trouble:
 
     def __init__(self) -> None:
         """Begin without."""
-        self.reason: str | None = None
-        """`None` while results are stored."""
+        self._reason: str | None = None
         self._refused = 0
         self._last_s = 0.0
+        self._stored_since = False
+
+    @property
+    def reason(self) -> str | None:
+        """Why results are refused, `None` while they are stored.
+
+        Trouble is over when something was stored since and nothing was refused for a moment,
+        however long the disk takes for what comes next.
+        """
+        return None if self._is_over() else self._reason
 
     def met(self, reason: str, refused: int) -> None:
         """Note why results were or would be refused, and how many were."""
-        if self.reason is None:
+        self._say_if_over()
+        if self._reason is None:
             _log.error("results are being refused: %s", reason)
-        self.reason = reason
+        self._reason = reason
         self._refused += refused
         self._last_s = time.monotonic()
+        self._stored_since = False
 
     def absent(self) -> None:
-        """Note that results are or would be stored; after a moment of that, trouble is over."""
-        if self.reason is not None and time.monotonic() - self._last_s >= CALM_S:
+        """Note that results are or would be stored."""
+        self._stored_since = True
+        self._say_if_over()
+
+    def _is_over(self) -> bool:
+        return self._stored_since and time.monotonic() - self._last_s >= CALM_S
+
+    def _say_if_over(self) -> None:
+        if self._reason is not None and self._is_over():
             _log.warning("results are stored again; %d were refused", self._refused)
-            self.reason = None
+            self._reason = None
             self._refused = 0
