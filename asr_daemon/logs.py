@@ -42,6 +42,7 @@ def configure(
     root.setLevel(level.upper())
     # No line shows them, and finding them out takes longer than writing the line.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # see "Optimization" in the manual of logging
     # Its lines about malformed requests quote them, and with them tokens and keys.
     logging.getLogger("tornado").setLevel(logging.WARNING)
     # Whoever sends junk to a TLS port could write a line with each connection.
@@ -158,7 +159,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _value(value: object) -> str:
-    if isinstance(value, int | float):
+    if isinstance(value, (int, float)):
         return str(value)
     text = str(value)
     return text if _BARE.fullmatch(text) and text.isprintable() else json.dumps(text)

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
 
-from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream import StreamClosedError
 
 from asr_daemon.errors import MalformedRequest
 from asr_daemon.http.deadline import Deadline
 from asr_daemon.http.limits import Connections, origin_of
+from asr_daemon.http.streams import PlainStream
 
 LARGEST_HEAD_BYTES = 256 * 1024
 """The oldest Tencent callbacks have their whole text in the URL."""
@@ -32,7 +33,7 @@ class Connection:
     """
 
     def __init__(
-        self, stream: IOStream, address: str, connections: Connections, *, is_last: bool = False
+        self, stream: PlainStream, address: str, connections: Connections, *, is_last: bool = False
     ) -> None:
         """Take the stream of an accepted connection.
 
@@ -126,9 +127,9 @@ class Connection:
             self._unread += await self._read()
         return self._take(size_bytes)
 
-    def write(self, data: bytes) -> "asyncio.Future[None]":
-        """Write; the future is done when the kernel has taken all of it."""
-        return self._stream.write(data)
+    async def write(self, data: bytes) -> None:
+        """Return when the kernel has taken all of it."""
+        await self._stream.send(data)
 
     async def end(self) -> None:
         """Say that nothing more is written, and throw away what comes until the sender closes it.

@@ -227,7 +227,9 @@ class Exchange:
             if error is not None:
                 raise error
             return
-        await self._wait_for(self._turn(error), is_right=error is None)
+        turn = self._turn(error)
+        if turn is not None:
+            await self._wait_for(turn, is_right=error is None)
         if error is not None:
             raise error
         self._connection.works(self._is_slow)
@@ -264,18 +266,21 @@ class Exchange:
         try:
             answer = await self._endpoint.respond(callback)
         except CallbackError as error:
-            await self._wait_for(self._turn(error), is_right=False)
+            turn = self._turn(error)
+            if turn is not None:
+                await self._wait_for(turn, is_right=False)
             raise
-        await self._wait_for(self._turn(None), is_right=True)
+        turn = self._turn(None)
+        if turn is not None:
+            await self._wait_for(turn, is_right=True)
         return answer
 
     def _turn(self, error: CallbackError | None) -> Turn | None:
         return self._intake.guesses.turn(self._origin, self._endpoint.name, error)
 
-    async def _wait_for(self, turn: Turn | None, *, is_right: bool) -> None:
-        if turn is not None:
-            self._connection.deadline.lift()
-            await self._exchanges.wait_for(turn, self._connection, is_right=is_right)
+    async def _wait_for(self, turn: Turn, *, is_right: bool) -> None:
+        self._connection.deadline.lift()
+        await self._exchanges.wait_for(turn, self._connection, is_right=is_right)
 
     async def _wait_for_room(self, size_bytes: int) -> None:
         """Wait, without reading on, until there is memory for a body of this size."""

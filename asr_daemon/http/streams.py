@@ -9,7 +9,7 @@ import socket
 import ssl
 from typing import Any
 
-from tornado.iostream import IOStream, SSLIOStream
+from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 from tornado.netutil import ssl_wrap_socket
 
 SEND_BUFFER_BYTES = 8 * 1024
@@ -27,13 +27,30 @@ class PlainStream(IOStream):
         super().__init__(connected)
         self._write_timeout_s = write_timeout_s
 
-    def write(self, data: bytes | memoryview) -> "asyncio.Future[None]":
-        """Write; what the kernel does not take in time closes the connection."""
-        written = super().write(data)
+    async def send(self, data: bytes) -> None:
+        """Return when the kernel has taken all; the connection is closed if it does not in time.
+
+        It takes nearly every answer at once, and then nothing is put into a buffer before.
+
+        Raises:
+            StreamClosedError: the connection is closed.
+        """
+        if self.closed():
+            raise StreamClosedError
+        try:
+            taken = 0 if self.writing() else self.write_to_fd(memoryview(data))
+        except BlockingIOError:
+            taken = 0
+        except OSError as error:
+            self.close()
+            raise StreamClosedError(error) from error
+        if taken == len(data):
+            return
+        written = self.write(data[taken:])
         if self._write_timeout_s is not None and not written.done():
             deadline = asyncio.get_running_loop().call_later(self._write_timeout_s, self.close)
             written.add_done_callback(lambda _: deadline.cancel())
-        return written
+        await written
 
 
 class TlsStream(PlainStream, SSLIOStream):
@@ -42,7 +59,7 @@ class TlsStream(PlainStream, SSLIOStream):
 
 def make_stream(
     accepted: socket.socket, write_timeout_s: float | None, tls: ssl.SSLContext | None
-) -> IOStream:
+) -> PlainStream:
     """Return the stream of an accepted connection, with TLS if there is a context for it.
 
     Raises:

@@ -7,18 +7,41 @@ may be strings. Times have no printed unit; the example only makes sense in mill
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from operator import attrgetter
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct, ValidationError, convert
 
 from asr_daemon.errors import NotUnderstood
 from asr_daemon.long import LongList, LongText
 from asr_daemon.long_segments import LongSegments
-from asr_daemon.providers.scalars import as_label, as_ms, as_number, as_speech, as_text, look_up
+from asr_daemon.providers.scalars import (
+    LARGEST,
+    LONGEST_MS,
+    as_label,
+    as_ms,
+    as_number,
+    as_speech,
+    as_text,
+    look_up,
+)
 from asr_daemon.transcript import Segment, VendorError
 
 _MESSAGES = ("message", "msg", "desc", "description")
 """Where senders may say why a task failed; the vendor documents no place for it."""
+
+
+_Milliseconds = Annotated[int, Meta(ge=0, le=LONGEST_MS)]
+
+
+class _Lattice(Struct, gc=False):
+    """A lattice that is spelled as in the vendor's example."""
+
+    lid: Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
+    begin: _Milliseconds
+    end: _Milliseconds
+    onebest: str
+    spk: int | str
 
 
 class Result(Struct, frozen=True):
@@ -84,8 +107,31 @@ def _read_lattices(lattices: object) -> Iterable[Segment]:
         return _read_long(lattices)
     if not isinstance(lattices, list):
         raise NotUnderstood("body.body.lattices is missing or not a list")
+    # Most are spelled as documented; one call takes a tenth of what looking around in each does.
+    try:
+        documented = convert(lattices, list[_Lattice])
+    except ValidationError:
+        pass
+    else:
+        return _read_documented(documented)
     numbered = sorted(_numbered_segments(lattices), key=lambda pair: pair[0])
     return tuple(segment for _, segment in numbered)
+
+
+def _read_documented(lattices: list[_Lattice]) -> tuple[Segment, ...]:
+    lattices.sort(key=attrgetter("lid"))
+    return tuple(
+        [
+            Segment(
+                text,
+                each.begin,
+                each.end,
+                str(each.spk) if isinstance(each.spk, int) else as_label(each.spk),
+            )
+            for each in lattices
+            if (text := each.onebest.strip())
+        ]
+    )
 
 
 def _read_long(lattices: LongList) -> LongSegments:

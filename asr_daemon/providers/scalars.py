@@ -10,7 +10,9 @@ from asr_daemon.long import LongText
 LONGEST_MS = 100 * 3600 * 1000
 """Times beyond 100 hours are taken for nonsense: vendors transcribe at most 12."""
 
-_LARGEST = 1 << 62
+LARGEST = 1 << 62
+"""Numbers beyond are nonsense in whatever unit."""
+
 _NUMBER = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{0,20})?")
 
 
@@ -51,7 +53,7 @@ def as_label(value: object) -> str | None:
 
 def as_number(value: object) -> float | int | None:
     """Return a finite number, also from a string of decimal digits; `None` for anything else."""
-    if type(value) is int and abs(value) <= _LARGEST:
+    if type(value) is int and abs(value) <= LARGEST:
         return value
     if isinstance(value, str):
         digits = _NUMBER.fullmatch(value.strip())

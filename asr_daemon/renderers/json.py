@@ -121,7 +121,7 @@ def _is_long(transcript: Transcript) -> bool:
 
 
 def _document(transcript: Transcript, *, keep_payload: bool) -> Document:
-    error = transcript.error
+    error, duration_ms = transcript.error, transcript.duration_ms
     return Document(
         schema_version=1,
         provider=transcript.provider,
@@ -131,10 +131,17 @@ def _document(transcript: Transcript, *, keep_payload: bool) -> Document:
         received_at=timestamp(transcript.received_at),
         digest=transcript.digest,
         audio=AudioEntry(
-            _seconds(transcript.duration_ms), transcript.audio_url, transcript.audio_key
+            None if duration_ms is None else duration_ms / 1000,
+            transcript.audio_url,
+            transcript.audio_key,
         ),
         language=transcript.language,
-        text="\n".join([_whole(segment.text) for segment in transcript.segments]),
+        text="\n".join(
+            [
+                each.text if isinstance(each.text, str) else "".join(each.text)
+                for each in transcript.segments
+            ]
+        ),
         segments=[_segment(number, each) for number, each in enumerate(transcript.segments)],
         query=transcript.query,
         payload=transcript.payload if keep_payload else UNSET,
@@ -181,11 +188,12 @@ def _runs(segments: Iterable[Segment]) -> Iterator[list[SegmentEntry | LongObjec
 
 
 def _segment(number: int, segment: Segment) -> SegmentEntry:
+    start_ms, end_ms, text = segment.start_ms, segment.end_ms, segment.text
     return SegmentEntry(
         number,
-        _seconds(segment.start_ms),
-        _seconds(segment.end_ms),
-        _whole(segment.text),
+        None if start_ms is None else start_ms / 1000,
+        None if end_ms is None else end_ms / 1000,
+        text if isinstance(text, str) else "".join(text),
         UNSET if segment.speaker is None else segment.speaker,
         [_word(word) for word in segment.words] if segment.words else UNSET,
     )
@@ -210,13 +218,10 @@ def _word_runs(words: Iterable[Word]) -> Iterator[list[WordEntry]]:
         yield run
 
 
-def _whole(text: str | Iterable[str]) -> str:
-    return text if isinstance(text, str) else "".join(text)
-
-
 def _word(word: Word) -> WordEntry:
-    return WordEntry(word.text, _seconds(word.start_ms), _seconds(word.end_ms))
-
-
-def _seconds(milliseconds: int | None) -> float | None:
-    return None if milliseconds is None else milliseconds / 1000
+    start_ms, end_ms = word.start_ms, word.end_ms
+    return WordEntry(
+        word.text,
+        None if start_ms is None else start_ms / 1000,
+        None if end_ms is None else end_ms / 1000,
+    )

@@ -29,7 +29,7 @@ class TextRenderer:
         with_speaker = self._wants_speakers(transcript)
         lines = (self._line(segment, with_speaker) for segment in transcript.segments)
         if isinstance(transcript.segments, tuple):
-            return ("".join(map("".join, lines)).encode(),)
+            return ("".join(chain.from_iterable(lines)).encode(),)
         return (piece.encode() for piece in chain.from_iterable(lines))
 
     def _wants_speakers(self, transcript: Transcript) -> bool:
@@ -41,7 +41,9 @@ class TextRenderer:
         speaker = f"[{segment.speaker}]: " if with_speaker and segment.speaker is not None else ""
         times = _times(segment) if self._timestamps else ""
         if isinstance(segment.text, str):
-            return (f"{times}{speaker}{_on_one_line(segment.text).strip()}\n",)
+            text = segment.text.strip()
+            # What is printable has no line break.
+            return (times, speaker, text if text.isprintable() else _on_one_line(text), "\n")
         pieces = map(_on_one_line, _stripped(segment.text))
         return chain((f"{times}{speaker}",), pieces, ("\n",))
 
