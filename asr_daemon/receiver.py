@@ -197,8 +197,7 @@ class Receiver:
         body_bytes = len(callback.body)
         self._rooms.metrics.acknowledged(self.name, outcome, body_bytes, took_s)
         if not stored.duplicate:
-            marker = f"{result.directory}/{result.stem}{result.files[-1][0]}"
-            conflict = stored.path != marker.removeprefix("/")
+            conflict = stored.path != result.marker
             self._rooms.metrics.committed(self.name, result.status, conflict=conflict)
         fields = {
             "provider": self.name,

@@ -49,25 +49,15 @@ class _Attempt:
 
     result: Result
     staged: list[Staged] = field(default_factory=list)
+    own: list[int] = field(default_factory=list)
+    """Open files that the batch itself has written."""
+    apart: list[int] = field(default_factory=list)
+    """Open files that another thread has written before."""
     directory: str = ""
     directory_identity: _Identity | None = None
     unsynced: set[str] = field(default_factory=set)
     stored: Stored | None = None
     error: OSError | None = None
-
-    @property
-    def own(self) -> list[Staged]:
-        """What the batch itself has written."""
-        return [staged for staged, content in self._pairs() if not isinstance(content, Aside)]
-
-    @property
-    def apart(self) -> list[Staged]:
-        """What another thread has written before."""
-        return [staged for staged, content in self._pairs() if isinstance(content, Aside)]
-
-    def _pairs(self) -> Iterator[tuple[Staged, Content]]:
-        contents = (content for _, content in self.result.files)
-        return zip(self.staged, contents, strict=False)
 
 
 class Modes(Struct, frozen=True):
@@ -235,11 +225,14 @@ class ResultTree:
     def _stage(self, attempt: _Attempt) -> None:
         for suffix, content in attempt.result.files:
             if isinstance(content, Aside):
-                attempt.staged.append(content.again())
-                continue
-            staged = self._staging.create(suffix)
-            attempt.staged.append(staged)
-            _write_all(staged.descriptor, content)
+                staged = content.again()
+                attempt.apart.append(staged.descriptor)
+                attempt.staged.append(staged)
+            else:
+                staged = self._staging.create(suffix)
+                attempt.own.append(staged.descriptor)
+                attempt.staged.append(staged)
+                _write_all(staged.descriptor, content)
 
     def _sync_files(self, attempts: Sequence[_Attempt]) -> None:
         """Sync what was written aside: many files at once, or a few one by one."""
@@ -247,7 +240,7 @@ class ResultTree:
             return
         # What another thread wrote may be on another file system by now, after a reload.
         _each(attempts, _sync_apart)
-        descriptors = [each.descriptor for attempt in attempts for each in attempt.own]
+        descriptors = [descriptor for attempt in attempts for descriptor in attempt.own]
         try:
             done = len(descriptors) >= _MANY_FILES and self._at_once.sync(descriptors[0])
         except OSError:
@@ -275,14 +268,15 @@ class ResultTree:
         self._sync_descriptors(attempt)
 
     def _sync_descriptors(self, attempt: _Attempt) -> None:
-        for staged in attempt.own:
-            os.fsync(staged.descriptor)
+        for descriptor in attempt.own:
+            os.fsync(descriptor)
 
     def _discard(self, attempt: _Attempt) -> None:
         """Close and forget what was written aside; what is linked by now stays."""
         for staged in attempt.staged:
             self._staging.discard(staged)
-        attempt.staged.clear()
+        for each in (attempt.staged, attempt.own, attempt.apart):
+            each.clear()
 
     def _link(self, attempt: _Attempt) -> None:
         try:
@@ -317,7 +311,7 @@ class ResultTree:
 
     def _look_up_names(self, attempts: Sequence[_Attempt]) -> None:
         """Ask once for all which of the names that come first were taken before."""
-        markers = [_first_marker(attempt.result) for attempt in attempts]
+        markers = [attempt.result.marker for attempt in attempts]
         taken = self._rules.taken(markers)
         self._taken = {marker: marker in taken for marker in markers}
 
@@ -358,8 +352,10 @@ class ResultTree:
 
     def _fingerprint_at(self, marker: str) -> str | None:
         """Return the fingerprint of the marker at a path, `None` if nothing is there."""
+        # It takes a fraction of what `open` takes, and mostly nothing is there.
+        if not os.access(marker, os.F_OK):
+            return None
         try:
-            os.stat(marker)  # takes a fraction of what `open` takes, and mostly nothing is there
             with open(marker, "rb") as file:
                 fingerprint = self._rules.read_fingerprint(file.read()) or "none"
         except FileNotFoundError:
@@ -441,15 +437,15 @@ def _outcome(attempt: _Attempt) -> Outcome:
 
 def _sync_apart(attempt: _Attempt) -> None:
     """Sync large files once more; one that fails cannot be written anew, its pieces are gone."""
-    for staged in attempt.apart:
-        os.fsync(staged.descriptor)
+    for descriptor in attempt.apart:
+        os.fsync(descriptor)
 
 
 def _write_all(descriptor: int, content: bytes | bytearray) -> None:
     """Write everything, however little the system takes at a time."""
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+    written = os.write(descriptor, content)
+    while written < len(content):
+        written += os.write(descriptor, memoryview(content)[written:])
 
 
 def _begin_writing(descriptor: int) -> None:
@@ -460,11 +456,6 @@ def _begin_writing(descriptor: int) -> None:
     """
     with suppress(OSError):
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def _first_marker(result: Result) -> str:
-    """Return the path of a result's marker if its name is free, relative to the root."""
-    return f"{result.directory}/{result.stem}{result.files[-1][0]}".lstrip("/")
 
 
 def _stems(stem: str) -> Iterator[str]:

@@ -117,6 +117,7 @@ class Index:
         self._inode = 0
         self._retry_at_s = 0.0
         self._pending: dict[str, _Row] = {}
+        self._looked_up: dict[str, bool] = {}
         self._unpruned = 0
         self._pruned_at_s = 0.0
         self._complaint: str | None = None
@@ -129,15 +130,20 @@ class Index:
     def find(self, results: Sequence[Result]) -> dict[str, str]:
         """Return the paths, by identity, of those results that were committed within the window."""
         identities = {result.identity for result in results}
-        found = dict(self._look_up(identities))
-        found.update((identity, row.path) for identity, row in self._pending.items())
-        return {identity: path for identity, path in found.items() if identity in identities}
+        # Whoever stores those that are not found asks next whether their names are free.
+        markers = {result.marker for result in results}
+        found = self._look_up(identities | markers)
+        paths = {path for _, path in found}
+        self._looked_up = {marker: marker in paths for marker in markers}
+        return {identity: path for identity, path in found if identity in identities}
 
     def taken(self, paths: Sequence[str]) -> set[str]:
         """Return which of these paths a result was committed under within the window."""
-        known = {path for _, path in self._look_up(paths)}
-        known.update(row.path for row in self._pending.values())
-        return known.intersection(paths)
+        unknown = [path for path in paths if path not in self._looked_up]
+        if unknown:
+            known = {path for _, path in self._look_up(unknown)}
+            self._looked_up.update((path, path in known) for path in unknown)
+        return {path for path in paths if self._looked_up[path]}
 
     def record(self, committed: Sequence[tuple[Result, str]]) -> None:
         """Remember results that are on stable storage, with the paths of their markers.
@@ -145,6 +151,7 @@ class Index:
         What cannot be written now is kept in memory and written with the next batch.
         """
         now = self._clock()
+        self._looked_up.clear()
         for result, path in committed:
             known = (result.identity, result.provider, result.id, result.digest)
             self._pending[result.identity] = _Row(*known, path, result.status, now)
@@ -167,29 +174,22 @@ class Index:
 
     def _look_up(self, names: Iterable[str]) -> list[tuple[str, str]]:
         """Return identity and path of what has one of these names, and perhaps of more."""
+        pending = [(identity, row.path) for identity, row in self._pending.items()]
         if self._connected() is None or self._numbers is None:
-            return []
+            return pending
         try:
-            return self._numbers.find(names, self._clock() - self._window_s)
+            return self._numbers.find(names, self._clock() - self._window_s) + pending
         except sqlite3.Error as error:
             self._cope(error)
-            return []
+            return pending
 
     def _write(self, connection: sqlite3.Connection, numbers: Numbers, now: float) -> None:
         rows = list(self._pending.values())
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            last = connection.execute(_RECORD, (json.encode(rows).decode(),)).lastrowid or 0
-            pruned = self._prune(connection, now, len(rows))
-            connection.execute("COMMIT")
-        except sqlite3.Error:
-            with suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
-            raise
+        last = connection.execute(_RECORD, (json.encode(rows).decode(),)).lastrowid or 0
         self._pending.clear()
         first = last - len(rows) + 1
         numbers.added((seq, row.identity, row.path) for seq, row in enumerate(rows, first))
-        numbers.removed(pruned)
+        numbers.removed(self._prune(connection, now, len(rows)))
         if self._complaint is not None:
             _log.warning("the index %s is in use again", self._file)
             self._complaint = None

@@ -26,6 +26,12 @@ class Result(Struct, frozen=True):
     files: tuple[tuple[str, Content], ...]
     """Suffix and content, in the order in which they are linked: the marker comes last."""
 
+    @property
+    def marker(self) -> str:
+        """The path of the marker relative to the root, if no other result has the name."""
+        suffix, _ = self.files[-1]
+        return f"{self.directory}/{self.stem}{suffix}".removeprefix("/")
+
 
 class Stored(Struct, frozen=True):
     """A result that is on stable storage."""

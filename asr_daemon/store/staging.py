@@ -131,8 +131,10 @@ class Staging:
     def discard(self, staged: Staged) -> None:
         """Close a file and forget it; what is linked by now stays."""
         # It was synced, or it is not going to be used; a leftover is removed at the next start.
-        with suppress(OSError):
+        try:  # noqa: SIM105 - takes nothing where nothing fails, for each file of each result
             os.close(staged.descriptor)
+        except OSError:
+            pass
         if staged.is_named:
             with suppress(OSError):
                 os.unlink(staged.path)

@@ -40,7 +40,9 @@ def index(tmp_path: Path, clock: Clock) -> Iterator[Index]:
 
 def result(identity: str = "42") -> Result:
     """Return a result without files."""
-    return Result("tencent", identity, "d", "succeeded", identity, "d", "day", identity, ())
+    return Result(
+        "tencent", identity, "d", "succeeded", identity, "d", "day", identity, ((".json", b""),)
+    )
 
 
 def rows(folder: Path, query: str) -> list[tuple[object, ...]]:
