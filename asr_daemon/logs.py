@@ -63,32 +63,36 @@ class LineHandler(logging.Handler):
         """Take the stream."""
         super().__init__()
         self._stream = stream
-        self._lines: list[str] = []
+        self._records: list[logging.LogRecord] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line of a record, now or at the end of this turn of the loop."""
-        try:
-            self._lines.append(self.format(record))
-            loop = asyncio._get_running_loop()  # which raises nothing where there is none
-            if loop is None or record.levelno >= logging.WARNING:
-                self.flush()
-            elif len(self._lines) == 1:
-                loop.call_soon(self.flush)
-        except Exception:  # noqa: BLE001 - as logging has it: no line is worth a callback
-            self.handleError(record)
+        self._records.append(record)
+        loop = asyncio._get_running_loop()  # which raises nothing where there is none
+        if loop is None or record.levelno >= logging.WARNING:
+            self.flush()
+        elif len(self._records) == 1:
+            loop.call_soon(self.flush)
 
     def flush(self) -> None:
         """Write what has been said."""
         self.acquire()
         try:
-            lines, self._lines = self._lines, []
+            records, self._records = self._records, []
             # Where no line can be written nobody can be told, and callbacks are served on.
             with suppress(OSError, ValueError):
-                if lines:
-                    self._stream.write("".join([f"{line}\n" for line in lines]))
+                if lines := [line for record in records for line in self._lines_of(record)]:
+                    self._stream.write("\n".join([*lines, ""]))
                     self._stream.flush()
         finally:
             self.release()
+
+    def _lines_of(self, record: logging.LogRecord) -> list[str]:
+        try:
+            return [self.format(record)]
+        except Exception:  # noqa: BLE001 - as logging has it: no line is worth a callback
+            self.handleError(record)
+            return []
 
 
 class TextFormatter(logging.Formatter):

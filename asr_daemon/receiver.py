@@ -21,7 +21,7 @@ from asr_daemon.providers.base import Answer, Callback, Head, Provider
 from asr_daemon.renderers.base import Renderer
 from asr_daemon.renderers.rejection import render_rejection
 from asr_daemon.store.aside import Content
-from asr_daemon.store.result import Result, Stored
+from asr_daemon.store.result import Committed, Result, Stored
 from asr_daemon.transcript import Transcript, fingerprint_of, identity_of
 
 LARGEST_ON_LOOP = 64 * 1024
@@ -47,8 +47,8 @@ class Commit(Protocol):
         """Return a large file, written before its result, or raise `CannotStore`; on any thread."""
         ...
 
-    async def commit(self, result: Result) -> Stored:
-        """Return when `result` is on stable storage, or raise `CannotStore`."""
+    async def commit(self, make: Callable[[], Result]) -> Committed:
+        """Return when the result is on stable storage; raise `CannotStore`, or what `make` does."""
         ...
 
 
@@ -88,7 +88,7 @@ class Receiver:
         """
         began_s = time.monotonic()
         try:
-            result = await self._beside(callback, self._result)
+            result, stored = await self._commit(callback, self._result)
         except NotUnderstood as error:
             await self._keep(callback, str(error))
             raise
@@ -99,7 +99,6 @@ class Receiver:
             with suppress(CannotStore):
                 await self._keep(callback, "internal error")
             raise
-        stored = await self._rooms.committer.commit(result)
         self._note(callback, result, stored, time.monotonic() - began_s)
         return self._provider.acknowledge()
 
@@ -150,9 +149,8 @@ class Receiver:
         Raises:
             CannotStore: the disk does not take it; the sender's next try may have more luck.
         """
-        rejection = await self._beside(callback, partial(self._rejection, reason=reason))
         try:
-            stored = await self._rooms.committer.commit(rejection)
+            _, stored = await self._commit(callback, partial(self._rejection, reason=reason))
         except NoRoomForRejected:
             return
         if not stored.duplicate:
@@ -184,12 +182,13 @@ class Receiver:
             files=((".body", callback.body), (".json", document)),
         )
 
-    async def _beside(self, callback: Callback, make: Callable[[Callback], Result]) -> Result:
-        """Make a result of a callback: at once if it is small, else beside the event loop."""
+    async def _commit(self, callback: Callback, make: Callable[[Callback], Result]) -> Committed:
+        """Commit what is made of a callback: on the event loop if it is small, else beside it."""
         if not _is_large(callback):
-            return make(callback)
+            return await self._rooms.committer.commit(partial(make, callback))
         work = partial(_considerately, make, callback)
-        return await asyncio.get_running_loop().run_in_executor(self._rooms.heavy, work)
+        result = await asyncio.get_running_loop().run_in_executor(self._rooms.heavy, work)
+        return await self._rooms.committer.commit(lambda: result)
 
     def _note(self, callback: Callback, result: Result, stored: Stored, took_s: float) -> None:
         """Log and count a result that is acknowledged."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import current_thread
@@ -18,7 +18,7 @@ from asr_daemon.receiver import LARGEST_HELD, LARGEST_ON_LOOP, SWITCH_S, Receive
 from asr_daemon.renderers.json import JsonRenderer
 from asr_daemon.renderers.text import TextRenderer
 from asr_daemon.store.aside import Content
-from asr_daemon.store.result import Result, Stored
+from asr_daemon.store.result import Committed, Result, Stored
 from asr_daemon.transcript import Segment, Transcript, VendorError
 
 HEAD = Head(b"/in", b"", {}, "127.0.0.1")
@@ -84,12 +84,13 @@ class Committer:
         self.aside.append(suffix)
         return b"".join(pieces)
 
-    async def commit(self, result: Result) -> Stored:
+    async def commit(self, make: Callable[[], Result]) -> Committed:
         """Note the result."""
+        result = make()
         if self.failure:
             raise self.failure
         self.results.append(result)
-        return Stored(f"{result.directory}/{result.stem}.json", False)
+        return Committed(result, Stored(result.marker, False))
 
 
 def receive(body: bytes, committer: Committer, provider: Provider | None = None) -> Answer:

@@ -2,7 +2,7 @@
 
 What comes while one batch is being synced is gathered on the event loop, and is the next batch: so
 a sync is shared by all who wait for it, and a single result waits for nobody. A batch takes one
-hand-over between the threads each way.
+hand-over between the threads each way. Its results are made (decoded, named and rendered) in runs.
 """
 
 import asyncio
@@ -11,19 +11,27 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar, cast
 
 from asr_daemon.errors import CannotStore, NoRoomForRejected, ShuttingDown
 from asr_daemon.store.aside import Aside
-from asr_daemon.store.result import Outcome, Result, Stored, describe
+from asr_daemon.store.result import Committed, Outcome, Result, describe
 from asr_daemon.store.trouble import Trouble
 from asr_daemon.store.turn import Turn
 
 LARGEST_BATCH = 64
 """Results in one batch; each holds a file descriptor per format while it is committed."""
+
+MADE_AT_ONCE = 8
+"""Results that are made in one run, unless the batch begins before.
+
+Each takes half as long as between the work on other connections, which leaves nothing of what it
+needs in the processor's caches.
+"""
 
 LOOK_S = 0.5
 """How often an idle committer looks whether results could be stored."""
@@ -61,8 +69,19 @@ class Committable(Protocol):
 Observe = Callable[[int, float], None]
 """Is told how many results a batch had, and how many seconds it took; on the committer's thread."""
 
+Make = Callable[[], Result]
+"""Makes a result; what it raises is raised to whoever commits it, and to nobody else."""
+
 T = TypeVar("T")
-_Waiting = tuple[Result, "asyncio.Future[Outcome]"]
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A result that somebody waits for."""
+
+    make: Make
+    outcome: "asyncio.Future[Outcome]"
+    result: Result | None = None
 
 
 class _Change(NamedTuple):
@@ -83,6 +102,7 @@ class Committer:
         self._store = store
         self._observe = observe
         self._gathered: list[_Waiting] = []
+        self._unmade: list[_Waiting] = []
         self._queue: SimpleQueue[list[_Waiting] | _Change | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="committer", daemon=True)
         self._under_way = 0
@@ -113,11 +133,14 @@ class Committer:
             return _HANGS
         return self._trouble.reason
 
-    async def commit(self, result: Result) -> Stored:
-        """Return when `result` is on stable storage.
+    async def commit(self, make: Make) -> Committed:
+        """Return when the result that `make` returns is on stable storage.
+
+        It is called on the event loop, soon: with others, or just before the batch begins.
 
         Raises:
-            CannotStore: it is not, and the sender should be told so.
+            CannotStore: the result is not, and the sender should be told so.
+            Exception: whatever `make` raises; nothing is stored.
         """
         if self._stopped:
             raise ShuttingDown("the daemon is shutting down")
@@ -127,15 +150,18 @@ class Committer:
             # Whoever gives up meanwhile would leave a result behind in the queue.
             raise CannotStore(_HANGS)
         self._turn.give_way()
-        outcome: asyncio.Future[Outcome] = self._loop.create_future()
-        self._gathered.append((result, outcome))
+        waiting = _Waiting(make, self._loop.create_future())
+        self._gathered.append(waiting)
+        self._unmade.append(waiting)
+        if len(self._unmade) >= MADE_AT_ONCE:
+            self._make_results()
         if not self._under_way:
             self._gather_on()
-        settled = await outcome
+        settled = await waiting.outcome
         self._turn.give_way()
         if isinstance(settled, CannotStore):
             raise settled
-        return settled
+        return Committed(cast(Result, waiting.result), settled)
 
     async def change(self, change: Callable[[], Committable]) -> None:
         """Call `change` on the thread, between two batches, and use the store that it returns.
@@ -203,9 +229,20 @@ class Committer:
             self._looks = False
             self._hand_over()
 
+    def _make_results(self) -> None:
+        """Make what is not made yet, but for those who were refused meanwhile."""
+        unmade, self._unmade = self._unmade, []
+        for waiting in unmade:
+            if not waiting.outcome.done():
+                try:
+                    waiting.result = waiting.make()
+                except Exception as error:  # noqa: BLE001 - whoever commits it gets it
+                    waiting.outcome.set_exception(error)
+
     def _hand_over(self) -> None:
         """Let the thread have the next batch, without those who were refused meanwhile."""
-        batch = [each for each in self._gathered[:LARGEST_BATCH] if not each[1].done()]
+        self._make_results()
+        batch = [each for each in self._gathered[:LARGEST_BATCH] if not each.outcome.done()]
         del self._gathered[:LARGEST_BATCH]
         if batch:
             self._under_way += 1
@@ -238,7 +275,8 @@ class Committer:
 
     def _settle(self, batch: list[_Waiting]) -> None:
         began_s = time.monotonic()
-        outcomes = self._watched(partial(self._commit, [result for result, _ in batch]))
+        results = [cast(Result, waiting.result) for waiting in batch]
+        outcomes = self._watched(partial(self._commit, results))
         self._observe(len(batch), time.monotonic() - began_s)
         self._loop.call_soon_threadsafe(self._release, batch, outcomes)
 
@@ -250,9 +288,9 @@ class Committer:
         self._enough = max((len(batch) + len(self._gathered)) // 2, 1)
         if self._gathered and not self._under_way:
             self._gather_on()
-        for (_, waiting), outcome in zip(batch, outcomes, strict=True):
-            if not waiting.done():
-                waiting.set_result(outcome)
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            if not waiting.outcome.done():
+                waiting.outcome.set_result(outcome)
 
     def _make(self, change: _Change) -> None:
         try:

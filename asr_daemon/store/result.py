@@ -1,6 +1,7 @@
 """What is committed, and what becomes of it."""
 
 import os
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -40,6 +41,13 @@ class Stored(Struct, frozen=True):
     """Of its marker (the last file), relative to the root."""
     duplicate: bool
     """It was there before; nothing was written."""
+
+
+class Committed(NamedTuple):
+    """A result that is on stable storage, and what it is there."""
+
+    result: Result
+    stored: Stored
 
 
 Outcome = Stored | CannotStore

@@ -92,8 +92,8 @@ SYNCS = (
     Mutant(
         "only the first file of a result is synced",
         _FILES,
-        "for staged in attempt.own:\n            os.fsync",
-        "for staged in attempt.own[:1]:\n            os.fsync",
+        "for descriptor in attempt.own:\n            os.fsync",
+        "for descriptor in attempt.own[:1]:\n            os.fsync",
     ),
     Mutant(
         "no directory is synced",
@@ -165,15 +165,15 @@ SYNCS = (
     Mutant(
         "a large file that could not be synced is synced again",
         _FILES,
-        "    for staged in attempt.apart:\n        os.fsync(staged.descriptor)",
-        "    with suppress(OSError):\n        os.fsync(attempt.apart[0].descriptor)",
+        "    for descriptor in attempt.apart:\n        os.fsync(descriptor)",
+        "    with suppress(OSError):\n        os.fsync(attempt.apart[0])",
         ASIDE_TESTS,
     ),
     Mutant(
         "a batch is synced where a large file lies",
         _FILES,
-        "for attempt in attempts for each in attempt.own]",
-        "for attempt in attempts for each in attempt.staged]",
+        "for attempt in attempts for descriptor in attempt.own]",
+        "for attempt in attempts for descriptor in attempt.apart + attempt.own]",
         ASIDE_TESTS,
     ),
     Mutant(
@@ -294,8 +294,8 @@ FAILURES = (
     Mutant(
         "a short write is not noticed",
         _FILES,
-        "    while rest:\n        rest = rest[os.write(descriptor, rest) :]",
-        "    os.write(descriptor, rest)",
+        "while written < len(content):",
+        "while False:",
     ),
     Mutant(
         "what failed after it was linked counts as stored",
@@ -400,7 +400,7 @@ ANSWERS = (
         "results are acknowledged before they are stored",
         _COMMITTER,
         "        outcomes = self._watched(partial(self._commit,",
-        "        early = [Stored(result.stem, False) for result, _ in batch]\n"
+        "        early = [Stored(result.stem, False) for result in results]\n"
         "        self._loop.call_soon_threadsafe(self._release, batch, early)\n"
         "        outcomes = self._watched(partial(self._commit,",
         COMMITTER_TESTS,
@@ -409,14 +409,14 @@ ANSWERS = (
         "what the store refuses is acknowledged",
         _COMMITTER,
         "raise settled",
-        "return Stored(result.stem, False)",
+        "settled = Stored('anywhere', False)",
         COMMITTER_TESTS,
     ),
     Mutant(
         "results are acknowledged without being committed",
         _RECEIVER,
-        "stored = await self._rooms.committer.commit(result)",
-        "stored = Stored(result.stem, duplicate=False)",
+        "result, stored = await self._commit(callback, self._result)",
+        "result = self._result(callback); stored = Stored(result.stem, duplicate=False)",
         RECEIVER_TESTS,
     ),
     Mutant(

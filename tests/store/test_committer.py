@@ -5,19 +5,25 @@ import errno
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from queue import SimpleQueue
 
 import pytest
 
-from asr_daemon.errors import CannotStore, NoRoomForRejected, ShuttingDown
+from asr_daemon.errors import CannotStore, NoRoomForRejected, NotUnderstood, ShuttingDown
 from asr_daemon.store.aside import Aside
-from asr_daemon.store.committer import LARGEST_BATCH, Committer
+from asr_daemon.store.committer import LARGEST_BATCH, MADE_AT_ONCE, Committer
 from asr_daemon.store.result import Result, Stored
 
 
 def result(name: str) -> Result:
     """Return a result that is told from others by its stem."""
     return Result("tencent", name, "d", "succeeded", name, "d", "", name, ())
+
+
+async def commit(committer: Committer, name: str) -> Stored:
+    """Commit a result, and return what is said of it."""
+    return (await committer.commit(lambda: result(name))).stored
 
 
 class Store:
@@ -65,7 +71,7 @@ def test_a_result_is_stored() -> None:
     async def run() -> Stored:
         committer = make(Store())
         committer.start()
-        stored = await committer.commit(result("a"))
+        stored = await commit(committer, "a")
         await committer.stop()
         return stored
 
@@ -81,9 +87,9 @@ def test_what_queues_up_is_one_batch() -> None:
     async def run() -> None:
         committer = make(store, observed)
         committer.start()
-        first = asyncio.create_task(committer.commit(result("first")))
+        first = asyncio.create_task(commit(committer, "first"))
         await asyncio.to_thread(store.began.wait)
-        others = [asyncio.create_task(committer.commit(result(str(n)))) for n in range(3)]
+        others = [asyncio.create_task(commit(committer, str(n))) for n in range(3)]
         await asyncio.sleep(0)
         store.go.set()
         await asyncio.gather(first, *others)
@@ -94,6 +100,63 @@ def test_what_queues_up_is_one_batch() -> None:
     assert observed == [1, 3]
 
 
+def test_results_are_made_in_runs() -> None:
+    """While one batch is committed, those of the next are made so many at a time."""
+    store = Store()
+    store.go.clear()
+    said: list[str] = []
+
+    def make_as(name: str) -> Result:
+        said.append(f"make {name}")
+        return result(name)
+
+    async def run() -> None:
+        committer = make(store)
+        committer.start()
+        first: asyncio.Task[object] = asyncio.create_task(commit(committer, "first"))
+        await asyncio.to_thread(store.began.wait)
+        tasks: list[asyncio.Task[object]] = [first]
+        for number in range(MADE_AT_ONCE + 1):
+            said.append(f"commit {number}")
+            tasks.append(asyncio.create_task(committer.commit(partial(make_as, f"{number}"))))
+            await asyncio.sleep(0)
+        said.append("go")
+        store.go.set()
+        await asyncio.gather(*tasks)
+        await committer.stop()
+
+    asyncio.run(run())
+    numbers = range(MADE_AT_ONCE)
+    assert said == [
+        *(f"commit {number}" for number in numbers),
+        *(f"make {number}" for number in numbers),
+        f"commit {MADE_AT_ONCE}",
+        "go",
+        f"make {MADE_AT_ONCE}",
+    ]
+
+
+def test_a_result_that_cannot_be_made_fails_alone() -> None:
+    """Whoever committed it gets the error; those beside it are stored."""
+    store = Store()
+
+    def fail() -> Result:
+        raise NotUnderstood("garbage")
+
+    async def run() -> list[object]:
+        committer = make(store)
+        committer.start()
+        tasks = [commit(committer, "a"), committer.commit(fail), commit(committer, "b")]
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        await committer.stop()
+        return outcomes
+
+    first, failed, last = asyncio.run(run())
+    assert (first, last) == (Stored("a", False), Stored("b", False))
+    assert isinstance(failed, NotUnderstood)
+    assert sorted(name for batch in store.batches for name in batch) == ["a", "b"]
+
+
 def test_who_gives_up_is_not_stored() -> None:
     """A result that is refused while it waits for its batch is left out of it."""
     store = Store()
@@ -102,9 +165,9 @@ def test_who_gives_up_is_not_stored() -> None:
     async def run() -> None:
         committer = make(store)
         committer.start()
-        first = asyncio.create_task(committer.commit(result("first")))
+        first = asyncio.create_task(commit(committer, "first"))
         await asyncio.to_thread(store.began.wait)
-        refused = asyncio.create_task(committer.commit(result("refused")))
+        refused = asyncio.create_task(commit(committer, "refused"))
         await asyncio.sleep(0)
         refused.cancel()
         await asyncio.wait({refused})
@@ -122,7 +185,7 @@ def test_a_batch_is_bounded() -> None:
 
     async def run() -> None:
         committer = make(store)
-        tasks = [asyncio.create_task(committer.commit(result(str(n)))) for n in range(200)]
+        tasks = [asyncio.create_task(commit(committer, str(n))) for n in range(200)]
         committer.start()
         await asyncio.gather(*tasks)
         await committer.stop()
@@ -140,7 +203,7 @@ def test_a_refusal_reaches_its_sender_alone() -> None:
     async def run() -> list[Stored | BaseException]:
         committer = make(store)
         committer.start()
-        pending = [committer.commit(result(name)) for name in ("a", "b")]
+        pending = [commit(committer, name) for name in ("a", "b")]
         outcomes = await asyncio.gather(*pending, return_exceptions=True)
         await committer.stop()
         return list(outcomes)
@@ -158,7 +221,7 @@ def test_trouble_is_met_and_over() -> None:
     async def run() -> list[str | None]:
         committer = make(store)
         committer.start()
-        await asyncio.gather(committer.commit(result("1")), return_exceptions=True)
+        await asyncio.gather(commit(committer, "1"), return_exceptions=True)
         met = committer.trouble
         while committer.trouble is not None:
             await asyncio.sleep(0.01)
@@ -188,7 +251,7 @@ def test_room_for_rejected_bodies_is_no_trouble() -> None:
     async def run() -> str | None:
         committer = make(store)
         committer.start()
-        await asyncio.gather(committer.commit(result("1")), return_exceptions=True)
+        await asyncio.gather(commit(committer, "1"), return_exceptions=True)
         await committer.stop()
         return committer.trouble
 
@@ -204,11 +267,11 @@ def test_a_disk_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> str | None:
         committer = make(store)
         committer.start()
-        task = asyncio.create_task(committer.commit(result("1")))
+        task = asyncio.create_task(commit(committer, "1"))
         await asyncio.to_thread(store.began.wait)
         stuck = committer.trouble
         with pytest.raises(CannotStore, match="the disk has not answered"):
-            await committer.commit(result("2"))
+            await commit(committer, "2")
         store.go.set()
         await task
         await committer.stop()
@@ -230,9 +293,9 @@ def test_a_bug_in_the_store_is_a_refusal(caplog: pytest.LogCaptureFixture) -> No
         committer = make(store)
         committer.start()
         store.commit, whole = broken, store.commit  # type: ignore[method-assign] # the bug
-        first = await asyncio.gather(committer.commit(result("a")), return_exceptions=True)
+        first = await asyncio.gather(commit(committer, "a"), return_exceptions=True)
         store.commit = whole  # type: ignore[method-assign] # the bug is gone
-        second = await asyncio.gather(committer.commit(result("b")), return_exceptions=True)
+        second = await asyncio.gather(commit(committer, "b"), return_exceptions=True)
         await committer.stop()
         return [*first, *second]
 
@@ -255,7 +318,7 @@ def test_a_look_that_fails(caplog: pytest.LogCaptureFixture) -> None:
         committer.start()
         while committer.trouble is None:
             await asyncio.sleep(0.01)
-        stored = await committer.commit(result("a"))
+        stored = await commit(committer, "a")
         await committer.stop()
         return stored
 
@@ -278,12 +341,12 @@ def test_a_thread_that_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
         committer = make(store)
         store.commit = fatal  # type: ignore[method-assign] # the bug
         committer.start()
-        task = asyncio.create_task(committer.commit(result("a")))
+        task = asyncio.create_task(commit(committer, "a"))
         while committer.trouble is None:
             await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(CannotStore):
-            await committer.commit(result("b"))
+            await commit(committer, "b")
         return committer.trouble
 
     assert "a restart helps" in (asyncio.run(run()) or "")
@@ -298,10 +361,10 @@ def test_stopping_commits_what_is_queued() -> None:
     async def run() -> list[Stored | BaseException]:
         committer = make(store)
         committer.start()
-        pending = [asyncio.create_task(committer.commit(result(str(n)))) for n in range(100)]
+        pending = [asyncio.create_task(commit(committer, str(n))) for n in range(100)]
         await asyncio.sleep(0)
         await committer.stop()
-        late = committer.commit(result("late"))
+        late = commit(committer, "late")
         return await asyncio.gather(*pending, late, return_exceptions=True)
 
     *stored, late = asyncio.run(run())
@@ -317,11 +380,11 @@ def test_another_store_between_two_batches() -> None:
     async def run() -> None:
         committer = make(old)
         committer.start()
-        first = asyncio.create_task(committer.commit(result("first")))
+        first = asyncio.create_task(commit(committer, "first"))
         await asyncio.to_thread(old.began.wait)
-        before = asyncio.create_task(committer.commit(result("before")))
+        before = asyncio.create_task(commit(committer, "before"))
         change = asyncio.create_task(committer.change(lambda: new))
-        after = asyncio.create_task(committer.commit(result("after")))
+        after = asyncio.create_task(commit(committer, "after"))
         await asyncio.sleep(0)
         old.go.set()
         await asyncio.gather(first, before, change, after)
@@ -343,7 +406,7 @@ def test_change_that_fails() -> None:
         committer.start()
         with pytest.raises(PermissionError, match="not yours"):
             await committer.change(fail)
-        stored = await committer.commit(result("a"))
+        stored = await commit(committer, "a")
         await committer.stop()
         return stored
 
