@@ -14,10 +14,9 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
-
-from msgspec import json
 
 from asr_daemon.store import numbers
 from asr_daemon.store.numbers import Numbers, Row
@@ -49,16 +48,11 @@ _SCHEMA = (
     "CREATE TABLE tree (id TEXT NOT NULL)",
     f"PRAGMA user_version = {_VERSION}",
 )
-# One statement for a batch, whose values come as JSON: each step of a statement is a hand-over
-# between threads.
-_RECORD = """
-INSERT INTO results (identity, provider, id, digest, path, status, committed_at)
-SELECT
-    json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
-    json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
-    json_extract(value, '$[6]')
-FROM json_each(?)
-"""
+_RECORD = "INSERT INTO results (identity, provider, id, digest, path, status, committed_at) VALUES "
+_VALUES = "(?, ?, ?, ?, ?, ?, ?)"
+_RECORDED_AT_ONCE = 64
+"""One statement writes so many: each step of a statement is a hand-over between threads."""
+
 # Only the oldest are looked at, and few at once: a clock that jumps for a moment, either way, costs
 # a few entries and not the whole memory.
 _PRUNE = """
@@ -185,14 +179,15 @@ class Index:
 
     def _write(self, connection: sqlite3.Connection, numbers: Numbers, now: float) -> None:
         rows = list(self._pending.values())
-        last = connection.execute(_RECORD, (json.encode(rows).decode(),)).lastrowid or 0
-        self._pending.clear()
-        first = last - len(rows) + 1
-        numbers.added((seq, row.identity, row.path) for seq, row in enumerate(rows, first))
+        for start in range(0, len(rows), _RECORDED_AT_ONCE):
+            some = rows[start : start + _RECORDED_AT_ONCE]
+            statement = _RECORD + ", ".join([_VALUES] * len(some))
+            last = connection.execute(statement, list(chain.from_iterable(some))).lastrowid or 0
+            for row in some:
+                del self._pending[row.identity]
+            first = last - len(some) + 1
+            numbers.added((seq, row.identity, row.path) for seq, row in enumerate(some, first))
         numbers.removed(self._prune(connection, now, len(rows)))
-        if self._complaint is not None:
-            _log.warning("the index %s is in use again", self._file)
-            self._complaint = None
 
     def _prune(self, connection: sqlite3.Connection, now: float, recorded: int) -> list[Row]:
         """Forget what is older than the window: not each time, but more than is recorded."""
