@@ -1,8 +1,9 @@
 """The committer: one thread that makes results durable, a batch at a time.
 
 What comes while one batch is being synced is gathered on the event loop, and is the next batch: so
-a sync is shared by all who wait for it, and a single result waits for nobody. A batch takes one
-hand-over between the threads each way. Its results are made (decoded, named and rendered) in runs.
+a sync is shared by all who wait for it. A single sender waits for nobody; where several were busy a
+moment ago, a batch waits for them as long as they keep coming. It takes one hand-over between the
+threads each way, and its results are made (decoded, named and rendered) in runs.
 """
 
 import asyncio
@@ -32,6 +33,9 @@ MADE_AT_ONCE = 8
 Each takes half as long as between the work on other connections, which leaves nothing of what it
 needs in the processor's caches.
 """
+
+GATHER_S = 0.001
+"""How long a batch waits for the next of those who were busy a moment ago."""
 
 LOOK_S = 0.5
 """How often an idle committer looks whether results could be stored."""
@@ -107,7 +111,7 @@ class Committer:
         self._thread = Thread(target=self._run, name="committer", daemon=True)
         self._under_way = 0
         self._enough = 1
-        self._looks = False
+        self._gathers = False
         self._turn = Turn()
         self._stopped = False
         self._ended = asyncio.Event()
@@ -210,23 +214,22 @@ class Committer:
         return busy_since_s is not None and time.monotonic() - busy_since_s > STUCK_S
 
     def _gather_on(self) -> None:
-        """Hand over the next batch when there is enough for one, or when nobody else comes."""
-        gathered = len(self._gathered)
-        if gathered >= self._enough:
+        """Hand over the next batch when all have come who may, or when nobody else comes."""
+        if len(self._gathered) >= self._enough:
             self._hand_over()
-        elif not self._looks:
-            self._looks = True
-            self._loop.call_soon(self._look_again, gathered)
+        elif not self._gathers:
+            self._gathers = True
+            self._loop.call_later(GATHER_S, self._look_again, len(self._gathered))
 
     def _look_again(self, known: int) -> None:
-        """Hand over what has come, unless this turn of the loop has brought more."""
+        """Hand over what has come, unless there is more since the last look."""
+        self._gathers = False
         gathered = len(self._gathered)
         if self._under_way or not gathered:
-            self._looks = False
-        elif gathered > known:
-            self._loop.call_soon(self._look_again, gathered)
+            return
+        if gathered > known:
+            self._gather_on()
         else:
-            self._looks = False
             self._hand_over()
 
     def _make_results(self) -> None:
@@ -283,9 +286,9 @@ class Committer:
     def _release(self, batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
         """Tell everybody of a batch what became of their results, after the next one has begun."""
         self._under_way -= 1
-        # Half of those who are busy sending: where all come back together, one half is received and
-        # answered while the other is being synced.
-        self._enough = max((len(batch) + len(self._gathered)) // 2, 1)
+        # All who are busy sending: in two halves, one would be received while the other is synced,
+        # but on two cores each takes longer for that than it wins.
+        self._enough = min(len(batch) + len(self._gathered), LARGEST_BATCH)
         if self._gathered and not self._under_way:
             self._gather_on()
         for waiting, outcome in zip(batch, outcomes, strict=True):

@@ -157,6 +157,26 @@ def test_a_result_that_cannot_be_made_fails_alone() -> None:
     assert sorted(name for batch in store.batches for name in batch) == ["a", "b"]
 
 
+def test_those_who_are_busy_are_one_batch() -> None:
+    """Who was answered with others a moment ago is waited for; in the end nobody is."""
+    store = Store()
+
+    async def sender(committer: Committer, name: str) -> None:
+        for number in range(9):
+            await commit(committer, f"{name}{number}")
+
+    async def run() -> None:
+        committer = make(store)
+        committer.start()
+        await asyncio.gather(*(sender(committer, name) for name in "abcd"))
+        await commit(committer, "last")
+        await committer.stop()
+
+    asyncio.run(run())
+    first, _, *others, _, last = map(len, store.batches)
+    assert (first, set(others), last) == (1, {4}, 1)
+
+
 def test_who_gives_up_is_not_stored() -> None:
     """A result that is refused while it waits for its batch is left out of it."""
     store = Store()
