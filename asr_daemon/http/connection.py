@@ -18,6 +18,10 @@ LARGEST_HEAD_BYTES = 256 * 1024
 """The oldest Tencent callbacks have their whole text in the URL."""
 
 _PIECE_BYTES = 64 * 1024
+"""Of a body."""
+
+_PIECE_OF_HEAD_BYTES = 4 * 1024
+"""A head with a usual body behind it."""
 
 _LINE_END = b"\r\n"
 
@@ -167,8 +171,10 @@ class Connection:
         if self._stream.closed():
             raise StreamClosedError
 
-    async def _read(self, most_bytes: int = _PIECE_BYTES) -> bytes:
+    async def _read(self, most_bytes: int = _PIECE_OF_HEAD_BYTES) -> bytes:
         """Return what comes next; others have a turn, also if it is here already."""
+        # The stream clears so much memory for each attempt to read.
+        self._stream.read_chunk_size = most_bytes
         try:
             reading = self._stream.read_bytes(most_bytes, partial=True)
             if cast("asyncio.Future[bytes]", reading).done():
