@@ -11,6 +11,7 @@ import re
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TextIO
 
 _BARE = re.compile(r'[^ "=]+')
@@ -153,7 +154,14 @@ def _formatter(style: str, *, journal: bool) -> logging.Formatter:
 
 
 def _time(record: logging.LogRecord) -> str:
-    moment = datetime.fromtimestamp(record.created, UTC)
+    return _iso(int(record.created * 1000))
+
+
+# Lines are written together that were said in the same millisecond.
+@lru_cache(maxsize=1)
+def _iso(moment_ms: int) -> str:
+    seconds, milliseconds = divmod(moment_ms, 1000)
+    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=milliseconds * 1000)
     return moment.isoformat(timespec="milliseconds")
 
 

@@ -12,13 +12,19 @@ GO_AHEAD = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 def encode_answer(answer: Answer, connection: str | None, *, with_body: bool) -> bytes:
-    """Return head and body of an answer; no server is named.
+    """Return head and body of an answer, dated now; no server is named.
 
     Args:
         answer: what the vendor is told.
         connection: what is said of the connection, if anything: `close` or `keep-alive`.
         with_body: `False` for HEAD, which is told what the body would be.
     """
+    return _encoded(answer, connection, with_body, int(time.time()))
+
+
+# A busy second has many of the same.
+@lru_cache(maxsize=16)
+def _encoded(answer: Answer, connection: str | None, with_body: bool, now_s: int) -> bytes:
     more = "".join(f"{name}: {value}\r\n" for name, value in answer.headers)
     if connection is not None:
         more += f"Connection: {connection}\r\n"
@@ -26,13 +32,7 @@ def encode_answer(answer: Answer, connection: str | None, *, with_body: bool) ->
         f"HTTP/1.1 {answer.status} {responses[answer.status]}\r\n"
         "Content-Type: application/json; charset=utf-8\r\n"
         f"Content-Length: {len(answer.body)}\r\n"
-        f"Date: {_date(int(time.time()))}\r\n"
+        f"Date: {formatdate(now_s, usegmt=True)}\r\n"
         f"{more}\r\n"
     ).encode("ascii")
     return head + answer.body if with_body else head
-
-
-@lru_cache(maxsize=1)
-def _date(now_s: int) -> str:
-    """Return the value of a Date header; a busy second has many of the same."""
-    return formatdate(now_s, usegmt=True)

@@ -8,7 +8,7 @@ readers may move or delete what is linked at any time, and nobody else adds file
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -38,8 +38,9 @@ _Identity = tuple[int, int]
 class _Entered(NamedTuple):
     """A folder as it was when the batch first came to it."""
 
+    path: str
     identity: _Identity
-    unsynced: list[str]
+    unsynced: frozenset[str]
     """What has to be synced for a name in it to be durable: itself, and perhaps its parents."""
 
 
@@ -53,9 +54,7 @@ class _Attempt:
     """Open files that the batch itself has written."""
     apart: list[int] = field(default_factory=list)
     """Open files that another thread has written before."""
-    directory: str = ""
-    directory_identity: _Identity | None = None
-    unsynced: set[str] = field(default_factory=set)
+    entered: _Entered | None = None
     stored: Stored | None = None
     error: OSError | None = None
 
@@ -325,13 +324,13 @@ class ResultTree:
 
     def _enter(self, attempt: _Attempt) -> str:
         """Return the folder of a result; note what has to be synced for its name to be durable."""
-        directory = os.path.join(self._root, attempt.result.directory).rstrip("/")
+        directory = attempt.result.directory
         entered = self._entered.get(directory)
         if entered is None:
-            entered = self._entered[directory] = self._make(directory)
-        attempt.unsynced.update(entered.unsynced)
-        attempt.directory, attempt.directory_identity = directory, entered.identity
-        return directory
+            path = os.path.join(self._root, directory).rstrip("/")
+            entered = self._entered[directory] = self._make(path)
+        attempt.entered = entered
+        return entered.path
 
     def _make(self, directory: str) -> _Entered:
         """Make a folder if it is missing.
@@ -348,7 +347,7 @@ class ResultTree:
         unsynced = [directory]
         if self._durable_directories.get(directory) != identity:
             unsynced += _parents(directory, self._root)
-        return _Entered(identity, unsynced)
+        return _Entered(directory, identity, frozenset(unsynced))
 
     def _fingerprint_at(self, marker: str) -> str | None:
         """Return the fingerprint of the marker at a path, `None` if nothing is there."""
@@ -391,7 +390,8 @@ class ResultTree:
         """Sync each directory once; a failure is one of every result that needs the directory."""
         failures: dict[str, OSError] = {}
         taken: set[str] = set()
-        for directory in sorted({each for attempt in attempts for each in attempt.unsynced}):
+        entered = {each.entered for each in attempts if each.entered is not None}
+        for directory in sorted({path for each in entered for path in each.unsynced}):
             try:
                 self._sync(directory)
             except FileNotFoundError:
@@ -402,12 +402,14 @@ class ResultTree:
                 failures[directory] = error
         if len(self._durable_directories) > _MOST_DURABLE_DIRECTORIES:
             self._durable_directories.clear()
+        errors = {each: _failure(each, failures) for each in entered}
+        distrusted = taken | {each.path for each in entered if errors[each] is not None}
+        self._durable_directories.update(
+            (each.path, each.identity) for each in entered if each.path not in distrusted
+        )
         for attempt in attempts:
-            failed = attempt.unsynced & failures.keys()
-            if failed:
-                attempt.error = failures[min(failed)]
-            elif attempt.directory_identity is not None and attempt.directory not in taken:
-                self._durable_directories[attempt.directory] = attempt.directory_identity
+            if attempt.entered is not None and errors[attempt.entered] is not None:
+                attempt.error = errors[attempt.entered]
 
     def _sync(self, path: str) -> None:
         if not self._durable:
@@ -427,6 +429,12 @@ def _each(attempts: Iterable[_Attempt], step: Callable[[_Attempt], None]) -> Non
                 step(attempt)
             except OSError as error:
                 attempt.error = error
+
+
+def _failure(entered: _Entered, failures: Mapping[str, OSError]) -> OSError | None:
+    """Return why a name in a folder may not be durable, `None` if it is."""
+    failed = entered.unsynced & failures.keys()
+    return failures[min(failed)] if failed else None
 
 
 def _outcome(attempt: _Attempt) -> Outcome:

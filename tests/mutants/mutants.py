@@ -140,8 +140,8 @@ SYNCS = (
     Mutant(
         "a directory whose parents could not be synced is trusted",
         _FILES,
-        "elif attempt.directory_identity is not None and attempt.directory not in taken:",
-        "if attempt.directory_identity is not None and attempt.directory not in taken:",
+        "distrusted = taken | {",
+        "distrusted = taken and {",
     ),
     Mutant(
         "a directory that cannot be synced does not matter",
@@ -306,8 +306,8 @@ FAILURES = (
     Mutant(
         "one failure ends the batch",
         _FILES,
-        "                attempt.error = error\n\n\ndef _outcome",
-        "                attempt.error = error\n                raise\n\n\ndef _outcome",
+        "                attempt.error = error\n\n\ndef _failure",
+        "                attempt.error = error\n                raise\n\n\ndef _failure",
     ),
     Mutant(
         "the room on the disk is not looked at",
