@@ -72,6 +72,7 @@ class Layout:
     def __init__(self, layout: str, timezone: tzinfo) -> None:
         """Take a layout that `check_layout` finds nothing wrong with."""
         self._layout = layout
+        self._names_appid = "{appid}" in layout
         self._timezone = timezone
 
     def place(self, transcript: Transcript) -> Place:
@@ -84,7 +85,7 @@ class Layout:
                 "month": f"{local.month:02}",
                 "day": f"{local.day:02}",
                 "hour": f"{local.hour:02}",
-                "appid": encode_name(transcript.appid or "none"),
+                "appid": encode_name(transcript.appid or "none") if self._names_appid else "",
                 "id": _name(transcript),
             }
         )
