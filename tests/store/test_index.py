@@ -147,6 +147,24 @@ def test_sequence_numbers_grow(index: Index, tmp_path: Path) -> None:
     assert first < second < third  # type: ignore[operator] # integers, as the schema says
 
 
+def test_a_name_is_taken_once_it_is_recorded(index: Index) -> None:
+    """What was said of a name, when its result was looked for, holds until it is stored."""
+    assert index.find([result()]) == {}
+    assert not index.taken(["day/42.json"])
+    index.record([(result(), "day/42.json")])
+    assert index.taken(["day/42.json", "day/43.json"]) == {"day/42.json"}
+
+
+def test_more_rows_than_one_statement_writes(index: Index, tmp_path: Path) -> None:
+    """Each is written once, in its order, and found by its own number."""
+    names = [str(number) for number in range(150)]
+    index.record([(result(name), f"day/{name}.json") for name in names])
+    stored = rows(tmp_path, "SELECT identity FROM results ORDER BY seq")
+    assert stored == [(name,) for name in names]
+    found = index.find([result(name) for name in names])
+    assert found == {name: f"day/{name}.json" for name in names}
+
+
 def test_a_damaged_index_is_set_aside(
     index: Index, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
