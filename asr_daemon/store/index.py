@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from asr_daemon.store import numbers
-from asr_daemon.store.numbers import Numbers, Row
+from asr_daemon.store.numbers import NUMBERS_A_RESULT, SLICE, Numbers, Row
 from asr_daemon.store.result import Result
 
 FILE = "index.sqlite"
 """The name of the database below `state`."""
 
 _VERSION = 2
+_CACHE_KIB = 1024
 _RETRY_S = 1.0
 _MOST_PENDING = 10_000
 _PRUNED_AT_ONCE = 200
@@ -153,9 +154,12 @@ class Index:
             del self._pending[next(iter(self._pending))]
         connection = self._connected()
         if connection is not None and self._numbers is not None and self._pending:
+            # As many as come have to be sorted in, however many these are at once.
+            slices = 1 + NUMBERS_A_RESULT * len(self._pending) // SLICE
             try:
                 self._write(connection, self._numbers, now)
-                self._numbers.sort_in()
+                for _ in range(slices):
+                    self._numbers.sort_slice()
             except sqlite3.Error as error:
                 self._cope(error)
 
@@ -253,6 +257,7 @@ def _prepare(connection: sqlite3.Connection, tree_id: str) -> None:
     """Make a new database, or make sure that the one that is there is of this tree."""
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = OFF")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
         connection.execute("BEGIN IMMEDIATE")

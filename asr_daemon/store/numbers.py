@@ -1,12 +1,13 @@
 """Finds results of the index by numbers that are made of their identities and paths.
 
 Such numbers come in no order, so that each would change a page of its own of whatever they are
-sorted into. Those of the latest results are kept in memory, and sorted in some thousands at a time.
+sorted into. Those of the latest results are kept in memory until they are some thousands, and then
+sorted in from the least to the greatest: many share a page. That is done in slices, since whoever
+waits for a batch would wait for all of it.
 """
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from hashlib import blake2b
 
 from msgspec import json
@@ -24,8 +25,14 @@ SCHEMA = (
 )
 """`numbered` holds the last result whose numbers are sorted in."""
 
-MOST_RECENT = 8192
-"""Numbers that are kept in memory, two a result: about a megabyte."""
+NUMBERS_A_RESULT = 2
+"""Of its identity, and of its path."""
+
+MANY = 4096
+"""So many numbers are worth being sorted in or out."""
+
+SLICE = 256
+"""Numbers that are sorted in or out after one batch."""
 
 _NUMBER_BYTES = 7
 """Fewer than the eight of SQLite's integers, which have a sign."""
@@ -55,6 +62,9 @@ _NUMBERED = "UPDATE numbered SET seq = ?"
 Row = tuple[int, str, str]
 """Of a result: its sequence number, identity and path."""
 
+_Numbered = tuple[int, int]
+"""A number, and the sequence number of its result."""
+
 
 class Numbers:
     """The numbers of the results in one open database.
@@ -66,7 +76,10 @@ class Numbers:
         """Take a database that has the tables, and read what is not sorted in yet."""
         self._connection = connection
         self._recent: dict[int, int] = {}
-        self._stale: list[tuple[int, int]] = []
+        self._stale: list[_Numbered] = []
+        self._sorting_in: list[_Numbered] = []
+        self._sorting_out: list[_Numbered] = []
+        self._last = 0
         self.added(connection.execute(_UNNUMBERED))
 
     def find(self, names: Iterable[str], since_s: float) -> list[tuple[str, str]]:
@@ -91,24 +104,39 @@ class Numbers:
         """Forget results that are not in the database any more."""
         self._stale.extend((_number(name), seq) for seq, *names in rows for name in names)
 
-    def sort_in(self) -> None:
-        """Sort in what is kept in memory, if it has become much; in no transaction."""
-        if len(self._recent) < MOST_RECENT and len(self._stale) < MOST_RECENT:
-            return
-        last = max(self._recent.values(), default=None)
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            self._connection.execute(_ADD, (_json(sorted(self._recent.items())),))
-            self._connection.execute(_REMOVE, (_json(sorted(self._stale)),))
-            if last is not None:
-                self._connection.execute(_NUMBERED, (last,))
-            self._connection.execute("COMMIT")
-        except sqlite3.Error:
-            with suppress(sqlite3.Error):
-                self._connection.execute("ROLLBACK")
-            raise
-        self._recent.clear()
-        self._stale.clear()
+    def sort_slice(self) -> bool:
+        """Sort the next slice in or out, if there is one; say whether there was."""
+        if self._sorting_in:
+            self._sort_in()
+        elif self._sorting_out:
+            self._sort_out()
+        elif len(self._recent) >= MANY:
+            self._sorting_in = sorted(self._recent.items(), reverse=True)
+            self._last = max(self._recent.values())
+            self._sort_in()
+        elif len(self._stale) >= MANY:
+            self._sorting_out = sorted(self._stale, reverse=True)
+            self._stale.clear()
+            self._sort_out()
+        else:
+            return False
+        return True
+
+    def _sort_in(self) -> None:
+        some = self._sorting_in[: -SLICE - 1 : -1]
+        self._connection.execute(_ADD, (_json(some),))
+        if len(some) == len(self._sorting_in):
+            self._connection.execute(_NUMBERED, (self._last,))
+        del self._sorting_in[-SLICE:]
+        for number, seq in some:
+            # There may be a later result of the same name by now.
+            if self._recent.get(number) == seq:
+                del self._recent[number]
+
+    def _sort_out(self) -> None:
+        """Sort out what was sorted in: while something is being sorted in, this has to wait."""
+        self._connection.execute(_REMOVE, (_json(self._sorting_out[: -SLICE - 1 : -1]),))
+        del self._sorting_out[-SLICE:]
 
 
 def _number(name: str) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from asr_daemon.store.index import FILE, Index
+from asr_daemon.store.numbers import MANY
 from asr_daemon.store.result import Result
 
 WINDOW_S = 48 * 3600.0
@@ -163,6 +164,16 @@ def test_more_rows_than_one_statement_writes(index: Index, tmp_path: Path) -> No
     assert stored == [(name,) for name in names]
     found = index.find([result(name) for name in names])
     assert found == {name: f"day/{name}.json" for name in names}
+
+
+def test_numbers_are_sorted_in_as_fast_as_they_come(index: Index, tmp_path: Path) -> None:
+    """However many results are recorded at once, few of their numbers are kept in memory."""
+    for first in range(0, 30_000, 10_000):
+        names = [str(number) for number in range(first, first + 10_000)]
+        index.record([(result(name), f"day/{name}.json") for name in names])
+    [(sorted_in,)] = rows(tmp_path, "SELECT count(*) FROM numbers")
+    assert isinstance(sorted_in, int)
+    assert sorted_in >= 60_000 - 2 * MANY
 
 
 def test_a_damaged_index_is_set_aside(

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from asr_daemon.store import numbers
-from asr_daemon.store.numbers import MOST_RECENT, Numbers
+from asr_daemon.store.numbers import MANY, SLICE, Numbers
 
 FEW = 10
-MANY = MOST_RECENT
 
 
 @pytest.fixture
@@ -33,6 +32,14 @@ def store(database: sqlite3.Connection, first: int, count: int) -> list[tuple[in
     return rows
 
 
+def sort(numbers: Numbers) -> int:
+    """Sort all that is worth it, and return in how many slices that was done."""
+    slices = 0
+    while numbers.sort_slice():
+        slices += 1
+    return slices
+
+
 def sorted_in(database: sqlite3.Connection) -> int:
     """Return how many numbers are sorted in."""
     return int(database.execute("SELECT count(*) FROM numbers").fetchone()[0])
@@ -43,7 +50,7 @@ def test_found_by_either_name(database: sqlite3.Connection, count: int, lies_in:
     """Identity and path lead to a result, whether its numbers are sorted in or not."""
     found_by = Numbers(database)
     found_by.added(store(database, 1, count))
-    found_by.sort_in()
+    sort(found_by)
     assert sorted_in(database) == lies_in
     assert found_by.find(["id7"], 0) == [("id7", "day/7.json")]
     assert found_by.find(["day/7.json", "day/none.json"], 0) == [("id7", "day/7.json")]
@@ -54,7 +61,7 @@ def test_what_is_not_sorted_in_is_read_again(database: sqlite3.Connection) -> No
     """The next process knows what this one kept in memory, and what it had sorted in."""
     before = Numbers(database)
     before.added(store(database, 1, MANY))
-    before.sort_in()
+    sort(before)
     before.added(store(database, MANY + 1, FEW))
     after = Numbers(database)
     wanted = ["id1", f"id{MANY}", f"id{MANY + FEW}"]
@@ -66,11 +73,11 @@ def test_what_is_removed_is_forgotten(database: sqlite3.Connection) -> None:
     found_by = Numbers(database)
     rows = store(database, 1, MANY)
     found_by.added(rows)
-    found_by.sort_in()
+    sort(found_by)
     database.execute("DELETE FROM results")
     found_by.removed(rows)
     assert found_by.find(["id7"], 0) == []
-    found_by.sort_in()
+    sort(found_by)
     assert sorted_in(database) == 0
 
 
@@ -90,8 +97,44 @@ def test_a_database_that_is_locked(database: sqlite3.Connection, tmp_path: Path)
     other = sqlite3.connect(tmp_path / "database", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(sqlite3.OperationalError, match="locked"):
-        found_by.sort_in()
+        found_by.sort_slice()
     other.close()
     assert found_by.find(["id7"], 0) == [("id7", "day/7.json")]
-    found_by.sort_in()
+    sort(found_by)
     assert sorted_in(database) == 2 * MANY
+
+
+def test_slices(database: sqlite3.Connection) -> None:
+    """Little is done at once, and meanwhile everything is found."""
+    found_by = Numbers(database)
+    found_by.added(store(database, 1, MANY // 2))
+    assert found_by.sort_slice()
+    assert sorted_in(database) == SLICE
+    found_by.added(store(database, MANY, 1))
+    wanted = [f"id{seq}" for seq in (*range(1, MANY // 2 + 1), MANY)]
+    assert [identity for identity, _ in found_by.find(wanted, 0)] == wanted
+    assert sort(found_by) == MANY // SLICE - 1
+    assert sorted_in(database) == MANY
+    assert [identity for identity, _ in found_by.find(wanted, 0)] == wanted
+
+
+def test_an_end_between_slices(database: sqlite3.Connection) -> None:
+    """What was sorted in only in part is sorted in anew by the next process."""
+    before = Numbers(database)
+    before.added(store(database, 1, MANY))
+    before.sort_slice()
+    after = Numbers(database)
+    sort(after)
+    assert sorted_in(database) == 2 * MANY
+    assert not Numbers(database).sort_slice()
+
+
+def test_what_is_removed_while_it_is_sorted_in(database: sqlite3.Connection) -> None:
+    """It is sorted out afterwards."""
+    found_by = Numbers(database)
+    rows = store(database, 1, MANY)
+    found_by.added(rows)
+    found_by.sort_slice()
+    found_by.removed(rows)
+    sort(found_by)
+    assert sorted_in(database) == 0
