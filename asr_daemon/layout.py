@@ -72,7 +72,7 @@ class Layout:
     def __init__(self, layout: str, timezone: tzinfo) -> None:
         """Take a layout that `check_layout` finds nothing wrong with."""
         self._layout = layout
-        self._names_appid = "{appid}" in layout
+        self._names_appid = any(name == "appid" for _, name, _, _ in Formatter().parse(layout))
         self._timezone = timezone
 
     def place(self, transcript: Transcript) -> Place:

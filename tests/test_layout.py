@@ -40,7 +40,7 @@ def test_nothing_to_be_named_by(make_transcript: MakeTranscript) -> None:
 
 def test_appid(make_transcript: MakeTranscript) -> None:
     """`{appid}` is `none` where there is none, and encoded where it is hostile."""
-    layout = Layout("{appid}/{id}", UTC)
+    layout = Layout("{appid:}/{id}", UTC)
     assert layout.place(make_transcript()).directory == "none"
     assert layout.place(make_transcript(appid="../x")).directory == "%2E.%2Fx"
 

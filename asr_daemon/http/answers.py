@@ -19,20 +19,26 @@ def encode_answer(answer: Answer, connection: str | None, *, with_body: bool) ->
         connection: what is said of the connection, if anything: `close` or `keep-alive`.
         with_body: `False` for HEAD, which is told what the body would be.
     """
-    return _encoded(answer, connection, with_body, int(time.time()))
+    head = _head(answer.status, answer.headers, len(answer.body), connection, int(time.time()))
+    return head + answer.body if with_body else head
 
 
 # A busy second has many of the same.
 @lru_cache(maxsize=16)
-def _encoded(answer: Answer, connection: str | None, with_body: bool, now_s: int) -> bytes:
-    more = "".join(f"{name}: {value}\r\n" for name, value in answer.headers)
+def _head(
+    status: int,
+    headers: tuple[tuple[str, str], ...],
+    body_bytes: int,
+    connection: str | None,
+    now_s: int,
+) -> bytes:
+    more = "".join(f"{name}: {value}\r\n" for name, value in headers)
     if connection is not None:
         more += f"Connection: {connection}\r\n"
-    head = (
-        f"HTTP/1.1 {answer.status} {responses[answer.status]}\r\n"
+    return (
+        f"HTTP/1.1 {status} {responses[status]}\r\n"
         "Content-Type: application/json; charset=utf-8\r\n"
-        f"Content-Length: {len(answer.body)}\r\n"
+        f"Content-Length: {body_bytes}\r\n"
         f"Date: {formatdate(now_s, usegmt=True)}\r\n"
         f"{more}\r\n"
     ).encode("ascii")
-    return head + answer.body if with_body else head

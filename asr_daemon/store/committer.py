@@ -81,9 +81,13 @@ T = TypeVar("T")
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    """A result that somebody waits for."""
+    """A result that somebody waits for.
 
-    make: Make
+    It holds neither request nor result for longer than they are needed: a batch may be remembered
+    for long, by a thread that has nothing to do or by the traceback of an error.
+    """
+
+    make: Make | None
     outcome: "asyncio.Future[Outcome]"
     result: Result | None = None
 
@@ -162,10 +166,11 @@ class Committer:
         if not self._under_way:
             self._gather_on()
         settled = await waiting.outcome
+        result, waiting.result = cast(Result, waiting.result), None
         self._turn.give_way()
         if isinstance(settled, CannotStore):
             raise settled
-        return Committed(cast(Result, waiting.result), settled)
+        return Committed(result, settled)
 
     async def change(self, change: Callable[[], Committable]) -> None:
         """Call `change` on the thread, between two batches, and use the store that it returns.
@@ -236,16 +241,18 @@ class Committer:
         """Make what is not made yet, but for those who were refused meanwhile."""
         unmade, self._unmade = self._unmade, []
         for waiting in unmade:
-            if not waiting.outcome.done():
+            make, waiting.make = waiting.make, None
+            if make is not None and not waiting.outcome.done():
                 try:
-                    waiting.result = waiting.make()
+                    waiting.result = make()
                 except Exception as error:  # noqa: BLE001 - whoever commits it gets it
                     waiting.outcome.set_exception(error)
 
     def _hand_over(self) -> None:
-        """Let the thread have the next batch, without those who were refused meanwhile."""
+        """Let the thread have the next batch, without those who are refused by now."""
         self._make_results()
-        batch = [each for each in self._gathered[:LARGEST_BATCH] if not each.outcome.done()]
+        self._gathered = [each for each in self._gathered if not each.outcome.done()]
+        batch = self._gathered[:LARGEST_BATCH]
         del self._gathered[:LARGEST_BATCH]
         if batch:
             self._under_way += 1

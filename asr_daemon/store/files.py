@@ -351,10 +351,8 @@ class ResultTree:
 
     def _fingerprint_at(self, marker: str) -> str | None:
         """Return the fingerprint of the marker at a path, `None` if nothing is there."""
-        # It takes a fraction of what `open` takes, and mostly nothing is there.
-        if not os.access(marker, os.F_OK):
-            return None
         try:
+            os.stat(marker)  # takes a fraction of what `open` takes, and mostly nothing is there
             with open(marker, "rb") as file:
                 fingerprint = self._rules.read_fingerprint(file.read()) or "none"
         except FileNotFoundError:

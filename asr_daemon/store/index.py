@@ -154,11 +154,10 @@ class Index:
             del self._pending[next(iter(self._pending))]
         connection = self._connected()
         if connection is not None and self._numbers is not None and self._pending:
-            # As many as come have to be sorted in, however many these are at once.
-            slices = 1 + NUMBERS_A_RESULT * len(self._pending) // SLICE
             try:
-                self._write(connection, self._numbers, now)
-                for _ in range(slices):
+                changed = self._write(connection, self._numbers, now)
+                # As many as come and go are to be sorted, however many these are at once.
+                for _ in range(1 + NUMBERS_A_RESULT * changed // SLICE):
                     self._numbers.sort_slice()
             except sqlite3.Error as error:
                 self._cope(error)
@@ -181,7 +180,8 @@ class Index:
             self._cope(error)
             return pending
 
-    def _write(self, connection: sqlite3.Connection, numbers: Numbers, now: float) -> None:
+    def _write(self, connection: sqlite3.Connection, numbers: Numbers, now: float) -> int:
+        """Write what is pending; return how many results came and went."""
         rows = list(self._pending.values())
         for start in range(0, len(rows), _RECORDED_AT_ONCE):
             some = rows[start : start + _RECORDED_AT_ONCE]
@@ -191,7 +191,12 @@ class Index:
                 del self._pending[row.identity]
             first = last - len(some) + 1
             numbers.added((seq, row.identity, row.path) for seq, row in enumerate(some, first))
-        numbers.removed(self._prune(connection, now, len(rows)))
+        pruned = self._prune(connection, now, len(rows))
+        numbers.removed(pruned)
+        if self._complaint is not None:
+            _log.warning("the index %s is in use again", self._file)
+            self._complaint = None
+        return len(rows) + len(pruned)
 
     def _prune(self, connection: sqlite3.Connection, now: float, recorded: int) -> list[Row]:
         """Forget what is older than the window: not each time, but more than is recorded."""

@@ -115,12 +115,20 @@ class Numbers:
             self._last = max(self._recent.values())
             self._sort_in()
         elif len(self._stale) >= MANY:
-            self._sorting_out = sorted(self._stale, reverse=True)
+            self._sorting_out = sorted(filter(self._is_sorted_in, self._stale), reverse=True)
             self._stale.clear()
             self._sort_out()
         else:
             return False
         return True
+
+    def _is_sorted_in(self, numbered: _Numbered) -> bool:
+        """Say whether a number is sorted in; forget it where it is kept in memory yet."""
+        number, seq = numbered
+        if self._recent.get(number) != seq:
+            return True
+        del self._recent[number]
+        return False
 
     def _sort_in(self) -> None:
         some = self._sorting_in[: -SLICE - 1 : -1]

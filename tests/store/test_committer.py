@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from queue import SimpleQueue
+from weakref import ref
 
 import pytest
 
@@ -155,6 +156,58 @@ def test_a_result_that_cannot_be_made_fails_alone() -> None:
     assert (first, last) == (Stored("a", False), Stored("b", False))
     assert isinstance(failed, NotUnderstood)
     assert sorted(name for batch in store.batches for name in batch) == ["a", "b"]
+
+
+def test_who_comes_behind_many_that_cannot_be_made() -> None:
+    """A batch is filled with those that can, and never empty while somebody waits."""
+    store = Store()
+    store.go.clear()
+
+    def fail() -> Result:
+        raise NotUnderstood("garbage")
+
+    async def run() -> Stored:
+        committer = make(store)
+        committer.start()
+        first = asyncio.create_task(commit(committer, "first"))
+        await asyncio.to_thread(store.began.wait)
+        failing = [asyncio.create_task(committer.commit(fail)) for _ in range(LARGEST_BATCH)]
+        good = asyncio.create_task(commit(committer, "good"))
+        await asyncio.sleep(0)
+        store.go.set()
+        await asyncio.wait({first, *failing})
+        assert all(isinstance(each.exception(), NotUnderstood) for each in failing)
+        stored = await asyncio.wait_for(good, 10.0)
+        await committer.stop()
+        return stored
+
+    assert asyncio.run(run()) == Stored("good", False)
+
+
+def test_requests_are_forgotten_when_they_are_answered() -> None:
+    """What a result was made of, with the sender's credentials, is not kept by the thread."""
+    store = Store()
+
+    class Request:
+        """Something to be forgotten."""
+
+    def make_of(request: Request) -> Result:
+        return result("a")
+
+    async def run() -> bool:
+        committer = make(store)
+        committer.start()
+        request = Request()
+        is_kept = ref(request)
+        work = partial(make_of, request)
+        del request
+        await committer.commit(work)
+        del work
+        kept = is_kept() is not None
+        await committer.stop()
+        return kept
+
+    assert not asyncio.run(run())
 
 
 def test_those_who_are_busy_are_one_batch() -> None:

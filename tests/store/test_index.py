@@ -225,6 +225,20 @@ def test_an_index_damaged_while_open(index: Index, tmp_path: Path) -> None:
     assert index.find([result()]) == {"42": "day/42.json"}
 
 
+def test_trouble_is_said_each_time(
+    index: Index, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is in use again may fail in the same way once more."""
+    for _ in range(2):
+        index.close()
+        (tmp_path / "state" / FILE).write_bytes(b"garbage" * 1000)
+        index.record([(result(), "day/42.json")])
+        index.record([(result("43"), "day/43.json")])
+    said = [record.getMessage() for record in caplog.records]
+    assert ["set aside" in line for line in said] == [True, False, True, False]
+    assert said[1].endswith("is in use again")
+
+
 def test_a_locked_index_is_not_waited_for(index: Index, tmp_path: Path) -> None:
     """While somebody else writes, entries are kept in memory, and written with the next batch."""
     index.record([(result("1"), "x")])

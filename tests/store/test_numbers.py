@@ -138,3 +138,17 @@ def test_what_is_removed_while_it_is_sorted_in(database: sqlite3.Connection) -> 
     found_by.removed(rows)
     sort(found_by)
     assert sorted_in(database) == 0
+
+
+def test_what_is_removed_before_it_is_sorted_in(database: sqlite3.Connection) -> None:
+    """Nothing of it is left."""
+    found_by = Numbers(database)
+    rows = store(database, 1, MANY // 2 + FEW)
+    found_by.added(rows[:-FEW])
+    sort(found_by)
+    found_by.added(rows[-FEW:])
+    found_by.removed(rows)
+    sort(found_by)
+    found_by.added(store(database, MANY, MANY // 2))
+    sort(found_by)
+    assert sorted_in(database) == MANY
