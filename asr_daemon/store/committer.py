@@ -3,13 +3,14 @@
 What comes while one batch is being synced is gathered on the event loop, and is the next batch: so
 a sync is shared by all who wait for it. A single sender waits for nobody; where several were busy a
 moment ago, a batch waits for them as long as they keep coming. It takes one hand-over between the
-threads each way, and its results are made (decoded, named and rendered) in runs.
+threads each way, and its results are made (decoded, named and rendered) in one run.
 """
 
 import asyncio
 import errno
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -26,13 +27,6 @@ from asr_daemon.store.turn import Turn
 
 LARGEST_BATCH = 64
 """Results in one batch; each holds a file descriptor per format while it is committed."""
-
-MADE_AT_ONCE = 8
-"""Results that are made in one run, unless the batch begins before.
-
-Each takes half as long as between the work on other connections, which leaves nothing of what it
-needs in the processor's caches.
-"""
 
 GATHER_S = 0.001
 """How long a batch waits for the next of those who were busy a moment ago."""
@@ -109,8 +103,7 @@ class Committer:
         """Take a store that is open, and what is told of each batch."""
         self._store = store
         self._observe = observe
-        self._gathered: list[_Waiting] = []
-        self._unmade: list[_Waiting] = []
+        self._gathered: deque[_Waiting] = deque()
         self._queue: SimpleQueue[list[_Waiting] | _Change | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="committer", daemon=True)
         self._under_way = 0
@@ -160,9 +153,6 @@ class Committer:
         self._turn.give_way()
         waiting = _Waiting(make, self._loop.create_future())
         self._gathered.append(waiting)
-        self._unmade.append(waiting)
-        if len(self._unmade) >= MADE_AT_ONCE:
-            self._make_results()
         if not self._under_way:
             self._gather_on()
         settled = await waiting.outcome
@@ -237,23 +227,17 @@ class Committer:
         else:
             self._hand_over()
 
-    def _make_results(self) -> None:
-        """Make what is not made yet, but for those who were refused meanwhile."""
-        unmade, self._unmade = self._unmade, []
-        for waiting in unmade:
-            make, waiting.make = waiting.make, None
-            if make is not None and not waiting.outcome.done():
-                try:
-                    waiting.result = make()
-                except Exception as error:  # noqa: BLE001 - whoever commits it gets it
-                    waiting.outcome.set_exception(error)
-
     def _hand_over(self) -> None:
-        """Let the thread have the next batch, without those who are refused by now."""
-        self._make_results()
-        self._gathered = [each for each in self._gathered if not each.outcome.done()]
-        batch = self._gathered[:LARGEST_BATCH]
-        del self._gathered[:LARGEST_BATCH]
+        """Let the thread have the next batch, of those whose results can be made.
+
+        They are made in one run: between the work on other connections, which leaves nothing of
+        what it needs in the processor's caches, each takes nearly twice as long.
+        """
+        batch: list[_Waiting] = []
+        while self._gathered and len(batch) < LARGEST_BATCH:
+            waiting = self._gathered.popleft()
+            if _makes_result(waiting):
+                batch.append(waiting)
         if batch:
             self._under_way += 1
             self._queue.put(batch)
@@ -345,6 +329,19 @@ class Committer:
         else:
             self._trouble.absent()
         return outcomes
+
+
+def _makes_result(waiting: _Waiting) -> bool:
+    """Make the result of somebody who still waits; say whether there is one."""
+    make, waiting.make = waiting.make, None
+    if make is None or waiting.outcome.done():
+        return False
+    try:
+        waiting.result = make()
+    except Exception as error:  # noqa: BLE001 - whoever commits it gets it
+        waiting.outcome.set_exception(error)
+        return False
+    return True
 
 
 def _reason(refusal: CannotStore) -> str:
