@@ -106,7 +106,7 @@ def make_tree(output: OutputSettings, index: Index) -> ResultTree:
         output.root,
         Modes(output.file_mode, output.directory_mode),
         durable=output.durability == "fsync",
-        rules=Rules(read_fingerprint, index.taken),
+        rules=Rules(read_fingerprint, index.is_taken),
     )
 
 

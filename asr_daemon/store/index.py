@@ -132,13 +132,13 @@ class Index:
         self._looked_up = {marker: marker in paths for marker in markers}
         return {identity: path for identity, path in found if identity in identities}
 
-    def taken(self, paths: Sequence[str]) -> set[str]:
-        """Return which of these paths a result was committed under within the window."""
-        unknown = [path for path in paths if path not in self._looked_up]
-        if unknown:
-            known = {path for _, path in self._look_up(unknown)}
-            self._looked_up.update((path, path in known) for path in unknown)
-        return {path for path in paths if self._looked_up[path]}
+    def is_taken(self, path: str) -> bool:
+        """Say whether a result was committed under this path within the window."""
+        is_taken = self._looked_up.get(path)
+        if is_taken is None:
+            is_taken = any(path == known for _, known in self._look_up([path]))
+            self._looked_up[path] = is_taken
+        return is_taken
 
     def record(self, committed: Sequence[tuple[Result, str]]) -> None:
         """Remember results that are on stable storage, with the paths of their markers.

@@ -9,6 +9,7 @@ waits for a batch would wait for all of it.
 import sqlite3
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from itertools import chain
 
 from msgspec import json
 
@@ -48,10 +49,7 @@ SELECT identity, path FROM results WHERE committed_at >= ? AND seq IN (
 _UNNUMBERED = """
 SELECT seq, identity, path FROM results WHERE seq > (SELECT seq FROM numbered) ORDER BY seq
 """
-_ADD = """
-INSERT OR IGNORE INTO numbers
-SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)
-"""
+_ADD = "INSERT OR IGNORE INTO numbers VALUES "
 _REMOVE = """
 DELETE FROM numbers WHERE (number, seq) IN (
     SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)
@@ -132,7 +130,8 @@ class Numbers:
 
     def _sort_in(self) -> None:
         some = self._sorting_in[: -SLICE - 1 : -1]
-        self._connection.execute(_ADD, (_json(some),))
+        values = ", ".join(["(?, ?)"] * len(some))
+        self._connection.execute(_ADD + values, list(chain.from_iterable(some)))
         if len(some) == len(self._sorting_in):
             self._connection.execute(_NUMBERED, (self._last,))
         del self._sorting_in[-SLICE:]

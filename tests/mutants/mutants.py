@@ -256,8 +256,8 @@ ORDER = (
         "files are linked before they are synced",
         _FILES,
         "            with waiting:\n                self._sync_files(attempts)\n"
-        "            self._look_up_names(attempts)\n            _each(attempts, self._link)\n",
-        "            self._look_up_names(attempts)\n            _each(attempts, self._link)\n"
+        "            _each(attempts, self._link)\n",
+        "            _each(attempts, self._link)\n"
         "            with waiting:\n                self._sync_files(attempts)\n",
     ),
     Mutant(
@@ -390,7 +390,7 @@ TREE = (
     Mutant(
         "a name is free again once a reader has moved its files away",
         _FILES,
-        "not self._is_taken(marker)",
+        "not self._rules.is_taken(marker)",
         "True",
     ),
 )

@@ -33,7 +33,7 @@ def make_store(tmp_path: Path) -> Iterator[MakeStore]:
         close()
         root = tmp_path / "root"
         index = Index(tmp_path / "state", 48 * 3600.0)
-        rules = Rules(read_fingerprint, index.taken)
+        rules = Rules(read_fingerprint, index.is_taken)
         tree = ResultTree(root, Modes(0o640, 0o750), durable=True, rules=rules)
         tree.open()
         index.open(tree.id)
