@@ -2,17 +2,16 @@
 
 import asyncio
 import re
-import socket
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
 from tornado.iostream import StreamClosedError
 
 from asr_daemon.errors import MalformedRequest
 from asr_daemon.http.deadline import Deadline
 from asr_daemon.http.limits import Connections, origin_of
-from asr_daemon.http.streams import PlainStream
+from asr_daemon.http.streams import Stream
 
 LARGEST_HEAD_BYTES = 256 * 1024
 """The oldest Tencent callbacks have their whole text in the URL."""
@@ -37,7 +36,7 @@ class Connection:
     """
 
     def __init__(
-        self, stream: PlainStream, address: str, connections: Connections, *, is_last: bool = False
+        self, stream: Stream, address: str, connections: Connections, *, is_last: bool = False
     ) -> None:
         """Take the stream of an accepted connection.
 
@@ -139,16 +138,15 @@ class Connection:
         """Say that nothing more is written, and throw away what comes until the sender closes it.
 
         Closing it on what is still unread would reset it, before the sender has read the answer.
-        Where reading was cancelled, nothing can be read any more.
 
         Raises:
-            StreamClosedError: it is closed.
+            StreamClosedError: it is closed; there is no other end.
         """
         if self._stream.closed():
             raise StreamClosedError
         with suppress(OSError):
-            self._stream.socket.shutdown(socket.SHUT_WR)
-        while not self._stream.reading():
+            self._stream.end_sending()
+        while True:
             await self._read()
 
     async def wait_for(self, future: "asyncio.Future[Any]") -> None:
@@ -172,17 +170,7 @@ class Connection:
             raise StreamClosedError
 
     async def _read(self, most_bytes: int = _PIECE_OF_HEAD_BYTES) -> bytes:
-        """Return what comes next; others have a turn, also if it is here already."""
-        # The stream clears so much memory for each attempt to read.
-        self._stream.read_chunk_size = most_bytes
-        try:
-            reading = self._stream.read_bytes(most_bytes, partial=True)
-            if cast("asyncio.Future[bytes]", reading).done():
-                await asyncio.sleep(0)
-            return await reading
-        except OSError as error:
-            # Of the network, or of TLS; the stream is closed.
-            raise StreamClosedError(error) from error
+        return await self._stream.receive(most_bytes)
 
     def _take(self, size_bytes: int) -> bytes:
         taken = bytes(self._unread[:size_bytes])

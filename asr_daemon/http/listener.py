@@ -1,7 +1,7 @@
 """A callback listener: accepts connections within their limits, and has each of them served.
 
 Tornado's own server accepts without limit, and when file descriptors run out it logs a traceback a
-turn. So accepting is done here; the streams behind it are Tornado's.
+turn. So accepting is done here.
 """
 
 import asyncio
@@ -140,7 +140,6 @@ class Listener:
             asyncio.get_running_loop().add_reader(listening, self._accept, listening)
 
     def _serve(self, accepted: socket.socket, address: str) -> None:
-        accepted.setblocking(False)
         try:
             stream = make_stream(accepted, self._write_timeout_s, self._tls)
         except OSError:
