@@ -8,6 +8,7 @@ waits for a batch would wait for all of it.
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
 
@@ -146,6 +147,8 @@ class Numbers:
         del self._sorting_out[-SLICE:]
 
 
+# Whatever is looked for and not found is added next.
+@lru_cache(maxsize=512)
 def _number(name: str) -> int:
     return int.from_bytes(blake2b(name.encode(), digest_size=_NUMBER_BYTES).digest())
 
