@@ -90,6 +90,7 @@ class PlainStream:
         for waiting in (self._received, self._writable):
             if waiting is not None and not waiting.done():
                 waiting.set_exception(StreamClosedError())
+                waiting.exception()  # who is being cancelled does not ask for it any more
         if self._when_closed is not None:
             self._when_closed()
 

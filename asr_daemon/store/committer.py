@@ -283,7 +283,9 @@ class Committer:
         if self._gathered and not self._under_way:
             self._gather_on()
         for waiting, outcome in zip(batch, outcomes, strict=True):
-            if not waiting.outcome.done():
+            if waiting.outcome.done():
+                waiting.result = None
+            else:
                 waiting.outcome.set_result(outcome)
 
     def _make(self, change: _Change) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from queue import SimpleQueue
+from typing import cast
 from weakref import ref
 
 import pytest
@@ -204,6 +205,37 @@ def test_requests_are_forgotten_when_they_are_answered() -> None:
         return kept
 
     assert not asyncio.run(run())
+
+
+def test_results_are_forgotten_when_nobody_waits_for_them() -> None:
+    """A result whose sender gave up is not kept by the thread until the next one comes."""
+    store = Store()
+    store.go.clear()
+
+    class Content:
+        """Something to be forgotten."""
+
+    def make_result() -> Result:
+        files = ((".txt", cast(bytes, content.pop())),)
+        return Result("tencent", "a", "d", "succeeded", "a", "d", "", "a", files)
+
+    content = [Content()]
+    is_kept = ref(content[0])
+
+    async def run() -> None:
+        committer = make(store)
+        committer.start()
+        task = asyncio.create_task(committer.commit(make_result))
+        await asyncio.to_thread(store.began.wait)
+        task.cancel()
+        await asyncio.wait((task,))
+        store.go.set()
+        async with asyncio.timeout(10.0):
+            while is_kept() is not None:
+                await asyncio.sleep(0)
+        await committer.stop()
+
+    asyncio.run(run())
 
 
 def test_those_who_are_busy_are_one_batch() -> None:
