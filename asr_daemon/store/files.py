@@ -97,6 +97,7 @@ class ResultTree:
         self._durable_directories: dict[str, _Identity] = {}
         self._fingerprints: dict[str, str] = {}
         self._entered: dict[str, _Entered] = {}
+        self._linked: set[str] = set()
         self._last_failed: str | None = None
 
     @property
@@ -192,6 +193,7 @@ class ResultTree:
         """
         attempts = [_Attempt(result) for result in batch]
         self._entered.clear()
+        self._linked.clear()
         try:
             self._enter_root()
             _each(attempts, self._stage)
@@ -293,10 +295,15 @@ class ResultTree:
             marker = self._relative(paths[-1])
             fingerprint = self._fingerprint_at(paths[-1])
             duplicate = fingerprint == result.fingerprint
-            free = fingerprint is None and not self._rules.is_taken(marker)
+            free = fingerprint is None and not self._was_there(marker)
             if (duplicate or free) and self._link_missing(attempt, paths, duplicate=duplicate):
                 attempt.stored = Stored(marker, duplicate)
+                self._linked.add(marker)
                 return
+
+    def _was_there(self, marker: str) -> bool:
+        """Say whether a name is that of a result which a reader has taken away."""
+        return marker in self._linked or self._rules.is_taken(marker)
 
     def _is_foreign(self, marker: str, fingerprint: str) -> bool:
         """Say whether a name is known to be that of other content, without looking at the disk.

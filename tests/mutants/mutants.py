@@ -390,8 +390,14 @@ TREE = (
     Mutant(
         "a name is free again once a reader has moved its files away",
         _FILES,
-        "not self._rules.is_taken(marker)",
-        "True",
+        "self._rules.is_taken(marker)",
+        "False",
+    ),
+    Mutant(
+        "a name is free again once a reader was quicker than the batch",
+        _FILES,
+        "marker in self._linked or ",
+        "",
     ),
 )
 

@@ -539,6 +539,24 @@ def test_reader_that_is_quicker_than_the_sync(
     assert tree.commit([result()]) == [Stored("tencent/2026/11/21/42.json", False)]
 
 
+def test_name_of_a_result_that_a_reader_took_at_once(
+    make_tree: MakeTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another result of its name, in the same batch, would overwrite it in the reader's folder."""
+    tree = make_tree()
+    link = os.link
+
+    def link_and_take(source: str, target: str, dst_dir_fd: int) -> None:
+        link(source, target, dst_dir_fd=dst_dir_fd)
+        os.unlink(target)
+
+    monkeypatch.setattr(os, "link", link_and_take)
+    assert tree.commit([result(digest="d1"), result(digest="d2")]) == [
+        Stored("tencent/2026/11/21/42.json", False),
+        Stored("tencent/2026/11/21/42~2.json", False),
+    ]
+
+
 def test_trees_written_without_syncs_are_others(make_tree: MakeTree) -> None:
     """What was stored without syncs is not taken for durable later."""
     tree = make_tree(durable=False)
