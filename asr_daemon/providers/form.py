@@ -53,6 +53,8 @@ def split_pairs(raw: bytes | bytearray) -> Iterator[Pair]:
 
 def form_decode(raw: bytes | memoryview) -> bytes:
     """Decode percent escapes and `+` once; an escape that is cut or not hex stays literally."""
+    if len(raw) <= STEP_BYTES:
+        return _unescape(bytes(raw).replace(b"+", b" "))
     return b"".join(_unescape(piece.replace(b"+", b" ")) for piece in _slices(raw))
 
 
@@ -97,8 +99,10 @@ def to_text(raw: bytes, fallback: str) -> str:
     Raises:
         NotUnderstood: so many bytes are odd that this is no text.
     """
-    with suppress(UnicodeError):
+    try:
         return raw.decode()
+    except UnicodeError:
+        pass  # which takes nothing where nothing fails
     with suppress(UnicodeError):
         text = raw.decode(fallback)
         text.encode()  # some codecs make lone surrogates: no file can hold them

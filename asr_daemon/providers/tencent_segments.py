@@ -29,8 +29,6 @@ _MOST_PREFIX = 256
 _MOST_SENTENCES = 1_000_000
 """Twelve hours with a sentence every 43 ms; what holds more is made to eat memory."""
 
-_LINE = re.compile(r"[^\n]+")
-
 # Digits are bounded, so that a hostile number is neither computed nor taken for a time.
 _TIME = r"(?:([0-9]{1,2}):)?([0-9]{1,4}):([0-9]{1,4})\.([0-9]{1,9})"
 _PREFIX = re.compile(rf"\[ ?{_TIME}, ?{_TIME}(?:, ?([0-9A-Za-z_-]{{1,64}}))? ?\]")
@@ -80,7 +78,7 @@ def read_text(text: str | LongText) -> Iterable[Segment]:
         NotUnderstood: there are more lines than any audio has sentences.
     """
     if isinstance(text, str):
-        return tuple(_read_lines(line[0] for line in _LINE.finditer(text)))
+        return tuple(_read_lines(text.split("\n")))
     return LongSegments(_read_lines(_long_lines(text)))
 
 
@@ -107,8 +105,7 @@ def _line(text: LongText, begin: int, end: int, held: list[str]) -> str | LongTe
 
 
 def _read_lines(lines: Iterable[str | LongText]) -> Iterator[Segment]:
-    stripped = (as_speech(line) for line in lines)
-    for line in _bounded(line for line in stripped if line):
+    for line in _bounded(line for line in map(_stripped, lines) if line):
         segment = _read_line(line)
         if segment.text:
             yield segment
@@ -118,9 +115,13 @@ def _read_line(line: str | LongText) -> Segment:
     prefix = _PREFIX.match(line if isinstance(line, str) else line.between(0, _MOST_PREFIX).whole())
     if prefix is None:
         return Segment(line)
-    start, end = _prefix_ms(*prefix.group(1, 2, 3, 4)), _prefix_ms(*prefix.group(5, 6, 7, 8))
+    *times, speaker = prefix.groups()
     text = line[prefix.end() :] if isinstance(line, str) else line.between(prefix.end())
-    return Segment(as_speech(text), start, end, prefix[9])
+    return Segment(_stripped(text), _prefix_ms(*times[:4]), _prefix_ms(*times[4:]), speaker)
+
+
+def _stripped(line: str | LongText) -> str | LongText:
+    return line.strip() if isinstance(line, str) else as_speech(line)
 
 
 def _prefix_ms(hours: str | None, minutes: str, seconds: str, fraction: str) -> int:
