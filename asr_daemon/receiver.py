@@ -27,8 +27,8 @@ from asr_daemon.transcript import Transcript, fingerprint_of, identity_of
 LARGEST_ON_LOOP = 32 * 1024
 """Bodies up to this many bytes are decoded and rendered on the event loop, larger ones beside it.
 
-Below it the work takes half a millisecond at most, and a hand-over between threads nearly as much;
-above it the work would hold up other callbacks.
+Up to it a body is decoded in one call, and few take more than a millisecond or two, while a
+hand-over between threads takes half of one; above it the work would hold up other callbacks.
 """
 
 SWITCH_S = 0.0005

@@ -25,6 +25,7 @@ def run(options: Namespace) -> NoReturn:
     journal = manager.is_journal(sys.stderr.fileno())
     logs.configure(config.log.level, config.log.format, journal=journal)
     # What is loaded by now stays for good; to look through it for garbage takes ten milliseconds.
+    gc.collect()
     gc.freeze()
     asyncio.run(_serve(config, file, manager))
 

@@ -144,6 +144,7 @@ class Connection:
         """
         if self._stream.closed():
             raise StreamClosedError
+        self.rests()
         with suppress(OSError):
             self._stream.end_sending()
         while True:

@@ -35,7 +35,7 @@ from asr_daemon.networks import client_address
 from asr_daemon.providers.base import Answer, Callback, Head
 
 LINGER_S = 30.0
-"""How long the rest of a refused body is read and thrown away."""
+"""How long the rest of a refused body, and what follows a last answer, is read and thrown away."""
 
 SMALL_BODY_BYTES = 64 * 1024
 """Bodies up to this size do not wait for memory: all connections together hold little of them."""
@@ -196,9 +196,12 @@ class Exchange:
             self._drop_body()
             self._exchanges.ends(self)
         may_follow = await self._write(answer, is_last=not is_clear)
-        if self._refused:
+        if self._refused or not may_follow:
             self._connection.deadline.set(LINGER_S)
-            await (self._throw_rest_away() if is_clear else self._connection.end())
+        if self._refused and is_clear:
+            await self._throw_rest_away()
+        if not may_follow:
+            await self._connection.end()
         return may_follow
 
     async def _answer(self) -> Answer:

@@ -8,6 +8,7 @@ kernel's buffers are full, for as long as it likes.
 """
 
 import asyncio
+import select
 import socket
 import ssl
 from collections.abc import Callable
@@ -23,8 +24,12 @@ No answer is a tenth of it, and a certificate chain fits.
 """
 
 
+LOOK_S = 1.0
+"""How often it is looked whether a peer has gone that somebody waits for."""
+
+
 class Stream(Protocol):
-    """What a connection reads from and writes to; by one task."""
+    """What a connection reads from and writes to. Used on the event loop."""
 
     def closed(self) -> bool:
         """Say whether it is closed, by either side."""
@@ -44,6 +49,8 @@ class Stream(Protocol):
 
     async def receive(self, most_bytes: int) -> bytes:
         """Return what comes next, at least a byte; others have a turn, also if it is here already.
+
+        Where it is cancelled, what has come in the same turn of the loop is lost.
 
         Raises:
             StreamClosedError: it is closed.
@@ -74,6 +81,7 @@ class PlainStream:
         self._listens = False
         self._is_closed = False
         self._when_closed: Callable[[], None] | None = None
+        self._looking: asyncio.TimerHandle | None = None
 
     def closed(self) -> bool:
         """Do as `Stream.closed`."""
@@ -99,6 +107,8 @@ class PlainStream:
         self._when_closed = callback
         if callback is not None:
             self._listen()
+        elif self._looking is not None:
+            self._looking.cancel()
 
     def end_sending(self) -> None:
         """Do as `Stream.end_sending`."""
@@ -125,8 +135,8 @@ class PlainStream:
 
     def _listen(self) -> None:
         if not self._listens and not self._is_closed:
-            self._listens = True
             self._loop.add_reader(self._socket, self._readable)
+            self._listens = True
 
     def _readable(self) -> None:
         """Hand on what is there to who waits for it."""
@@ -134,7 +144,7 @@ class PlainStream:
         if received is None or received.done():
             self._look()
             return
-        piece = self._read(self._most_bytes)
+        piece = self._read()
         if piece:
             self._received = None
             received.set_result(piece)
@@ -148,13 +158,24 @@ class PlainStream:
         """
         self._listens = False
         self._loop.remove_reader(self._socket)
-        if self._when_closed is not None and self._read(1, socket.MSG_PEEK) == b"":
-            self.close()
+        if self._when_closed is not None:
+            self._look_for_end()
 
-    def _read(self, most_bytes: int, flags: int = 0) -> bytes | None:
+    def _look_for_end(self) -> None:
+        """Close when the peer has said its last, also behind what is not read; else look again."""
+        if self._is_closed:
+            return
+        poll = select.poll()
+        poll.register(self._socket, select.POLLRDHUP)
+        if poll.poll(0):
+            self.close()
+        else:
+            self._looking = self._loop.call_later(LOOK_S, self._look_for_end)
+
+    def _read(self) -> bytes | None:
         """Return what is there, nothing at the end, and `None` if there is nothing yet."""
         try:
-            return self._socket.recv(most_bytes, flags)
+            return self._socket.recv(self._most_bytes)
         except BlockingIOError:
             return None
         except OSError:

@@ -28,6 +28,12 @@ from asr_daemon.store.turn import Turn
 LARGEST_BATCH = 64
 """Results in one batch; each holds a file descriptor per format while it is committed."""
 
+MAKE_S = 0.01
+"""How long results are made for one batch: a batch of large ones is smaller.
+
+Those of the batch before, whose answers are due, and all other connections wait meanwhile.
+"""
+
 GATHER_S = 0.001
 """How long a batch waits for the next of those who were busy a moment ago."""
 
@@ -234,10 +240,13 @@ class Committer:
         what it needs in the processor's caches, each takes nearly twice as long.
         """
         batch: list[_Waiting] = []
+        until_s = time.monotonic() + MAKE_S
         while self._gathered and len(batch) < LARGEST_BATCH:
             waiting = self._gathered.popleft()
             if _makes_result(waiting):
                 batch.append(waiting)
+                if time.monotonic() > until_s:
+                    break
         if batch:
             self._under_way += 1
             self._queue.put(batch)

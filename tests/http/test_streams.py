@@ -116,7 +116,7 @@ def test_what_is_no_tls() -> None:
 
 
 def test_reading_that_was_cut_short() -> None:
-    """It is as if nobody had read."""
+    """Whoever reads next gets what comes then."""
 
     async def run() -> None:
         ours, theirs = socket.socketpair()
@@ -169,6 +169,26 @@ def test_end_behind_what_was_asked() -> None:
             stream.set_close_callback(gone.set)
             await asyncio.wait_for(gone.wait(), 10.0)
             assert stream.closed()
+
+    asyncio.run(run())
+
+
+def test_end_behind_what_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who sends more than is read and goes is noticed, where it is waited for."""
+    monkeypatch.setattr("asr_daemon.http.streams.LOOK_S", 0.01)
+
+    async def run() -> None:
+        ours, theirs = _connect()
+        stream = make_stream(ours, None, None)
+        theirs.sendall(b"ahead")
+        gone = asyncio.Event()
+        stream.set_close_callback(gone.set)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert not gone.is_set()
+        theirs.close()
+        await asyncio.wait_for(gone.wait(), 10.0)
+        assert stream.closed()
 
     asyncio.run(run())
 

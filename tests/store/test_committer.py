@@ -134,6 +134,21 @@ def test_results_are_made_in_one_run() -> None:
     assert said == [*commits, "go", *(f"make {number}" for number in numbers)]
 
 
+def test_results_are_not_made_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When time is up the batch begins with those that are made; the next takes the others."""
+    monkeypatch.setattr("asr_daemon.store.committer.MAKE_S", 0.0)
+    store = Store()
+
+    async def run() -> None:
+        committer = make(store)
+        committer.start()
+        await asyncio.gather(*(commit(committer, name) for name in "abc"))
+        await committer.stop()
+
+    asyncio.run(run())
+    assert store.batches == [["a"], ["b"], ["c"]]
+
+
 def test_a_result_that_cannot_be_made_fails_alone() -> None:
     """Whoever committed it gets the error; those beside it are stored."""
     store = Store()

@@ -18,7 +18,7 @@ from asr_daemon.store.result import Result, Stored
 MakeTree = Callable[..., ResultTree]
 UNNAMED = os.O_TMPFILE
 MODES = Modes(0o640, 0o750)
-RULES = Rules(read_fingerprint, lambda paths: False)
+RULES = Rules(read_fingerprint, lambda _: False)
 
 
 @pytest.fixture
@@ -294,7 +294,7 @@ def test_names_of_others_are_read_once(tmp_path: Path) -> None:
         read.append(content)
         return read_fingerprint(content)
 
-    rules = Rules(fingerprint, lambda paths: False)
+    rules = Rules(fingerprint, lambda _: False)
     tree = ResultTree(tmp_path / "root", MODES, durable=False, rules=rules)
     tree.open()
     for digest in ("d1", "d2", "d3", "d4", "d5"):
