@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from itertools import chain
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -75,7 +75,6 @@ class Receiver:
         self.name = provider.name
         self._provider = provider
         self._rooms = rooms
-        self._acknowledged: list[_Acknowledged] = []
 
     def admit(self, head: Head) -> None:
         """Judge a request by its head, as `Provider.admit` does."""
@@ -100,8 +99,7 @@ class Receiver:
             with suppress(CannotStore):
                 await self._keep(callback, "internal error")
             raise
-        took_s = time.monotonic() - began_s
-        self._note_soon(_Acknowledged(len(callback.body), result, stored, took_s))
+        self._note(callback, result, stored, time.monotonic() - began_s)
         return self._provider.acknowledge()
 
     def refuse(self, error: CallbackError) -> Answer:
@@ -192,39 +190,23 @@ class Receiver:
         result = await asyncio.get_running_loop().run_in_executor(self._rooms.heavy, work)
         return await self._rooms.committer.commit(lambda: result)
 
-    def _note_soon(self, acknowledged: "_Acknowledged") -> None:
-        """Have a result noted when all who were committed with it have their answers."""
-        self._acknowledged.append(acknowledged)
-        if len(self._acknowledged) == 1:
-            asyncio.get_running_loop().call_soon(self._note)
-
-    def _note(self) -> None:
-        """Log and count what is acknowledged."""
-        acknowledged, self._acknowledged = self._acknowledged, []
-        for body_bytes, result, stored, took_s in acknowledged:
-            outcome: Outcome = "duplicate" if stored.duplicate else "committed"
-            self._rooms.metrics.acknowledged(self.name, outcome, body_bytes, took_s)
-            if not stored.duplicate:
-                conflict = stored.path != result.marker
-                self._rooms.metrics.committed(self.name, result.status, conflict=conflict)
-            fields = {
-                "provider": self.name,
-                "id": result.id,
-                "outcome": outcome,
-                "path": stored.path,
-                "bytes": body_bytes,
-                "ms": round(took_s * 1000, 1),
-            }
-            _log.info("callback acknowledged", extra={"fields": fields})
-
-
-class _Acknowledged(NamedTuple):
-    """A result that is acknowledged, and what there is to say of it."""
-
-    body_bytes: int
-    result: Result
-    stored: Stored
-    took_s: float
+    def _note(self, callback: Callback, result: Result, stored: Stored, took_s: float) -> None:
+        """Log and count a result that is acknowledged."""
+        outcome: Outcome = "duplicate" if stored.duplicate else "committed"
+        body_bytes = len(callback.body)
+        self._rooms.metrics.acknowledged(self.name, outcome, body_bytes, took_s)
+        if not stored.duplicate:
+            conflict = stored.path != result.marker
+            self._rooms.metrics.committed(self.name, result.status, conflict=conflict)
+        fields = {
+            "provider": self.name,
+            "id": result.id,
+            "outcome": outcome,
+            "path": stored.path,
+            "bytes": body_bytes,
+            "ms": round(took_s * 1000, 1),
+        }
+        _log.info("callback acknowledged", extra={"fields": fields})
 
 
 def _considerately(make: Callable[[Callback], Result], callback: Callback) -> Result:

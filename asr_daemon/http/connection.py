@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 from tornado.iostream import StreamClosedError
 
@@ -134,7 +134,7 @@ class Connection:
         """Return when the kernel has taken all of it."""
         await self._stream.send(data)
 
-    async def end(self) -> None:
+    async def end(self) -> NoReturn:
         """Say that nothing more is written, and throw away what comes until the sender closes it.
 
         Closing it on what is still unread would reset it, before the sender has read the answer.
@@ -144,6 +144,7 @@ class Connection:
         """
         if self._stream.closed():
             raise StreamClosedError
+        # Whoever leaves it open gives way when others need its place.
         self.rests()
         with suppress(OSError):
             self._stream.end_sending()

@@ -119,14 +119,18 @@ class Exchanges:
 
 
 async def converse(connection: Connection, routing: Routing, exchanges: Exchanges) -> None:
-    """Answer the requests of a connection, one after another, until it is or has to be closed."""
+    """Answer the requests of a connection, one after another, until it is closed."""
     with suppress(StreamClosedError):
-        while await _serve_one(connection, routing, exchanges):
-            pass
+        while True:
+            await _serve_one(connection, routing, exchanges)
 
 
-async def _serve_one(connection: Connection, routing: Routing, exchanges: Exchanges) -> bool:
-    """Answer a request; say whether another may follow."""
+async def _serve_one(connection: Connection, routing: Routing, exchanges: Exchanges) -> None:
+    """Answer a request; return when another may follow.
+
+    Raises:
+        StreamClosedError: the connection is closed.
+    """
     connection.rests()
     connection.deadline.set(routing.intake.header_timeout_s)
     try:
@@ -141,8 +145,7 @@ async def _serve_one(connection: Connection, routing: Routing, exchanges: Exchan
         await connection.write(encode_answer(answer, "close", with_body=True))
         connection.deadline.set(LINGER_S)
         await connection.end()
-        return False
-    return await Exchange(request, connection, routing, exchanges).run()
+    await Exchange(request, connection, routing, exchanges).run()
 
 
 class Exchange:
@@ -179,8 +182,8 @@ class Exchange:
         self._began_s = time.monotonic()
         self._waits_for_go_ahead = request.waits_for_go_ahead
 
-    async def run(self) -> bool:
-        """Answer the request; say whether another may follow on its connection.
+    async def run(self) -> None:
+        """Answer the request; return when another may follow on its connection.
 
         Raises:
             StreamClosedError: the connection is closed.
@@ -202,7 +205,6 @@ class Exchange:
             await self._throw_rest_away()
         if not may_follow:
             await self._connection.end()
-        return may_follow
 
     async def _answer(self) -> Answer:
         """Judge the head, receive the body, and have it answered.

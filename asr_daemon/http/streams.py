@@ -23,9 +23,8 @@ SEND_BUFFER_BYTES = 8 * 1024
 No answer is a tenth of it, and a certificate chain fits.
 """
 
-
 LOOK_S = 1.0
-"""How often it is looked whether a peer has gone that somebody waits for."""
+"""How often it is looked whether a peer is still there who has to wait, and has sent more."""
 
 
 class Stream(Protocol):

@@ -99,10 +99,11 @@ def to_text(raw: bytes, fallback: str) -> str:
     Raises:
         NotUnderstood: so many bytes are odd that this is no text.
     """
+    # Nearly all is UTF-8, and `suppress` would take as long as decoding a short field.
     try:
         return raw.decode()
     except UnicodeError:
-        pass  # which takes nothing where nothing fails
+        pass
     with suppress(UnicodeError):
         text = raw.decode(fallback)
         text.encode()  # some codecs make lone surrogates: no file can hold them

@@ -134,11 +134,9 @@ class Index:
 
     def is_taken(self, path: str) -> bool:
         """Say whether a result was committed under this path within the window."""
-        is_taken = self._looked_up.get(path)
-        if is_taken is None:
-            is_taken = any(path == known for _, known in self._look_up([path]))
-            self._looked_up[path] = is_taken
-        return is_taken
+        if path not in self._looked_up:
+            self._looked_up[path] = any(path == known for _, known in self._look_up([path]))
+        return self._looked_up[path]
 
     def record(self, committed: Sequence[tuple[Result, str]]) -> None:
         """Remember results that are on stable storage, with the paths of their markers.

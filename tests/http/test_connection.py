@@ -8,7 +8,9 @@ from tornado.iostream import StreamClosedError
 
 from asr_daemon.errors import MalformedRequest
 from asr_daemon.http.connection import LARGEST_HEAD_BYTES, Connection
-from tests.http.pairs import run_with_peer
+from asr_daemon.http.limits import Connections
+from asr_daemon.http.streams import Stream
+from tests.http.pairs import run_with_peer, run_with_stream
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -188,3 +190,22 @@ def test_end_where_reading_was_cancelled() -> None:
             await ending
 
     run_with_peer(run)
+
+
+def test_who_leaves_a_connection_open_gives_way() -> None:
+    """At its end a connection is idle, whatever was let in on it before."""
+
+    async def run(stream: Stream, peer: socket.socket) -> None:
+        connections = Connections(1, 9)
+        connection = Connection(stream, "127.0.0.1", connections)
+        connections.enter(connection)
+        connection.works(lambda: False)
+        assert connections.is_full
+        ending = asyncio.create_task(connection.end())
+        await asyncio.sleep(0)
+        assert not connections.is_full
+        connection.close()
+        with pytest.raises(StreamClosedError):
+            await ending
+
+    run_with_stream(run)

@@ -188,22 +188,26 @@ def test_refused_upload_lingers_only_for_a_while(monkeypatch: pytest.MonkeyPatch
     assert asyncio.run(run()).startswith(b"HTTP/1.1 413 ")
 
 
-def test_who_sends_something_else_lingers_only_for_a_while(
-    monkeypatch: pytest.MonkeyPatch,
+LAST = REQUEST.replace(b"Host: x", b"Host: x\r\nConnection: close")
+
+
+@pytest.mark.parametrize(("sent", "status"), [(b"EHLO x\r\n\r\n", b"400"), (LAST, b"200")])
+def test_who_has_its_last_answer_lingers_only_for_a_while(
+    sent: bytes, status: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who is told that it speaks no HTTP is cut off although it leaves its end open."""
+    """Who speaks no HTTP, or said itself that it is done, is cut off if it leaves its end open."""
     monkeypatch.setattr("asr_daemon.http.exchange.LINGER_S", SHORT_S)
 
     async def run() -> bytes:
         async with listening() as bed, asyncio.timeout(LONG_S):
             reader, writer = await bed.connect()
-            writer.write(b"EHLO x\r\n\r\n")
+            writer.write(sent)
             answer = await reader.read()
             while not bed.listener.is_idle:
                 await asyncio.sleep(0.001)
             return answer
 
-    assert asyncio.run(run()).startswith(b"HTTP/1.1 400 ")
+    assert asyncio.run(run()).startswith(b"HTTP/1.1 " + status)
 
 
 def test_who_waits_to_be_let_in_at_the_end_is_served() -> None:
