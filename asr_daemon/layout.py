@@ -2,7 +2,6 @@
 
 import re
 from datetime import datetime, tzinfo
-from functools import lru_cache
 from hashlib import sha256
 from string import Formatter
 
@@ -73,18 +72,20 @@ class Layout:
     def __init__(self, layout: str, timezone: tzinfo) -> None:
         """Take a layout that `check_layout` finds nothing wrong with."""
         self._layout = layout
-        self._names_appid = any(name == "appid" for _, name, _, _ in Formatter().parse(layout))
         self._timezone = timezone
 
     def place(self, transcript: Transcript) -> Place:
         """Return where `transcript` stands; failed tasks stand below `failed/`."""
         local = transcript.received_at.astimezone(self._timezone)
-        path = _fill_in_time(self._layout, local.year, local.month, local.day, local.hour)
-        path = path.replace("{provider}", transcript.provider)
-        if self._names_appid:
-            path = path.replace("{appid}", encode_name(transcript.appid or "none"))
-        # What was put in so far is safe, and so has no braces.
-        path = path.replace("{id}", _name(transcript))
+        path = self._layout.format(
+            provider=transcript.provider,
+            year=f"{local.year:04}",
+            month=f"{local.month:02}",
+            day=f"{local.day:02}",
+            hour=f"{local.hour:02}",
+            appid=encode_name(transcript.appid or "none"),
+            id=_name(transcript),
+        )
         directory, _, stem = path.rpartition("/")
         if directory.partition("/")[0] in RESERVED:
             directory = f"%{ord(directory[0]):02X}{directory[1:]}"
@@ -97,20 +98,6 @@ class Layout:
         local = received_at.astimezone(self._timezone)
         stem = f"{local:%H%M%S}-{digest.removeprefix('sha256:')[:16]}"
         return Place(f"rejected/{provider}/{local.year:04}/{local:%m/%d}", stem)
-
-
-@lru_cache(maxsize=16)
-def _fill_in_time(layout: str, year: int, month: int, day: int, hour: int) -> str:
-    """Return a layout in which only what differs from result to result is left in braces."""
-    return layout.format(
-        provider="{provider}",
-        year=f"{year:04}",
-        month=f"{month:02}",
-        day=f"{day:02}",
-        hour=f"{hour:02}",
-        appid="{appid}",
-        id="{id}",
-    )
 
 
 def _name(transcript: Transcript) -> str:

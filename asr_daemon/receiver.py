@@ -9,10 +9,9 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from functools import partial
 from hashlib import sha256
-from itertools import chain
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from asr_daemon.errors import CallbackError, CannotStore, NoRoomForRejected, NotUnderstood
 from asr_daemon.layout import Layout
@@ -87,6 +86,7 @@ class Receiver:
             CallbackError: it is not, and `refuse` words the answer.
         """
         began_s = time.monotonic()
+        callback = structs.replace(callback, body=bytes(callback.body))
         try:
             result, stored = await self._commit(callback, self._result)
         except NotUnderstood as error:
@@ -109,7 +109,7 @@ class Receiver:
         return self._provider.refuse(error)
 
     def _result(self, callback: Callback) -> Result:
-        transcript = self._provider.decode(callback)
+        transcript = self._provider.parse(callback)
         place = self._rooms.layout.place(transcript)
         return Result(
             provider=transcript.provider,
@@ -126,22 +126,15 @@ class Receiver:
     def _render(self, transcript: Transcript, *, aside: bool) -> tuple[tuple[str, Content], ...]:
         failed = transcript.status == "failed"
         renderers = self._rooms.renderers[-1:] if failed else self._rooms.renderers
-        content = self._content if aside else _joined
+        rendered = ((each.suffix, each.render(transcript)) for each in renderers)
         return tuple(
-            (each.suffix, content(each.suffix, each.render(transcript))) for each in renderers
+            (suffix, self._content(suffix, data, aside=aside)) for suffix, data in rendered
         )
 
-    def _content(self, suffix: str, pieces: Iterable[bytes]) -> Content:
-        """Join a file of usual size; a large one goes to the disk before it is whole."""
-        held: list[bytes] = []
-        held_bytes = 0
-        rest = iter(pieces)
-        for piece in rest:
-            held.append(piece)
-            held_bytes += len(piece)
-            if held_bytes > LARGEST_HELD:
-                return self._rooms.committer.write_aside(suffix, chain(held, rest))
-        return b"".join(held)
+    def _content(self, suffix: str, data: bytes, *, aside: bool) -> Content:
+        if aside and len(data) > LARGEST_HELD:
+            return self._rooms.committer.write_aside(suffix, (data,))
+        return data
 
     async def _keep(self, callback: Callback, reason: str) -> None:
         """Keep a body that was not understood, once, with the reason, if there is room for it.
@@ -222,8 +215,3 @@ def _considerately(make: Callable[[Callback], Result], callback: Callback) -> Re
 def _is_large(callback: Callback) -> bool:
     """Say whether a callback is worked on beside the event loop; old ones are all in the URL."""
     return len(callback.body) + len(callback.head.query) > LARGEST_ON_LOOP
-
-
-def _joined(_: str, pieces: Iterable[bytes]) -> Content:
-    """Hold a file as a whole: the event loop writes nothing, however long it has become."""
-    return b"".join(pieces)

@@ -4,7 +4,7 @@ All values are frozen. Times are integer milliseconds on the audio's clock, `Non
 vendor gave none. This module imports nothing of the package.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal
@@ -24,16 +24,13 @@ class Word(Struct, frozen=True, gc=False):
 
 
 class Segment(Struct, frozen=True, gc=False):
-    """A sentence or turn; `words` is empty where the vendor gave none.
+    """A sentence or turn; `words` is empty where the vendor gave none."""
 
-    What is very long comes in pieces, and is read anew by each loop over it.
-    """
-
-    text: str | Iterable[str]
+    text: str
     start_ms: int | None = None
     end_ms: int | None = None
     speaker: str | None = None
-    words: Iterable[Word] = ()
+    words: tuple[Word, ...] = ()
 
 
 class VendorError(Struct, frozen=True):
@@ -44,7 +41,7 @@ class VendorError(Struct, frozen=True):
 
 
 class Transcript(Struct, frozen=True, kw_only=True):
-    """One callback, decoded: a transcript, or the vendor's failure to make one."""
+    """One callback, parsed: a transcript, or the vendor's failure to make one."""
 
     provider: str
     id: str | None
@@ -56,8 +53,7 @@ class Transcript(Struct, frozen=True, kw_only=True):
     digest: str
     """`sha256:` and the hex digest of the vendor's fields, decoded and in canonical order."""
     error: VendorError | None = None
-    segments: Iterable[Segment] = ()
-    """A tuple, or of a large body what is read anew by each loop."""
+    segments: tuple[Segment, ...] = ()
     appid: str | None = None
     duration_ms: int | None = None
     audio_url: str | None = None
@@ -66,7 +62,7 @@ class Transcript(Struct, frozen=True, kw_only=True):
     query: Mapping[str, str | list[str]]
     """The parameters of the callback URL without the key; a list where a name is repeated."""
     payload: Mapping[str, Any]
-    """The vendor's own fields, decoded once and otherwise untouched; see `long` for large ones."""
+    """The vendor's own fields, decoded once and otherwise untouched."""
 
     @property
     def status(self) -> Status:

@@ -38,7 +38,7 @@ class Provider:
     def admit(self, head: Head) -> None:
         """Let everybody in."""
 
-    def decode(self, callback: Callback) -> Transcript:
+    def parse(self, callback: Callback) -> Transcript:
         """Take the body for the only segment."""
         self.thread = current_thread().name
         self.switch_s = sys.getswitchinterval()

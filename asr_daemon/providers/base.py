@@ -36,7 +36,7 @@ class Callback(Struct, frozen=True):
     """One whole request: head, body, and when its last byte was there (aware, UTC)."""
 
     head: Head
-    body: bytes | bytearray
+    body: bytes
     received_at: datetime
 
 
@@ -65,7 +65,7 @@ class Provider(Protocol):
         """
         ...
 
-    def decode(self, callback: Callback) -> Transcript:
+    def parse(self, callback: Callback) -> Transcript:
         """Turn an admitted callback into a transcript; pure.
 
         Raises:

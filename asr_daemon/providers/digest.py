@@ -5,11 +5,11 @@ from hashlib import sha256
 from operator import itemgetter
 from typing import Any
 
-from asr_daemon.long import Encoder
+from msgspec import json
+
 from asr_daemon.providers.form import Pair
 
 _LENGTH_BYTES = 8
-_CANONICAL = Encoder(order="sorted")
 
 
 def digest_pairs(pairs: Iterable[Pair]) -> str:
@@ -29,7 +29,4 @@ def digest_pairs(pairs: Iterable[Pair]) -> str:
 
 def digest_json(value: Any) -> str:
     """Return `sha256:` and the hex digest of a decoded JSON value, its names in order."""
-    digest = sha256()
-    for piece in _CANONICAL.pieces(value):
-        digest.update(piece)
-    return f"sha256:{digest.hexdigest()}"
+    return f"sha256:{sha256(json.encode(value, order='sorted')).hexdigest()}"

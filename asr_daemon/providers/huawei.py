@@ -30,7 +30,7 @@ from asr_daemon.providers.form import collect, rest_of_path, split_pairs, to_tex
 from asr_daemon.providers.huawei_result import read_result
 from asr_daemon.providers.json_body import decode_json
 from asr_daemon.providers.scalars import look_up
-from asr_daemon.providers.tokens import TokenCheck, issue_token
+from asr_daemon.providers.tokens import check_token, issue_token
 from asr_daemon.secret import Secret
 from asr_daemon.transcript import Transcript
 
@@ -73,9 +73,7 @@ class Huawei:
     def __init__(self, settings: HuaweiSettings, clock: Callable[[], float] = time.time) -> None:
         """Take the settings, and what tells the time in Unix seconds."""
         self._settings = settings
-        secrets = _secrets_by_app_key(settings)
-        self._asks_for_tokens = bool(secrets)
-        self._tokens = TokenCheck(secrets)
+        self._secrets = _secrets_by_app_key(settings)
         self._clock = clock
 
     def admit(self, head: Head) -> None:
@@ -89,7 +87,7 @@ class Huawei:
         """
         check_address(head.address, self._settings.allow)
         _check_path(head, self._settings.path)
-        if not self._asks_for_tokens:
+        if not self._secrets:
             return
         token = head.headers.get("token", "").strip()
         if not token:
@@ -97,10 +95,10 @@ class Huawei:
         # Header values come as Latin-1 (RFC 9110, 5.5), and senders mean UTF-8.
         sent = head.headers.get("username", "").encode("latin-1", "replace")
         app_key = sent.decode("utf-8", "replace").strip()
-        self._tokens.check(token, app_key, self._clock())
+        check_token(token, app_key, self._secrets.get(app_key, ()), self._clock())
 
-    def decode(self, callback: Callback) -> Transcript:
-        """Decode a callback.
+    def parse(self, callback: Callback) -> Transcript:
+        """Parse a callback.
 
         Raises:
             NotUnderstood: there is no `aid`, or the body does not have the documented shape.
@@ -164,7 +162,7 @@ class HuaweiTokenInterface:
         """Do as `issue`; it has nothing to wait for."""
         return self.issue(callback.body)
 
-    def issue(self, body: bytes | bytearray) -> Answer:
+    def issue(self, body: bytes) -> Answer:
         """Return the answer with a token for the credentials in the body.
 
         Raises:
@@ -182,7 +180,7 @@ class HuaweiTokenInterface:
         status, code = _refusal(error)
         return _answer(status, {"errorCode": code, "errorMsg": str(error)})
 
-    def _issue(self, body: bytes | bytearray) -> str:
+    def _issue(self, body: bytes) -> str:
         """Return a token under the secret that was sent, so that it ends with that secret."""
         app_key, app_secret = _read_credentials(body)
         ends_at_s = self._clock() + self._settings.token_lifetime_s
@@ -208,7 +206,7 @@ def _check_path(head: Head, path: str) -> None:
         raise NotFound("nothing is served at this path")
 
 
-def _read_credentials(body: bytes | bytearray) -> tuple[str, Secret]:
+def _read_credentials(body: bytes) -> tuple[str, Secret]:
     request = decode_json(body)
     if not isinstance(request, dict):
         raise NotUnderstood("the body is not a JSON object")

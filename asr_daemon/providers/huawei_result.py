@@ -7,17 +7,13 @@ may be strings. Times have no printed unit; the example only makes sense in mill
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from operator import attrgetter
-from typing import Annotated, Any
+from operator import itemgetter
+from typing import Any
 
-from msgspec import Meta, Struct, ValidationError, convert
+from msgspec import Struct
 
 from asr_daemon.errors import NotUnderstood
-from asr_daemon.long import LongList, LongText
-from asr_daemon.long_segments import LongSegments
 from asr_daemon.providers.scalars import (
-    LARGEST,
-    LONGEST_MS,
     as_label,
     as_ms,
     as_number,
@@ -31,25 +27,12 @@ _MESSAGES = ("message", "msg", "desc", "description")
 """Where senders may say why a task failed; the vendor documents no place for it."""
 
 
-_Milliseconds = Annotated[int, Meta(ge=0, le=LONGEST_MS)]
-
-
-class _Lattice(Struct, gc=False):
-    """A lattice that is spelled as in the vendor's example."""
-
-    lid: Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
-    begin: _Milliseconds
-    end: _Milliseconds
-    onebest: str
-    spk: int | str
-
-
 class Result(Struct, frozen=True):
     """One result; without segments where the task failed."""
 
     aid: str
     error: VendorError | None
-    segments: Iterable[Segment]
+    segments: tuple[Segment, ...]
 
 
 def read_result(document: object) -> Result:
@@ -101,78 +84,32 @@ def _read_success(value: object) -> bool | None:
             raise NotUnderstood("body.state.success is neither true nor false")
 
 
-def _read_lattices(lattices: object) -> Iterable[Segment]:
+def _read_lattices(lattices: object) -> tuple[Segment, ...]:
     """Return the segments in the order of `lid`; those without a number stay behind in theirs."""
-    if isinstance(lattices, LongList):
-        return _read_long(lattices)
     if not isinstance(lattices, list):
         raise NotUnderstood("body.body.lattices is missing or not a list")
-    # Most are spelled as documented; one call takes a tenth of what looking around in each does.
-    try:
-        documented = convert(lattices, list[_Lattice])
-    except ValidationError:
-        pass
-    else:
-        return _read_documented(documented)
-    numbered = sorted(_numbered_segments(lattices), key=lambda pair: pair[0])
+    numbered = sorted(_numbered_segments(lattices), key=itemgetter(0))
     return tuple(segment for _, segment in numbered)
-
-
-def _read_documented(lattices: list[_Lattice]) -> tuple[Segment, ...]:
-    lattices.sort(key=attrgetter("lid"))
-    return tuple(
-        [
-            Segment(
-                text,
-                each.begin,
-                each.end,
-                str(each.spk) if isinstance(each.spk, int) else as_label(each.spk),
-            )
-            for each in lattices
-            if (text := each.onebest.strip())
-        ]
-    )
-
-
-def _read_long(lattices: LongList) -> LongSegments:
-    numbers: list[float] = []
-
-    def segments() -> Iterator[Segment]:
-        for number, segment in _numbered_segments(lattices):
-            numbers.append(number)
-            yield segment
-
-    read = LongSegments(segments())
-    read.sort(numbers)
-    return read
 
 
 def _numbered_segments(lattices: Iterable[Any]) -> Iterator[tuple[float, Segment]]:
     for index, lattice in enumerate(lattices):
         segment = _read_lattice(lattice, index)
-        if segment:
+        if segment.text:
             lid = as_number(look_up(lattice, "lid"))
             yield math.inf if lid is None else lid, segment
 
 
-def _read_lattice(lattice: Any, index: int) -> Segment | None:
-    """Return a segment, or `None` for one in which nothing was said."""
+def _read_lattice(lattice: Any, index: int) -> Segment:
+    """Return a segment; it has no text where nothing was said."""
     if not isinstance(lattice, dict):
         raise NotUnderstood(f"body.body.lattices[{index}] is not an object")
-    value = look_up(lattice, "onebest")
-    text = value.strip() if type(value) is str else _read_speech(value, index)
-    if not text:
-        return None
+    onebest = look_up(lattice, "onebest")
+    if onebest is not None and as_text(onebest) is None:
+        raise NotUnderstood(f"body.body.lattices[{index}].onebest is not a string")
     return Segment(
-        text,
+        as_speech(onebest),
         as_ms(look_up(lattice, "begin")),
         as_ms(look_up(lattice, "end")),
         as_label(look_up(lattice, "spk")),
     )
-
-
-def _read_speech(value: object, index: int) -> str | LongText:
-    """Return what was said where that is no plain string."""
-    if value is not None and not isinstance(value, LongText) and as_text(value) is None:
-        raise NotUnderstood(f"body.body.lattices[{index}].onebest is not a string")
-    return as_speech(value)

@@ -5,13 +5,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from asr_daemon.long import LongText
-
 LONGEST_MS = 100 * 3600 * 1000
 """Times beyond 100 hours are taken for nonsense: vendors transcribe at most 12."""
-
-LARGEST = 1 << 62
-"""Numbers beyond are nonsense in whatever unit."""
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{0,20})?")
 
@@ -28,20 +23,13 @@ def as_text(value: object) -> str | None:
     """Return a string as it is and a number in digits; `None` for anything else."""
     if isinstance(value, str):
         return value
-    if type(value) is int:
-        return str(value)
-    if isinstance(value, LongText):
-        return value.whole()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
-def as_speech(value: object) -> str | LongText:
-    """Return `as_text` without blanks at its ends, empty for `None`; what is long stays so."""
-    if isinstance(value, LongText):
-        stripped = value.stripped()
-        return stripped if any(stripped) else ""
+def as_speech(value: object) -> str:
+    """Return `as_text` without blanks at its ends, empty for `None`."""
     return (as_text(value) or "").strip()
 
 
@@ -53,8 +41,6 @@ def as_label(value: object) -> str | None:
 
 def as_number(value: object) -> float | int | None:
     """Return a finite number, also from a string of decimal digits; `None` for anything else."""
-    if type(value) is int and abs(value) <= LARGEST:
-        return value
     if isinstance(value, str):
         digits = _NUMBER.fullmatch(value.strip())
         return None if digits is None else float(value) if digits[1] else int(value)
@@ -68,8 +54,7 @@ def as_ms(value: object, unit_ms: int = 1) -> int | None:
 
     `None` for what is not a number, is negative, or is beyond `LONGEST_MS`.
     """
-    # Most are plain numbers, and a large body holds millions.
-    number = value if type(value) is int else as_number(value)
+    number = as_number(value)
     if number is None or not 0 <= number <= LONGEST_MS // unit_ms:
         return None
     return number * unit_ms if isinstance(number, int) else round(number * unit_ms)

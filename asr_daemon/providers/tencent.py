@@ -85,8 +85,8 @@ class Tencent:
         if rest and not is_pairs(rest):
             raise NotFound("nothing is served at this path")
 
-    def decode(self, callback: Callback) -> Transcript:
-        """Decode a callback of any generation.
+    def parse(self, callback: Callback) -> Transcript:
+        """Parse a callback of any generation.
 
         Raises:
             NotUnderstood: there is none of `code`, `requestId` and `text`, or no way to read them.

@@ -13,7 +13,6 @@ from typing import Any
 from msgspec import Struct
 
 from asr_daemon.errors import NotUnderstood
-from asr_daemon.long import STEP_BYTES, LongObject, LongText
 from asr_daemon.providers.digest import digest_json, digest_pairs
 from asr_daemon.providers.form import (
     Pair,
@@ -21,8 +20,7 @@ from asr_daemon.providers.form import (
     show_odd_bytes,
     split_pairs,
     strict_text,
-    to_long_text,
-    to_text,
+    to_texts,
 )
 from asr_daemon.providers.json_body import decode_json
 
@@ -37,7 +35,7 @@ VENDOR_NAMES = frozenset(
 
 _TELLING_NAMES = ("code", "requestid", "text")
 _MOST_PAIRS = 10_000
-_BEFORE = re.compile(rb"\s*+(?:\xef\xbb\xbf)?\s*+")
+_BOM = b"\xef\xbb\xbf"
 _JSON_START = re.compile(rb'\{\s*["}]')
 
 
@@ -61,7 +59,7 @@ class Fields(Struct, frozen=True):
 
 
 def read_fields(
-    body: bytes | bytearray, parameters: Sequence[Pair], path_pairs: bytes, encoding: str
+    body: bytes, parameters: Sequence[Pair], path_pairs: bytes, encoding: str
 ) -> tuple[Fields, Sequence[Pair]]:
     """Return the vendor's fields, and those of the URL's `parameters` that are none of them.
 
@@ -70,7 +68,7 @@ def read_fields(
     Raises:
         NotUnderstood: there is none of `code`, `requestId` and `text`.
     """
-    body = _trimmed(body)
+    body = body.strip().removeprefix(_BOM).lstrip()
     if body:
         return _read_body(body, encoding), parameters
     ours = [pair for pair in parameters if is_vendor_name(pair[0])]
@@ -93,7 +91,7 @@ def is_pairs(rest: bytes) -> bool:
     return b"=" in element and any(is_vendor_name(name) for name, _ in split_pairs(element))
 
 
-def _read_body(body: bytes | bytearray, encoding: str) -> Fields:
+def _read_body(body: bytes, encoding: str) -> Fields:
     """Read a body by what it looks like, whatever its Content-Type says.
 
     A brace and a quote start JSON and no form. A form made of broken JSON would be worse than
@@ -112,16 +110,9 @@ def _read_body(body: bytes | bytearray, encoding: str) -> Fields:
 
 def _from_pairs(pairs: Iterable[Pair], encoding: str) -> Fields:
     listed = list(pairs)
-    texts = [(to_text(name, encoding), _to_value(value, encoding)) for name, value in listed]
+    texts = to_texts(listed, encoding)
     first = {name.lower(): value for name, value in reversed(texts)}
-    payload = collect(texts)
-    if any(isinstance(value, LongText) for _, value in texts):
-        payload = LongObject(payload)
-    return Fields(payload, first, digest_pairs(listed))
-
-
-def _to_value(raw: bytes, encoding: str) -> str | LongText:
-    return to_text(raw, encoding) if len(raw) <= STEP_BYTES else to_long_text(raw, encoding)
+    return Fields(collect(texts), first, digest_pairs(listed))
 
 
 def _from_json(payload: dict[str, Any]) -> Fields:
@@ -129,22 +120,9 @@ def _from_json(payload: dict[str, Any]) -> Fields:
     return Fields(payload, first, digest_json(payload))
 
 
-def _to_utf8(body: bytes | bytearray, encoding: str) -> bytes | bytearray:
+def _to_utf8(body: bytes, encoding: str) -> bytes:
     r"""Return a JSON body in UTF-8, by the rules of `to_text`; an odd byte is the text `\xff`."""
     for candidate in ("utf-8", encoding):
         with suppress(UnicodeError):
-            return strict_text(body, candidate).utf8()
+            return strict_text(body, candidate).encode()
     return show_odd_bytes(body).replace("\\x", "\\\\x").encode()
-
-
-def _trimmed(body: bytes | bytearray) -> bytes | bytearray:
-    """Return a body without blanks at its ends and a byte order mark; it is copied only then."""
-    found = _BEFORE.match(body)
-    begin, end = found.end() if found else 0, len(body)
-    while end > begin:
-        tail = body[max(begin, end - STEP_BYTES) : end]
-        kept = tail.rstrip()
-        end -= len(tail) - len(kept)
-        if kept:
-            break
-    return body if end - begin == len(body) else body[begin:end]

@@ -8,9 +8,7 @@ that has the same secrets, and ends when its secret is taken away. It consists o
 import hmac
 import struct
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from hashlib import sha256
+from collections.abc import Iterable
 from os import urandom
 
 from asr_daemon.errors import TokenExpired, WrongCredentials
@@ -22,8 +20,6 @@ _MAC_BYTES = 32
 _CLAIMS = struct.Struct(">d16s")
 """When the token ends, in Unix seconds, and the nonce; the app key follows."""
 
-_MOST_KNOWN = 1024
-
 
 def issue_token(app_key: str, secret: Secret, ends_at_s: float) -> str:
     """Return a new token for `app_key` that ends at `ends_at_s`, in Unix seconds."""
@@ -31,11 +27,8 @@ def issue_token(app_key: str, secret: Secret, ends_at_s: float) -> str:
     return _to_base64(claims + _mac(secret, claims))
 
 
-def check_token(token: str, app_key: str, secrets: Iterable[Secret], now_s: float) -> float:
+def check_token(token: str, app_key: str, secrets: Iterable[Secret], now_s: float) -> None:
     """Check that a token was issued for `app_key` with one of `secrets`, and has not ended.
-
-    Returns:
-        When it ends, in Unix seconds.
 
     Raises:
         TokenExpired: it was, and is over.
@@ -49,49 +42,13 @@ def check_token(token: str, app_key: str, secrets: Iterable[Secret], now_s: floa
     if not genuine or claims[_CLAIMS.size :] != app_key.encode():
         raise WrongCredentials("the token is not one of this userName")
     ends_at_s: float = _CLAIMS.unpack_from(claims)[0]
-    _check_end(ends_at_s, now_s)
-    return ends_at_s
-
-
-class TokenCheck:
-    """Checks tokens under secrets that stay the same, and knows again those that were genuine.
-
-    A token comes with every result for an hour, and each check of its MAC would hand the
-    interpreter to another thread. It is known by its SHA-256, so that looking it up takes a time
-    that tells nothing of it.
-    """
-
-    def __init__(self, secrets: Mapping[str, tuple[Secret, ...]]) -> None:
-        """Take the secrets of each app key."""
-        self._secrets = secrets
-        self._ends_at_s: dict[bytes, float] = {}
-
-    def check(self, token: str, app_key: str, now_s: float) -> None:
-        """Do as `check_token`, with the secrets of `app_key`."""
-        known_as = sha256(f"{app_key}\n{token}".encode()).digest()
-        ends_at_s = self._ends_at_s.get(known_as)
-        if ends_at_s is not None:
-            _check_end(ends_at_s, now_s)
-            return
-        ends_at_s = check_token(token, app_key, self._secrets.get(app_key, ()), now_s)
-        if len(self._ends_at_s) >= _MOST_KNOWN:
-            self._ends_at_s.clear()
-        self._ends_at_s[known_as] = ends_at_s
-
-
-def _check_end(ends_at_s: float, now_s: float) -> None:
     if now_s >= ends_at_s:
         raise TokenExpired("the token has expired")
 
 
 def _mac(secret: Secret, claims: bytes) -> bytes:
-    return hmac.digest(_key(secret), claims, _HASH)
-
-
-@lru_cache(maxsize=256)
-def _key(secret: Secret) -> bytes:
-    """Return the key of a secret, which each of its tokens is checked with."""
-    return hmac.digest(secret.reveal(), _PURPOSE, _HASH)
+    key = hmac.digest(secret.reveal(), _PURPOSE, _HASH)
+    return hmac.digest(key, claims, _HASH)
 
 
 def _from_base64(token: str) -> bytes:

@@ -4,7 +4,6 @@ To add one: write `renderers/<format>.py` with a class that follows `Renderer`, 
 `Format` in `config/model.py`, and one line in `assembly.py`.
 """
 
-from collections.abc import Iterable
 from typing import Protocol
 
 from asr_daemon.transcript import Transcript
@@ -18,6 +17,6 @@ class Renderer(Protocol):
         """The ending of the files that it makes, with its dot."""
         ...
 
-    def render(self, transcript: Transcript) -> Iterable[bytes]:
-        """Return the content of the file in pieces; pure, and defined for every transcript."""
+    def render(self, transcript: Transcript) -> bytes:
+        """Return the content of the file; pure, and defined for every transcript."""
         ...

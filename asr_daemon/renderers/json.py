@@ -5,19 +5,14 @@ are there only where the vendor gave them. The digest stands near the top, so th
 it first.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Mapping
 from datetime import datetime
-from itertools import chain, islice
 from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from asr_daemon.long import Encoder, LongList, LongObject, LongText
 from asr_daemon.transcript import Segment, Status, Transcript, Word, fingerprint_of
-
-_RUN = 256
-"""Segments or words that are encoded in one call."""
 
 
 class WordEntry(Struct, frozen=True):
@@ -90,15 +85,12 @@ class JsonRenderer:
         self._keep_payload = keep_payload
         self._indent = indent
 
-    def render(self, transcript: Transcript) -> Iterable[bytes]:
+    def render(self, transcript: Transcript) -> bytes:
         """Return the document in UTF-8, ended by a newline."""
-        if _is_long(transcript):
-            document = _long_document(transcript, keep_payload=self._keep_payload)
-            return chain(Encoder(indent=self._indent).pieces(document), (b"\n",))
         encoded = msgspec.json.encode(_document(transcript, keep_payload=self._keep_payload))
         if self._indent > 0:
             encoded = msgspec.json.format(encoded, indent=self._indent)
-        return (encoded + b"\n",)
+        return encoded + b"\n"
 
 
 def timestamp(moment: datetime) -> str:
@@ -115,13 +107,8 @@ def read_fingerprint(document: bytes) -> str | None:
     return fingerprint_of(told.id, told.digest, told.query)
 
 
-def _is_long(transcript: Transcript) -> bool:
-    is_tuple = isinstance(transcript.segments, tuple)
-    return not is_tuple or isinstance(transcript.payload, LongObject)
-
-
 def _document(transcript: Transcript, *, keep_payload: bool) -> Document:
-    error, duration_ms = transcript.error, transcript.duration_ms
+    error = transcript.error
     return Document(
         schema_version=1,
         provider=transcript.provider,
@@ -131,97 +118,30 @@ def _document(transcript: Transcript, *, keep_payload: bool) -> Document:
         received_at=timestamp(transcript.received_at),
         digest=transcript.digest,
         audio=AudioEntry(
-            None if duration_ms is None else duration_ms / 1000,
-            transcript.audio_url,
-            transcript.audio_key,
+            _seconds(transcript.duration_ms), transcript.audio_url, transcript.audio_key
         ),
         language=transcript.language,
-        text="\n".join(
-            [
-                each.text if isinstance(each.text, str) else "".join(each.text)
-                for each in transcript.segments
-            ]
-        ),
-        segments=[_segment(number, each) for number, each in enumerate(transcript.segments)],
+        text="\n".join(segment.text for segment in transcript.segments),
+        segments=[_segment(id_, segment) for id_, segment in enumerate(transcript.segments)],
         query=transcript.query,
         payload=transcript.payload if keep_payload else UNSET,
     )
 
 
-def _long_document(transcript: Transcript, *, keep_payload: bool) -> LongObject:
-    """Return what `_document` does, with what may be long in pieces."""
-    short = msgspec.structs.replace(transcript, segments=())
-    long = LongObject(msgspec.structs.asdict(_document(short, keep_payload=False)))
-    long["text"] = LongText(lambda: _text(transcript.segments))
-    long["segments"] = LongList(lambda: _runs(transcript.segments))
-    if keep_payload:
-        long["payload"] = transcript.payload
-    else:
-        del long["payload"]
-    return long
-
-
-def _text(segments: Iterable[Segment]) -> Iterator[str]:
-    newline = ""
-    for segment in segments:
-        if isinstance(segment.text, str):
-            yield newline + segment.text
-        else:
-            yield newline
-            yield from segment.text
-        newline = "\n"
-
-
-def _runs(segments: Iterable[Segment]) -> Iterator[list[SegmentEntry | LongObject]]:
-    run: list[SegmentEntry | LongObject] = []
-    for number, segment in enumerate(segments):
-        if isinstance(segment.text, str) and _are_few(segment.words):
-            run.append(_segment(number, segment))
-        else:
-            yield run
-            run = []
-            yield [_long_segment(number, segment)]
-        if len(run) == _RUN:
-            yield run
-            run = []
-    yield run
-
-
-def _segment(number: int, segment: Segment) -> SegmentEntry:
-    start_ms, end_ms, text = segment.start_ms, segment.end_ms, segment.text
+def _segment(id_: int, segment: Segment) -> SegmentEntry:
     return SegmentEntry(
-        number,
-        None if start_ms is None else start_ms / 1000,
-        None if end_ms is None else end_ms / 1000,
-        text if isinstance(text, str) else "".join(text),
+        id_,
+        _seconds(segment.start_ms),
+        _seconds(segment.end_ms),
+        segment.text,
         UNSET if segment.speaker is None else segment.speaker,
         [_word(word) for word in segment.words] if segment.words else UNSET,
     )
 
 
-def _are_few(words: Iterable[Word]) -> bool:
-    return isinstance(words, Sized) and len(words) <= _RUN
-
-
-def _long_segment(number: int, segment: Segment) -> LongObject:
-    text, words = segment.text, segment.words
-    entry = _segment(number, msgspec.structs.replace(segment, text="", words=()))
-    long = LongObject(msgspec.structs.asdict(entry))
-    long["text"] = text if isinstance(text, str) else LongText(lambda: iter(text))
-    long["words"] = LongList(lambda: _word_runs(words)) if any(True for _ in words) else UNSET
-    return LongObject((name, value) for name, value in long.items() if value is not UNSET)
-
-
-def _word_runs(words: Iterable[Word]) -> Iterator[list[WordEntry]]:
-    entries = map(_word, words)
-    while run := list(islice(entries, _RUN)):
-        yield run
-
-
 def _word(word: Word) -> WordEntry:
-    start_ms, end_ms = word.start_ms, word.end_ms
-    return WordEntry(
-        word.text,
-        None if start_ms is None else start_ms / 1000,
-        None if end_ms is None else end_ms / 1000,
-    )
+    return WordEntry(word.text, _seconds(word.start_ms), _seconds(word.end_ms))
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000

@@ -20,7 +20,7 @@ PROVIDERS: dict[Vendor, Provider] = {
 def decode(vendor: Vendor, body: bytes) -> Transcript:
     """Decode a body as the daemon does."""
     head = Head(b"/", b"", {}, "127.0.0.1")
-    return PROVIDERS[vendor].decode(Callback(head, body, datetime.now(UTC)))
+    return PROVIDERS[vendor].parse(Callback(head, body, datetime.now(UTC)))
 
 
 @pytest.mark.parametrize("vendor", PROVIDERS)

@@ -80,6 +80,6 @@ def head(
     return Head(path, query, headers or {}, address)
 
 
-def callback(body: bytes | bytearray, path: bytes = b"/", query: bytes = b"") -> Callback:
+def callback(body: bytes, path: bytes = b"/", query: bytes = b"") -> Callback:
     """Return a whole request."""
     return Callback(head(path, query), body, RECEIVED_AT)

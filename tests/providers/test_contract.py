@@ -110,7 +110,7 @@ def _edit(example: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
 def check_sound(provider: Provider, body: bytes, query: bytes = b"") -> None:
     """Check that a body is refused on purpose, or gives what every renderer can write."""
     try:
-        transcript = provider.decode(callback(body, query=query))
+        transcript = provider.parse(callback(body, query=query))
     except CallbackError:
         return
     assert msgspec.json.encode(transcript)
@@ -119,7 +119,7 @@ def check_sound(provider: Provider, body: bytes, query: bytes = b"") -> None:
 @every_provider
 def test_documented_example(case: Case) -> None:
     """The vendor's own example is a result."""
-    transcript = case.provider.decode(callback(case.example))
+    transcript = case.provider.parse(callback(case.example))
     assert (transcript.provider, transcript.id) == (case.provider.name, case.id)
     assert transcript.segments == (case.segment,)
     assert transcript.error is None
@@ -166,7 +166,7 @@ def test_every_refusal_is_answered(case: Case, error: type[CallbackError]) -> No
 def test_garbage(case: Case, garbage: bytes) -> None:
     """What is no result is refused as such."""
     with pytest.raises(NotUnderstood):
-        case.provider.decode(callback(garbage))
+        case.provider.parse(callback(garbage))
 
 
 @every_provider
@@ -185,15 +185,15 @@ def test_garbage(case: Case, garbage: bytes) -> None:
 def test_refusals_do_not_echo(case: Case, body: bytes) -> None:
     """The sentence of a refusal holds nothing of the body."""
     with pytest.raises(NotUnderstood) as refused:
-        case.provider.decode(callback(body))
+        case.provider.parse(callback(body))
     assert "kumquat" not in str(refused.value)
 
 
 @every_provider
 def test_same_body_same_digest(case: Case) -> None:
     """A retry has the digest of the first try, whatever the URL says."""
-    first = case.provider.decode(callback(case.example))
-    again = case.provider.decode(callback(case.example, query=b"try=2"))
+    first = case.provider.parse(callback(case.example))
+    again = case.provider.parse(callback(case.example, query=b"try=2"))
     assert first.digest == again.digest
     assert first.digest.startswith("sha256:")
 

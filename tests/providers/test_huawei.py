@@ -77,7 +77,7 @@ def token(app_key: str, app_secret: str) -> str:
 
 def test_documented_example() -> None:
     """The documented body gives its sentence, with times in milliseconds."""
-    transcript = OPEN.decode(callback(HUAWEI_EXAMPLE, query=b"job=4%2B2&x=1&x=2&key=k"))
+    transcript = OPEN.parse(callback(HUAWEI_EXAMPLE, query=b"job=4%2B2&x=1&x=2&key=k"))
     assert (transcript.id, transcript.name) == ("FJKkMeepk8l", "FJKkMeepk8l")
     assert transcript.segments == (Segment("Hello, is the call connected?", 4360, 5970, "0"),)
     assert (transcript.provider, transcript.status) == ("huawei", "succeeded")
@@ -89,7 +89,7 @@ def test_documented_example() -> None:
 def test_failed_task() -> None:
     """A task that failed is a result."""
     body = b'{"body":{"state":{"code":"7","success":false},"body":{"aid":"a","lattices":null}}}'
-    transcript = OPEN.decode(callback(body))
+    transcript = OPEN.parse(callback(body))
     assert (transcript.id, transcript.error) == ("a", VendorError("7", ""))
 
 
@@ -97,7 +97,7 @@ def test_retry_is_a_duplicate() -> None:
     """A retry that is spelled differently has the same digest, another result has not."""
     again = b"\xef\xbb\xbf" + msgspec.json.encode(msgspec.json.decode(HUAWEI_EXAMPLE))
     other = HUAWEI_EXAMPLE.replace(b"5970", b"5971")
-    digests = [OPEN.decode(callback(body)).digest for body in (HUAWEI_EXAMPLE, again, other)]
+    digests = [OPEN.parse(callback(body)).digest for body in (HUAWEI_EXAMPLE, again, other)]
     assert digests[0] == digests[1] != digests[2]
 
 
@@ -107,7 +107,7 @@ def test_retry_is_a_duplicate() -> None:
 def test_not_understood(body: bytes) -> None:
     """What is not the documented JSON is no result."""
     with pytest.raises(NotUnderstood):
-        OPEN.decode(callback(body))
+        OPEN.parse(callback(body))
 
 
 @pytest.mark.parametrize("path", [HUAWEI_PATH, HUAWEI_PATH + b"/"])

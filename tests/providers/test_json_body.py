@@ -4,9 +4,7 @@ import msgspec
 import pytest
 
 from asr_daemon.errors import NotUnderstood
-from asr_daemon.providers.json_body import decode_elements, decode_json
-
-LARGE = 200_000
+from asr_daemon.providers.json_body import decode_json
 
 
 @pytest.mark.parametrize(
@@ -22,7 +20,8 @@ LARGE = 200_000
         b"9" * 5000,
         b"[" * 100_000,
         b"[" * 5000 + b"]" * 5000,
-        b'{"a":' * 20 + b'"' + b"a" * LARGE + b'"' + b"}" * 20,
+        b'{"a": ["' + b"a" * 200_000 + b'", "\\ud800"]}',
+        b"{} {}",
     ],
 )
 def test_refused(raw: bytes) -> None:
@@ -47,49 +46,12 @@ def test_decoded(raw: bytes, value: object) -> None:
     assert msgspec.json.encode(decode_json(raw))
 
 
-def test_errors_in_large_values() -> None:
-    """A mistake deep in a large body is found."""
-    raw = b'{"a": ["' + b"a" * LARGE + b'", "\\ud800"]}'
-    with pytest.raises(NotUnderstood):
-        decode_json(raw)
-
-
-def test_elements() -> None:
-    """Elements come one by one, each as what is wanted."""
-    assert list(decode_elements(b"[1, 2, 3]", int)) == [1, 2, 3]
-
-
-def test_many_elements() -> None:
-    """Many elements are the same each time that they are looped over."""
-    elements = decode_elements(b"[" + b"7," * LARGE + b"8]", int)
-    assert [sum(elements), sum(elements)] == [LARGE * 7 + 8] * 2
-
-
 def test_too_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
     """A document that would be many times as long as its body is refused."""
-    monkeypatch.setattr("asr_daemon.providers.json_body._MOST_VALUES", LARGE)
-    assert decode_json(b"[" + b"0," * (LARGE - 10) + b"0]")
+    monkeypatch.setattr("asr_daemon.providers.json_body._MOST_VALUES", 10)
+    assert decode_json(b"[" + b"0," * 9 + b"0]")
     with pytest.raises(NotUnderstood, match="more values"):
-        decode_json(b"[" + b"0," * LARGE + b"0]")
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b"{}",
-        b"null",
-        b"",
-        b"[1",
-        b'[1, "a"]',
-        b'["\xff"]',
-        b'"' + b"a" * LARGE + b'"',
-        b"[" + b"0," * LARGE + b'"a"]',
-    ],
-)
-def test_elements_of_another_shape(raw: bytes) -> None:
-    """What is no array of what is wanted is refused."""
-    with pytest.raises(NotUnderstood):
-        list(decode_elements(raw, int))
+        decode_json(b"[" + b"0," * 10 + b"0]")
 
 
 @pytest.mark.parametrize("opened", [b"[", b'{"a":'])

@@ -244,6 +244,6 @@ IDS = [f"{provider.name}, {len(body)} bytes" for provider, body, _, _ in RESULTS
 @pytest.mark.parametrize(("provider", "body", "digest", "files"), RESULTS, ids=IDS)
 def test_same_as_ever(provider: Provider, body: bytes, digest: str, files: str) -> None:
     """Digest and files of documented and odd bodies, small and large ones, are as before."""
-    transcript = provider.decode(callback(body))
-    rendered = b"".join(piece for each in RENDERERS for piece in each.render(transcript))
+    transcript = provider.parse(callback(body))
+    rendered = b"".join(renderer.render(transcript) for renderer in RENDERERS)
     assert (transcript.digest, sha256(rendered).hexdigest()) == (digest, files)

@@ -40,7 +40,7 @@ KEYED = Tencent(TencentSettings(keys=(Secret("0ld-key_0"), Secret("new.key~1")))
 
 def decode(body: bytes, rest: bytes = b"", query: bytes = b"") -> Transcript:
     """Decode with the default settings; `rest` stands behind the path."""
-    return OPEN.decode(callback(body, TENCENT_PATH + rest, query))
+    return OPEN.parse(callback(body, TENCENT_PATH + rest, query))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_root_path() -> None:
     tencent.admit(head(b"/new.key~1/code=0"))
     with pytest.raises(WrongCredentials):
         tencent.admit(head(b"/code=0"))
-    assert tencent.decode(callback(b"", b"/new.key~1/code=0&requestId=7")).id == "7"
+    assert tencent.parse(callback(b"", b"/new.key~1/code=0&requestId=7")).id == "7"
 
 
 def test_address() -> None:
@@ -198,7 +198,7 @@ def test_2017_generation(body: bytes, rest: bytes, query: bytes) -> None:
 def test_path_behind_key() -> None:
     """Pairs behind a key are found, with a URL among them that nobody encoded."""
     path = TENCENT_PATH + b"/new.key~1/code=0&audioUrl=https://example.com/a?b&text=a+b"
-    transcript = KEYED.decode(callback(b"", path, b"job=1"))
+    transcript = KEYED.parse(callback(b"", path, b"job=1"))
     url = "https://example.com/a?b"
     assert transcript.payload == {"code": "0", "audioUrl": url, "text": "a b"}
     assert transcript.segments == (Segment("a b"),)
@@ -262,14 +262,14 @@ def test_name_by(name_by: str, name: str | None) -> None:
     """A result is named by what is configured, and never by anything else."""
     tencent = Tencent(TencentSettings(name_by=name_by))
     query = b"job=42&job=43&empty=&key=s&appid=9"
-    transcript = tencent.decode(callback(b"code=0&requestId=7&audioKey=k/1", query=query))
+    transcript = tencent.parse(callback(b"code=0&requestId=7&audioKey=k/1", query=query))
     assert (transcript.id, transcript.name) == ("7", name)
 
 
 def test_name_by_missing_audio_key() -> None:
     """A result that lacks what names it has no name."""
     tencent = Tencent(TencentSettings(name_by="audio_key"))
-    assert tencent.decode(callback(b"code=0&requestId=7&audioKey=")).name is None
+    assert tencent.parse(callback(b"code=0&requestId=7&audioKey=")).name is None
 
 
 @pytest.mark.parametrize(
@@ -305,14 +305,14 @@ def test_failure_has_no_segments() -> None:
 @pytest.mark.parametrize("body", [b"code=0&appid=12516", b'{"code": 0, "AppId": 12516}'])
 def test_allowed_appid(body: bytes) -> None:
     """An appid that is configured is let in, whatever its JSON type."""
-    assert Tencent(TencentSettings(appids=("1", "12516"))).decode(callback(body)).appid == "12516"
+    assert Tencent(TencentSettings(appids=("1", "12516"))).parse(callback(body)).appid == "12516"
 
 
 @pytest.mark.parametrize("body", [b"code=0", b"code=0&appid=125", b"code=0&appid=2&appid=12516"])
 def test_refused_appid(body: bytes) -> None:
     """Another appid, or none, is refused where appids are configured."""
     with pytest.raises(Unauthorized):
-        Tencent(TencentSettings(appids=("12516",))).decode(callback(body))
+        Tencent(TencentSettings(appids=("12516",))).parse(callback(body))
 
 
 @pytest.mark.parametrize("time", ["-1", "", "nan", "inf", "1e400", "360001", "long"])
@@ -324,7 +324,7 @@ def test_absurd_duration(time: str) -> None:
 def test_text_encoding() -> None:
     """Text in the configured encoding is read, in the body and in the URL."""
     tencent = Tencent(TencentSettings(text_encoding="gb18030"))
-    transcript = tencent.decode(callback(b"text=%D2%B9%B0%E0", query=b"job=%B0%E0"))
+    transcript = tencent.parse(callback(b"text=%D2%B9%B0%E0", query=b"job=%B0%E0"))
     assert transcript.segments == (Segment("夜班"),)
     assert transcript.query == {"job": "班"}
 

@@ -6,7 +6,7 @@ from string import ascii_letters, digits
 import pytest
 
 from asr_daemon.errors import TokenExpired, Unauthorized, WrongCredentials
-from asr_daemon.providers.tokens import TokenCheck, check_token, issue_token
+from asr_daemon.providers.tokens import check_token, issue_token
 from asr_daemon.secret import Secret
 
 SECRET, OTHER = Secret("agreed by both"), Secret("agreed by others")
@@ -72,15 +72,3 @@ def test_holds_elsewhere() -> None:
     """A token that another process issued with the same secret passes here."""
     token = "QdrAilIdqou1M2HJ9sojC4bauN4q4u2GYXRkpE0TGopur2j2JdSI8UYasyZGXEjh-PySvUPrOMlB"
     check_token(token, "a", [Secret("b")], 0)
-
-
-def test_a_token_that_is_known_ends_too() -> None:
-    """A genuine token is taken again and again until it ends, and for its own app key only."""
-    tokens = TokenCheck({APP_KEY: (SECRET,), "other": (OTHER,)})
-    token = issue_token(APP_KEY, SECRET, ENDS_AT_S)
-    for _ in range(2):
-        tokens.check(token, APP_KEY, ENDS_AT_S - 1)
-        with pytest.raises(WrongCredentials):
-            tokens.check(token, "other", ENDS_AT_S - 1)
-    with pytest.raises(TokenExpired):
-        tokens.check(token, APP_KEY, ENDS_AT_S)

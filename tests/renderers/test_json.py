@@ -20,7 +20,7 @@ WHOLE = (
 
 def render(transcript: Transcript, renderer: JsonRenderer = RENDERER) -> bytes:
     """Return the whole document."""
-    return b"".join(renderer.render(transcript))
+    return renderer.render(transcript)
 
 
 def test_whole_document(make_transcript: MakeTranscript) -> None:

@@ -45,10 +45,10 @@ HUAWEI_SAMPLES = (
     b'{"body": {"state": {"code": 1, "success": false}, "body": {"aid": "a"}}}',
 )
 TRANSCRIPTS = [
-    *(TENCENT.decode(callback(body, query=b"job=1&job=2&key=x")) for body in TENCENT_SAMPLES),
-    *(HUAWEI.decode(callback(body)) for body in HUAWEI_SAMPLES),
+    *(TENCENT.parse(callback(body, query=b"job=1&job=2&key=x")) for body in TENCENT_SAMPLES),
+    *(HUAWEI.parse(callback(body)) for body in HUAWEI_SAMPLES),
 ]
-SUCCEEDED = HUAWEI.decode(callback(HUAWEI_EXAMPLE))
+SUCCEEDED = HUAWEI.parse(callback(HUAWEI_EXAMPLE))
 
 
 def strict() -> dict[str, Any]:
@@ -61,8 +61,7 @@ def strict() -> dict[str, Any]:
 
 def rendered(transcript: Transcript, *, keep_payload: bool = True) -> dict[str, Any]:
     """Return the document of a transcript."""
-    pieces = JsonRenderer(keep_payload=keep_payload, indent=0).render(transcript)
-    document = json.loads(b"".join(pieces))
+    document = json.loads(JsonRenderer(keep_payload=keep_payload, indent=0).render(transcript))
     assert isinstance(document, dict)
     return document
 

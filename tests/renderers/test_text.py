@@ -12,7 +12,7 @@ TWO_SPEAKERS = (Segment("你好", 0, 900, "0"), Segment("hello", 61_000, 3_661_0
 def render(transcript: Transcript, speakers: str = "auto", *, timestamps: bool = False) -> str:
     """Render with the given settings."""
     renderer = TextRenderer(speakers=speakers, timestamps=timestamps)
-    return b"".join(renderer.render(transcript)).decode()
+    return renderer.render(transcript).decode()
 
 
 def test_one_segment_a_line(make_transcript: MakeTranscript) -> None:
