@@ -6,8 +6,7 @@ may be strings. Times have no printed unit; the example only makes sense in mill
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from operator import itemgetter
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -88,27 +87,29 @@ def _read_lattices(lattices: object) -> tuple[Segment, ...]:
     """Return the segments in the order of `lid`; those without a number stay behind in theirs."""
     if not isinstance(lattices, list):
         raise NotUnderstood("body.body.lattices is missing or not a list")
-    numbered = sorted(_numbered_segments(lattices), key=itemgetter(0))
-    return tuple(segment for _, segment in numbered)
-
-
-def _numbered_segments(lattices: Iterable[Any]) -> Iterator[tuple[float, Segment]]:
     for index, lattice in enumerate(lattices):
-        segment = _read_lattice(lattice, index)
-        if segment.text:
-            lid = as_number(look_up(lattice, "lid"))
-            yield math.inf if lid is None else lid, segment
+        _check_lattice(lattice, index)
+    segments = map(_read_lattice, sorted(lattices, key=_number))
+    return tuple(segment for segment in segments if segment.text)
 
 
-def _read_lattice(lattice: Any, index: int) -> Segment:
-    """Return a segment; it has no text where nothing was said."""
+def _check_lattice(lattice: object, index: int) -> None:
     if not isinstance(lattice, dict):
         raise NotUnderstood(f"body.body.lattices[{index}] is not an object")
     onebest = look_up(lattice, "onebest")
     if onebest is not None and as_text(onebest) is None:
         raise NotUnderstood(f"body.body.lattices[{index}].onebest is not a string")
+
+
+def _number(lattice: dict[str, Any]) -> float:
+    lid = as_number(look_up(lattice, "lid"))
+    return math.inf if lid is None else lid
+
+
+def _read_lattice(lattice: dict[str, Any]) -> Segment:
+    """Return a segment; it has no text where nothing was said."""
     return Segment(
-        as_speech(onebest),
+        as_speech(look_up(lattice, "onebest")),
         as_ms(look_up(lattice, "begin")),
         as_ms(look_up(lattice, "end")),
         as_label(look_up(lattice, "spk")),

@@ -49,12 +49,16 @@ def as_number(value: object) -> float | int | None:
     return value if abs(value) <= sys.float_info.max else None
 
 
-def as_ms(value: object, unit_ms: int = 1) -> int | None:
-    """Return a time given in units of `unit_ms` as milliseconds.
+def as_ms(milliseconds: object) -> int | None:
+    """Return a time in whole milliseconds.
 
     `None` for what is not a number, is negative, or is beyond `LONGEST_MS`.
     """
-    number = as_number(value)
-    if number is None or not 0 <= number <= LONGEST_MS // unit_ms:
-        return None
-    return number * unit_ms if isinstance(number, int) else round(number * unit_ms)
+    number = as_number(milliseconds)
+    return None if number is None or not 0 <= number <= LONGEST_MS else round(number)
+
+
+def seconds_as_ms(seconds: object) -> int | None:
+    """Return a time that is given in seconds, as `as_ms` does."""
+    number = as_number(seconds)
+    return None if number is None else as_ms(number * 1000)

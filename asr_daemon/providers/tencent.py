@@ -30,7 +30,7 @@ from asr_daemon.providers.form import (
     split_pairs,
     to_texts,
 )
-from asr_daemon.providers.scalars import as_label, as_ms, as_text
+from asr_daemon.providers.scalars import as_label, as_text, seconds_as_ms
 from asr_daemon.providers.tencent_fields import Fields, is_pairs, read_fields
 from asr_daemon.providers.tencent_segments import Speech, read_speech
 from asr_daemon.secret import Secret
@@ -50,7 +50,6 @@ _STATUSES: dict[type[BaseException], int] = {
 
 _HEADERS = {405: (("Allow", "POST"),), 503: (("Retry-After", "30"),)}
 _KEY = b"key"
-_MS_PER_S = 1000
 
 
 class Tencent:
@@ -110,7 +109,7 @@ class Tencent:
             error=error,
             segments=speech.segments,
             appid=appid,
-            duration_ms=as_ms(fields.get("audiotime"), _MS_PER_S),
+            duration_ms=seconds_as_ms(fields.get("audiotime")),
             audio_url=as_label(fields.get("audiourl")),
             audio_key=as_label(fields.get("audiokey")),
             language=speech.language,

@@ -7,6 +7,7 @@ it first.
 
 from collections.abc import Mapping
 from datetime import datetime
+from io import SEEK_END, BytesIO
 from typing import Any, Literal
 
 import msgspec
@@ -15,7 +16,7 @@ from msgspec import UNSET, Struct, UnsetType
 from asr_daemon.transcript import Segment, Status, Transcript, Word, fingerprint_of
 
 
-class WordEntry(Struct, frozen=True):
+class WordEntry(Struct, frozen=True, gc=False):
     """A word and its place in the audio, in seconds."""
 
     word: str
@@ -23,7 +24,7 @@ class WordEntry(Struct, frozen=True):
     end: float | None
 
 
-class SegmentEntry(Struct, frozen=True):
+class SegmentEntry(Struct, frozen=True, gc=False):
     """A sentence or turn, in seconds; `id` counts from 0."""
 
     id: int
@@ -88,9 +89,12 @@ class JsonRenderer:
     def render(self, transcript: Transcript) -> bytes:
         """Return the document in UTF-8, ended by a newline."""
         encoded = msgspec.json.encode(_document(transcript, keep_payload=self._keep_payload))
-        if self._indent > 0:
-            encoded = msgspec.json.format(encoded, indent=self._indent)
-        return encoded + b"\n"
+        # A large document is most of what its body takes in memory, so that the newline is appended
+        # in place: nothing else refers to what is formatted. An indent of -1 writes one line.
+        file = BytesIO(msgspec.json.format(encoded, indent=self._indent or -1))
+        file.seek(0, SEEK_END)
+        file.write(b"\n")
+        return file.getvalue()
 
 
 def timestamp(moment: datetime) -> str:

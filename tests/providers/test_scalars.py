@@ -11,6 +11,7 @@ from asr_daemon.providers.scalars import (
     as_number,
     as_text,
     look_up,
+    seconds_as_ms,
 )
 
 
@@ -87,10 +88,13 @@ def test_as_ms(value: object, ms: int | None) -> None:
     assert as_ms(value) == ms
 
 
-@pytest.mark.parametrize(("value", "ms"), [("8.42", 8420), (1.0005, 1000), (1e300, None)])
+@pytest.mark.parametrize(
+    ("value", "ms"),
+    [("8.42", 8420), (1.0005, 1000), (1e308, None), (10**308, None), ("-1", None), (None, None)],
+)
 def test_seconds_as_ms(value: object, ms: int | None) -> None:
     """Seconds become whole milliseconds."""
-    assert as_ms(value, 1000) == ms
+    assert seconds_as_ms(value) == ms
 
 
 def test_look_up() -> None:
