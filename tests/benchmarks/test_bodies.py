@@ -17,8 +17,8 @@ PROVIDERS: dict[Vendor, Provider] = {
 }
 
 
-def decode(vendor: Vendor, body: bytes) -> Transcript:
-    """Decode a body as the daemon does."""
+def parse(vendor: Vendor, body: bytes) -> Transcript:
+    """Parse a body as the daemon does."""
     head = Head(b"/", b"", {}, "127.0.0.1")
     return PROVIDERS[vendor].parse(Callback(head, body, datetime.now(UTC)))
 
@@ -26,7 +26,7 @@ def decode(vendor: Vendor, body: bytes) -> Transcript:
 @pytest.mark.parametrize("vendor", PROVIDERS)
 def test_is_understood(vendor: Vendor) -> None:
     """Each body is a result that succeeded, of the task whose id was put in."""
-    transcript = decode(vendor, message(vendor, "token").with_id(7).body)
+    transcript = parse(vendor, message(vendor, "token").with_id(7).body)
     assert (transcript.id, transcript.status) == ("000000000007", "succeeded")
     assert {each.end_ms is not None for each in transcript.segments} == {True}
 

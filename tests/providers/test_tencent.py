@@ -38,8 +38,8 @@ OPEN = Tencent(TencentSettings())
 KEYED = Tencent(TencentSettings(keys=(Secret("0ld-key_0"), Secret("new.key~1"))))
 
 
-def decode(body: bytes, rest: bytes = b"", query: bytes = b"") -> Transcript:
-    """Decode with the default settings; `rest` stands behind the path."""
+def parse(body: bytes, rest: bytes = b"", query: bytes = b"") -> Transcript:
+    """Parse with the default settings; `rest` stands behind the path."""
     return OPEN.parse(callback(body, TENCENT_PATH + rest, query))
 
 
@@ -136,7 +136,7 @@ def test_address() -> None:
 
 def test_current_generation() -> None:
     """The documented form body gives its sentences with their times."""
-    transcript = decode(TENCENT_CURRENT)
+    transcript = parse(TENCENT_CURRENT)
     assert (transcript.id, transcript.name, transcript.appid) == ("4000048858",) * 2 + ("12516",)
     assert transcript.segments == (
         Segment("我在马上上夜班。", 1640, 4600),
@@ -159,14 +159,14 @@ def test_current_generation() -> None:
 
 def test_current_generation_with_detail() -> None:
     """The documented detail in the documented body is what was said."""
-    (segment,) = decode(TENCENT_DETAILED).segments
+    (segment,) = parse(TENCENT_DETAILED).segments
     assert (segment.text, segment.start_ms, segment.speaker) == ("腾讯云语音识别欢迎您。", 20, "0")
     assert [word.start_ms for word in segment.words] == [140, 800, 1550, 1880]
 
 
 def test_2020_generation() -> None:
     """A JSON body is the same result; its values stay what they were."""
-    transcript = decode(TENCENT_2020)
+    transcript = parse(TENCENT_2020)
     assert transcript.segments == (Segment("我在马上上夜班。", 1640, 4600),)
     assert (transcript.id, transcript.appid, transcript.duration_ms) == (
         "4000048858",
@@ -178,7 +178,7 @@ def test_2020_generation() -> None:
 
 def test_2019_generation() -> None:
     """Lower-case escapes and sentences without times are a result."""
-    transcript = decode(TENCENT_2019)
+    transcript = parse(TENCENT_2019)
     assert transcript.segments == (Segment("我在马上上夜班"),)
     assert transcript.audio_url == "http://example.com/a.wav?b=1&c=2"
 
@@ -189,7 +189,7 @@ def test_2019_generation() -> None:
 )
 def test_2017_generation(body: bytes, rest: bytes, query: bytes) -> None:
     """The pairs of the oldest page are found in the body, in the path and in the query."""
-    transcript = decode(body, rest, query)
+    transcript = parse(body, rest, query)
     assert (transcript.id, transcript.audio_key) == ("requestId", "audioKey")
     assert transcript.error == VendorError("code", "message")
     assert (transcript.query, len(transcript.payload)) == ({}, 13)
@@ -216,13 +216,13 @@ def test_path_behind_key() -> None:
 )
 def test_query(query: bytes, expected: dict[str, str | list[str]]) -> None:
     """The parameters of the URL are data, but for the key."""
-    assert decode(b"code=0", query=query).query == expected
+    assert parse(b"code=0", query=query).query == expected
     assert OPEN.query(head(TENCENT_PATH, query)) == expected
 
 
 def test_fields_in_query() -> None:
     """Fields in the query are the vendor's; other parameters are not."""
-    transcript = decode(b"", query=b"key=s&job=42&code=0&requestId=7")
+    transcript = parse(b"", query=b"key=s&job=42&code=0&requestId=7")
     assert transcript.payload == {"code": "0", "requestId": "7"}
     assert transcript.query == {"job": "42"}
 
@@ -242,7 +242,7 @@ def test_fields_in_query() -> None:
 )
 def test_id(body: bytes, request_id: str | None) -> None:
     """The id is the request's, in digits."""
-    transcript = decode(body)
+    transcript = parse(body)
     assert (transcript.id, transcript.name) == (request_id, request_id)
 
 
@@ -292,12 +292,12 @@ def test_name_by_missing_audio_key() -> None:
 )
 def test_outcome(body: bytes, error: VendorError | None) -> None:
     """Zero is success, and anything else is the vendor's failure."""
-    assert decode(body).error == error
+    assert parse(body).error == error
 
 
 def test_failure_has_no_segments() -> None:
     """Whatever `text` holds on failure, it is no transcript; it stays in the payload."""
-    transcript = decode(b"code=10001&requestId=7&text=a&audioTime=1")
+    transcript = parse(b"code=10001&requestId=7&text=a&audioTime=1")
     assert (transcript.status, transcript.segments) == ("failed", ())
     assert transcript.payload["text"] == "a"
 
@@ -318,7 +318,7 @@ def test_refused_appid(body: bytes) -> None:
 @pytest.mark.parametrize("time", ["-1", "", "nan", "inf", "1e400", "360001", "long"])
 def test_absurd_duration(time: str) -> None:
     """What is no sensible number of seconds is no duration."""
-    assert decode(f"code=0&audioTime={time}".encode()).duration_ms is None
+    assert parse(f"code=0&audioTime={time}".encode()).duration_ms is None
 
 
 def test_text_encoding() -> None:
@@ -331,9 +331,9 @@ def test_text_encoding() -> None:
 
 def test_retry_is_a_duplicate() -> None:
     """A retry that is spelled differently has the same digest, another result has not."""
-    first = decode(b"code=0&requestId=7&text=%E5%A4%9C+a", query=b"try=1")
-    again = decode(b"text=%e5%a4%9c%20a&requestId=7&code=0", query=b"try=2")
-    other = decode(b"text=%E5%A4%9C+b&requestId=7&code=0")
+    first = parse(b"code=0&requestId=7&text=%E5%A4%9C+a", query=b"try=1")
+    again = parse(b"text=%e5%a4%9c%20a&requestId=7&code=0", query=b"try=2")
+    other = parse(b"text=%E5%A4%9C+b&requestId=7&code=0")
     assert first.digest == again.digest != other.digest
 
 
