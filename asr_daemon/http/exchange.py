@@ -214,7 +214,7 @@ class Exchange:
         """
         await self._judge()
         await self._receive()
-        callback = Callback(self._head, self._body, datetime.now(UTC))
+        callback = Callback(self._head, bytes(self._body), datetime.now(UTC))
         self._body = b""
         try:
             return await self._respond(callback)
