@@ -17,11 +17,11 @@ from msgspec import Struct
 from asr_daemon.errors import CallbackError, CannotStore, NoRoomForRejected, NotUnderstood
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics, Outcome
+from asr_daemon.output.base import Content, Result, Stored, refusal_of
+from asr_daemon.output.filesystem.staging import StagedFile
 from asr_daemon.providers.base import Answer, Callback, Head, Provider
 from asr_daemon.renderers.base import Renderer
 from asr_daemon.renderers.rejection import render_rejection
-from asr_daemon.store.aside import Content
-from asr_daemon.store.result import Committed, Result, Stored
 from asr_daemon.transcript import Transcript, fingerprint_of, identity_of
 
 LARGEST_ON_LOOP = 32 * 1024
@@ -43,12 +43,8 @@ _log = logging.getLogger(__name__)
 class Commit(Protocol):
     """What makes a result durable: `Committer`, or a double in tests."""
 
-    def write_aside(self, suffix: str, pieces: Iterable[bytes]) -> Content:
-        """Return a large file, written before its result, or raise `CannotStore`; on any thread."""
-        ...
-
-    async def commit(self, make: Callable[[], Result]) -> Committed:
-        """Return when the result is on stable storage; raise `CannotStore`, or what `make` does."""
+    async def commit(self, result: Result) -> Stored:
+        """Return when the result is on stable storage; raise `CannotStore` if it is not."""
         ...
 
 
@@ -59,6 +55,8 @@ class Rooms(Struct, frozen=True):
     renderers: tuple[Renderer, ...]
     """The formats of a transcript, the marker last; a task that failed has only that."""
     committer: Commit
+    stage: Callable[[], StagedFile]
+    """Returns an empty file for what is too large to be held, or raises `CannotStore`."""
     heavy: Executor
     """Runs what would hold up the event loop."""
     metrics: Metrics
@@ -127,11 +125,9 @@ class Receiver:
         failed = transcript.status == "failed"
         renderers = self._rooms.renderers[-1:] if failed else self._rooms.renderers
         content = self._content if aside else _joined
-        return tuple(
-            (each.suffix, content(each.suffix, each.render(transcript))) for each in renderers
-        )
+        return tuple((each.suffix, content(each.render(transcript))) for each in renderers)
 
-    def _content(self, suffix: str, pieces: Iterable[bytes]) -> Content:
+    def _content(self, pieces: Iterable[bytes]) -> Content:
         """Join a file of usual size; a large one goes to the disk before it is whole."""
         held: list[bytes] = []
         held_bytes = 0
@@ -140,8 +136,22 @@ class Receiver:
             held.append(piece)
             held_bytes += len(piece)
             if held_bytes > LARGEST_HELD:
-                return self._rooms.committer.write_aside(suffix, chain(held, rest))
+                return self._staged(chain(held, rest))
         return b"".join(held)
+
+    def _staged(self, pieces: Iterable[bytes]) -> StagedFile:
+        staged = self._rooms.stage()
+        try:
+            for piece in pieces:
+                staged.write(piece)
+            staged.sync()
+        except OSError as error:
+            staged.discard()
+            raise refusal_of(error) from error
+        except BaseException:
+            staged.discard()
+            raise
+        return staged
 
     async def _keep(self, callback: Callback, reason: str) -> None:
         """Keep a body that was not understood, once, with the reason, if there is room for it.
@@ -182,13 +192,21 @@ class Receiver:
             files=((".body", callback.body), (".json", document)),
         )
 
-    async def _commit(self, callback: Callback, make: Callable[[Callback], Result]) -> Committed:
+    async def _commit(
+        self, callback: Callback, make: Callable[[Callback], Result]
+    ) -> tuple[Result, Stored]:
         """Commit what is made of a callback: on the event loop if it is small, else beside it."""
-        if not _is_large(callback):
-            return await self._rooms.committer.commit(partial(make, callback))
-        work = partial(_considerately, make, callback)
-        result = await asyncio.get_running_loop().run_in_executor(self._rooms.heavy, work)
-        return await self._rooms.committer.commit(lambda: result)
+        if _is_large(callback):
+            work = partial(_considerately, make, callback)
+            result = await asyncio.get_running_loop().run_in_executor(self._rooms.heavy, work)
+        else:
+            result = make(callback)
+        try:
+            return result, await self._rooms.committer.commit(result)
+        finally:
+            for _, content in result.files:
+                if isinstance(content, StagedFile):
+                    content.discard()
 
     def _note(self, callback: Callback, result: Result, stored: Stored, took_s: float) -> None:
         """Log and count a result that is acknowledged."""
@@ -224,6 +242,6 @@ def _is_large(callback: Callback) -> bool:
     return len(callback.body) + len(callback.head.query) > LARGEST_ON_LOOP
 
 
-def _joined(_: str, pieces: Iterable[bytes]) -> Content:
+def _joined(pieces: Iterable[bytes]) -> Content:
     """Hold a file as a whole: the event loop writes nothing, however long it has become."""
     return b"".join(pieces)
