@@ -11,11 +11,11 @@ from typing import cast
 from weakref import ref
 
 import pytest
-
-from asr_daemon.errors import CannotStore, NoRoomForRejected, NotUnderstood, ShuttingDown
 from asr_daemon.store.aside import Aside
 from asr_daemon.store.committer import LARGEST_BATCH, Committer
 from asr_daemon.store.result import Result, Stored
+
+from asr_daemon.errors import CannotStore, NoRoomForRejected, NotUnderstood, ShuttingDown
 
 
 def result(name: str) -> Result:

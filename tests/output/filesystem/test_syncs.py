@@ -4,12 +4,13 @@ import ctypes
 import errno
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
-from asr_daemon.store import syncfs
-from asr_daemon.store.syncfs import sync_file_system, tells_every_error
+from asr_daemon.output.filesystem import syncs
+from asr_daemon.output.filesystem.syncs import CALM_S, FileSystemSync, reports_every_error
 
 
 @pytest.fixture
@@ -51,27 +52,68 @@ def test_kinds_that_are_trusted(
 ) -> None:
     """On any other file system nothing is done, and the caller is told so."""
     libc = Libc(kind)
-    monkeypatch.setattr(syncfs, "_libc", libc)
-    assert sync_file_system(7) is bool(synced)
+    monkeypatch.setattr(syncs, "_libc", libc)
+    monkeypatch.setattr(os, "dup", lambda number: number)
+    monkeypatch.setattr(os, "close", lambda number: None)
+    assert FileSystemSync().sync(7) is bool(synced)
     assert libc.synced == synced
 
 
-def test_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the system says is raised."""
-    monkeypatch.setattr(syncfs, "_libc", Libc(0xEF53, errno.EIO))
+def test_error(monkeypatch: pytest.MonkeyPatch, descriptor: int) -> None:
+    """What the system reports is raised."""
+    monkeypatch.setattr(syncs, "_libc", Libc(0xEF53, errno.EIO))
     with pytest.raises(OSError, match="Input/output error"):
-        sync_file_system(7)
+        FileSystemSync().sync(descriptor)
 
 
 def test_real_calls(descriptor: int) -> None:
     """The C library has them, and takes what it is given."""
-    assert sync_file_system(descriptor) in (True, False)
+    before = os.listdir("/proc/self/fd")
+    assert FileSystemSync().sync(descriptor) in (True, False)
+    assert os.listdir("/proc/self/fd") == before
+
+
+class Threads:
+    """Runs nothing: a test says when each sync has ended."""
+
+    def __init__(self) -> None:
+        """Begin with nothing to run."""
+        self.begun: list[Future[None]] = []
+
+    def submit(self, work: object, descriptor: int) -> Future[None]:
+        """Note it."""
+        os.close(descriptor)
+        self.begun.append(Future())
+        return self.begun[-1]
+
+
+def test_sync_that_waits_for_another_programs_data(
+    monkeypatch: pytest.MonkeyPatch, descriptor: int
+) -> None:
+    """It is not waited for; none is begun before it has ended, and for a while afterwards."""
+    now, threads = [100.0], Threads()
+    monkeypatch.setattr(syncs, "ThreadPoolExecutor", lambda *args, **names: threads)
+    monkeypatch.setattr(syncs, "_libc", Libc(0xEF53))
+    monkeypatch.setattr(syncs, "SLOW_S", 0.01)
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    sync = FileSystemSync()
+    assert not sync.sync(descriptor)
+    now[0] += 60.0
+    assert not sync.sync(descriptor)
+    threads.begun[0].set_result(None)
+    assert not sync.sync(descriptor)
+    now[0] += CALM_S - 1
+    assert not sync.sync(descriptor)
+    assert len(threads.begun) == 1
+    now[0] += 1
+    assert not sync.sync(descriptor)
+    assert len(threads.begun) == 2
 
 
 @pytest.mark.parametrize(
-    ("release", "told"),
+    ("release", "reported"),
     [("5.10.0-33-amd64", False), ("5.17.0", True), ("6.1.0-18-amd64", True), ("weird", False)],
 )
-def test_kernels(release: str, told: bool) -> None:
+def test_kernels(release: str, reported: bool) -> None:
     """Before 5.17 an error of the journal may go unnoticed."""
-    assert tells_every_error(release) is told
+    assert reports_every_error(release) is reported
