@@ -1,21 +1,16 @@
-"""The committer: batches, outcomes, and an end without loss."""
+"""The committer: batches, outcomes, patience, and an end without loss."""
 
 import asyncio
-import errno
 import threading
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
-from functools import partial
-from queue import SimpleQueue
+from collections.abc import Callable, Sequence
 from typing import cast
 from weakref import ref
 
 import pytest
-from asr_daemon.store.aside import Aside
-from asr_daemon.store.committer import LARGEST_BATCH, Committer
-from asr_daemon.store.result import Result, Stored
 
-from asr_daemon.errors import CannotStore, NoRoomForRejected, NotUnderstood, ShuttingDown
+from asr_daemon.errors import CannotStore, NoRoomForRejected, ShuttingDown
+from asr_daemon.output.base import Outcome, Result, Stored
+from asr_daemon.output.committer import LARGEST_BATCH, Committer
 
 
 def result(name: str) -> Result:
@@ -24,11 +19,11 @@ def result(name: str) -> Result:
 
 
 async def commit(committer: Committer, name: str) -> Stored:
-    """Commit a result, and return what is said of it."""
-    return (await committer.commit(lambda: result(name))).stored
+    """Commit a result."""
+    return await committer.commit(result(name))
 
 
-class Store:
+class Output:
     """Stores by remembering; holds a batch until `go` is set."""
 
     def __init__(self) -> None:
@@ -40,9 +35,7 @@ class Store:
         self.refused: set[str] = set()
         self.found: str | None = None
 
-    def commit(
-        self, batch: Sequence[Result], waiting: AbstractContextManager[None]
-    ) -> list[Stored | CannotStore]:
+    def store(self, batch: Sequence[Result]) -> list[Outcome]:
         """Refuse what is in `refused`, store the rest."""
         self.batches.append([each.stem for each in batch])
         self.began.set()
@@ -52,26 +45,25 @@ class Store:
             for each in batch
         ]
 
-    def write_aside(self, suffix: str, pieces: Iterable[bytes]) -> Aside:
-        """Find the disk full."""
-        raise CannotStore("the result cannot be stored now") from OSError(errno.ENOSPC, "full")
-
-    def trouble(self, *, thoroughly: bool) -> str | None:
+    def check_health(self, *, thoroughly: bool) -> str | None:
         """Find what was set."""
         return self.found
 
+    def close(self) -> None:
+        """Do nothing."""
 
-def make(store: Store, batches: list[int] | None = None) -> Committer:
+
+def make(output: Output, batches: list[int] | None = None) -> Committer:
     """Return a committer that tells of its batches."""
     noted = [] if batches is None else batches
-    return Committer(store, lambda results, took_s: noted.append(results))
+    return Committer(output, lambda results, took_s: noted.append(results))
 
 
 def test_a_result_is_stored() -> None:
     """Committing returns what the store says."""
 
     async def run() -> Stored:
-        committer = make(Store())
+        committer = make(Output())
         committer.start()
         stored = await commit(committer, "a")
         await committer.stop()
@@ -82,169 +74,49 @@ def test_a_result_is_stored() -> None:
 
 def test_what_queues_up_is_one_batch() -> None:
     """All that arrives while a batch is being committed is committed together."""
-    store = Store()
-    store.go.clear()
+    output = Output()
+    output.go.clear()
     observed: list[int] = []
 
     async def run() -> None:
-        committer = make(store, observed)
+        committer = make(output, observed)
         committer.start()
         first = asyncio.create_task(commit(committer, "first"))
-        await asyncio.to_thread(store.began.wait)
+        await asyncio.to_thread(output.began.wait)
         others = [asyncio.create_task(commit(committer, str(n))) for n in range(3)]
         await asyncio.sleep(0)
-        store.go.set()
+        output.go.set()
         await asyncio.gather(first, *others)
         await committer.stop()
 
     asyncio.run(run())
-    assert store.batches == [["first"], ["0", "1", "2"]]
+    assert output.batches == [["first"], ["0", "1", "2"]]
     assert observed == [1, 3]
-
-
-def test_results_are_made_in_one_run() -> None:
-    """What comes while a batch is committed is made when the next one begins."""
-    store = Store()
-    store.go.clear()
-    said: list[str] = []
-
-    def make_as(name: str) -> Result:
-        said.append(f"make {name}")
-        return result(name)
-
-    numbers = range(LARGEST_BATCH)
-
-    async def run() -> None:
-        committer = make(store)
-        committer.start()
-        first: asyncio.Task[object] = asyncio.create_task(commit(committer, "first"))
-        await asyncio.to_thread(store.began.wait)
-        tasks: list[asyncio.Task[object]] = [first]
-        for number in numbers:
-            said.append(f"commit {number}")
-            tasks.append(asyncio.create_task(committer.commit(partial(make_as, f"{number}"))))
-            await asyncio.sleep(0)
-        said.append("go")
-        store.go.set()
-        await asyncio.gather(*tasks)
-        await committer.stop()
-
-    asyncio.run(run())
-    commits = [f"commit {number}" for number in numbers]
-    assert said == [*commits, "go", *(f"make {number}" for number in numbers)]
-
-
-def test_results_are_not_made_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When time is up the batch begins with those that are made; the next takes the others."""
-    monkeypatch.setattr("asr_daemon.store.committer.MAKE_S", 0.0)
-    store = Store()
-
-    async def run() -> None:
-        committer = make(store)
-        committer.start()
-        await asyncio.gather(*(commit(committer, name) for name in "abc"))
-        await committer.stop()
-
-    asyncio.run(run())
-    assert store.batches == [["a"], ["b"], ["c"]]
-
-
-def test_a_result_that_cannot_be_made_fails_alone() -> None:
-    """Whoever committed it gets the error; those beside it are stored."""
-    store = Store()
-
-    def fail() -> Result:
-        raise NotUnderstood("garbage")
-
-    async def run() -> list[object]:
-        committer = make(store)
-        committer.start()
-        tasks = [commit(committer, "a"), committer.commit(fail), commit(committer, "b")]
-        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-        await committer.stop()
-        return outcomes
-
-    first, failed, last = asyncio.run(run())
-    assert (first, last) == (Stored("a", False), Stored("b", False))
-    assert isinstance(failed, NotUnderstood)
-    assert sorted(name for batch in store.batches for name in batch) == ["a", "b"]
-
-
-def test_who_comes_behind_many_that_cannot_be_made() -> None:
-    """A batch is filled with those that can, and never empty while somebody waits."""
-    store = Store()
-    store.go.clear()
-
-    def fail() -> Result:
-        raise NotUnderstood("garbage")
-
-    async def run() -> Stored:
-        committer = make(store)
-        committer.start()
-        first = asyncio.create_task(commit(committer, "first"))
-        await asyncio.to_thread(store.began.wait)
-        failing = [asyncio.create_task(committer.commit(fail)) for _ in range(LARGEST_BATCH)]
-        good = asyncio.create_task(commit(committer, "good"))
-        await asyncio.sleep(0)
-        store.go.set()
-        await asyncio.wait({first, *failing})
-        assert all(isinstance(each.exception(), NotUnderstood) for each in failing)
-        stored = await asyncio.wait_for(good, 10.0)
-        await committer.stop()
-        return stored
-
-    assert asyncio.run(run()) == Stored("good", False)
-
-
-def test_requests_are_forgotten_when_they_are_answered() -> None:
-    """What a result was made of, with the sender's credentials, is not kept by the thread."""
-    store = Store()
-
-    class Request:
-        """Something to be forgotten."""
-
-    def make_of(request: Request) -> Result:
-        return result("a")
-
-    async def run() -> bool:
-        committer = make(store)
-        committer.start()
-        request = Request()
-        is_kept = ref(request)
-        work = partial(make_of, request)
-        del request
-        await committer.commit(work)
-        del work
-        kept = is_kept() is not None
-        await committer.stop()
-        return kept
-
-    assert not asyncio.run(run())
 
 
 def test_results_are_forgotten_when_nobody_waits_for_them() -> None:
     """A result whose sender gave up is not kept by the thread until the next one comes."""
-    store = Store()
-    store.go.clear()
+    output = Output()
+    output.go.clear()
 
     class Content:
         """Something to be forgotten."""
-
-    def make_result() -> Result:
-        files = ((".txt", cast(bytes, content.pop())),)
-        return Result("tencent", "a", "d", "succeeded", "a", "d", "", "a", files)
 
     content = [Content()]
     is_kept = ref(content[0])
 
     async def run() -> None:
-        committer = make(store)
+        committer = make(output)
         committer.start()
-        task = asyncio.create_task(committer.commit(make_result))
-        await asyncio.to_thread(store.began.wait)
+        files = ((".txt", cast(bytes, content.pop())),)
+        whole = Result("tencent", "a", "d", "succeeded", "a", "d", "", "a", files)
+        task = asyncio.create_task(committer.commit(whole))
+        del files, whole
+        await asyncio.to_thread(output.began.wait)
         task.cancel()
         await asyncio.wait((task,))
-        store.go.set()
+        del task
+        output.go.set()
         async with asyncio.timeout(10.0):
             while is_kept() is not None:
                 await asyncio.sleep(0)
@@ -253,71 +125,167 @@ def test_results_are_forgotten_when_nobody_waits_for_them() -> None:
     asyncio.run(run())
 
 
-def test_those_who_are_busy_are_one_batch() -> None:
-    """Who was answered with others a moment ago is waited for; in the end nobody is."""
-    store = Store()
-
-    async def sender(committer: Committer, name: str) -> None:
-        for number in range(9):
-            await commit(committer, f"{name}{number}")
+def test_what_has_come_in_one_turn_of_the_loop_is_one_batch() -> None:
+    """Nobody is waited for: what comes a turn later is the next batch."""
+    output = Output()
 
     async def run() -> None:
-        committer = make(store)
+        committer = make(output)
         committer.start()
-        await asyncio.gather(*(sender(committer, name) for name in "abcd"))
-        await commit(committer, "last")
+        await asyncio.gather(*(commit(committer, name) for name in "abc"))
+        await commit(committer, "d")
         await committer.stop()
 
     asyncio.run(run())
-    first, _, *others, _, last = map(len, store.batches)
-    assert (first, set(others), last) == (1, {4}, 1)
+    assert output.batches == [["a", "b", "c"], ["d"]]
 
 
-def test_who_gives_up_is_not_stored() -> None:
-    """A result that is refused while it waits for its batch is left out of it."""
-    store = Store()
-    store.go.clear()
+Impatient = Callable[[], None]
 
-    async def run() -> None:
-        committer = make(store)
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Impatient:
+    """Return what makes senders give up at once from then on."""
+    return lambda: monkeypatch.setattr("asr_daemon.output.committer.PATIENCE_S", 0.0)
+
+
+def test_storage_that_does_not_answer(impatient: Impatient) -> None:
+    """Each sender is refused when its own time is up; what was only queued is never written."""
+    output = Output()
+    output.go.clear()
+
+    async def run() -> Committer:
+        committer = make(output)
         committer.start()
         first = asyncio.create_task(commit(committer, "first"))
-        await asyncio.to_thread(store.began.wait)
+        await asyncio.to_thread(output.began.wait)
+        patient = asyncio.create_task(commit(committer, "patient"))
+        await asyncio.sleep(0)
+        impatient()
+        with pytest.raises(CannotStore, match="storage does not answer"):
+            await commit(committer, "impatient")
+        assert str(committer.unhealthy).startswith("storage has not answered for ")
+        assert committer.is_well
+        assert not first.done()
+        assert not patient.done()
+        output.go.set()
+        assert [await first, await patient] == [Stored("first", False), Stored("patient", False)]
+        async with asyncio.timeout(1.0):
+            while committer.unhealthy is not None:
+                await asyncio.sleep(0.01)
+        await committer.stop()
+        return committer
+
+    asyncio.run(run())
+    assert output.batches == [["first"], ["patient"]]
+
+
+def test_result_that_is_being_written_when_its_sender_is_refused(impatient: Impatient) -> None:
+    """It may still be stored; whoever waits for another of its batch is not refused for it."""
+    output = Output()
+    output.go.clear()
+
+    async def run() -> None:
+        committer = make(output)
+        committer.start()
+        patient = asyncio.create_task(commit(committer, "patient"))
+        await asyncio.sleep(0)
+        impatient()
+        with pytest.raises(CannotStore, match="storage does not answer"):
+            await commit(committer, "impatient")
+        output.go.set()
+        assert await patient == Stored("patient", False)
+        await committer.stop()
+
+    asyncio.run(run())
+
+
+def test_sender_that_hangs_up_in_the_queue_is_not_stored() -> None:
+    """Its result is left out of the next batch."""
+    output = Output()
+    output.go.clear()
+
+    async def run() -> None:
+        committer = make(output)
+        committer.start()
+        first = asyncio.create_task(commit(committer, "first"))
+        await asyncio.to_thread(output.began.wait)
         refused = asyncio.create_task(commit(committer, "refused"))
         await asyncio.sleep(0)
         refused.cancel()
         await asyncio.wait({refused})
-        store.go.set()
+        output.go.set()
         await first
+        await commit(committer, "last")
         await committer.stop()
 
     asyncio.run(run())
-    assert store.batches == [["first"]]
+    assert output.batches == [["first"], ["last"]]
+
+
+def test_refusal_before_the_commit_is_reported() -> None:
+    """A large file that cannot be staged is refused before there is a result to commit."""
+
+    async def run() -> str | None:
+        committer = make(Output())
+        committer.start()
+        refusal = CannotStore("the result cannot be stored now")
+        refusal.__cause__ = OSError(28, "No space left on device", "/root")
+        committer.report(refusal)
+        found = committer.unhealthy
+        await committer.stop()
+        return found
+
+    assert asyncio.run(run()) == "No space left on device: /root"
+
+
+def test_a_thread_that_has_ended(caplog: pytest.LogCaptureFixture) -> None:
+    """Should the thread end all the same, that is logged, and nobody waits for it in vain."""
+    output = Output()
+
+    def fatal(batch: Sequence[Result]) -> list[Outcome]:
+        raise SystemExit("for a reason")
+
+    async def run() -> Committer:
+        committer = make(output)
+        output.store = fatal  # type: ignore[method-assign] # the bug
+        committer.start()
+        task = asyncio.create_task(commit(committer, "a"))
+        while committer.is_well:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(CannotStore):
+            await commit(committer, "b")
+        return committer
+
+    assert "a restart helps" in (asyncio.run(run()).unhealthy or "")
+    assert "the committer has ended" in caplog.text
+    assert "for a reason" in caplog.text
 
 
 def test_a_batch_is_bounded() -> None:
     """No batch holds more results than there are file descriptors for."""
-    store = Store()
+    output = Output()
 
     async def run() -> None:
-        committer = make(store)
+        committer = make(output)
         tasks = [asyncio.create_task(commit(committer, str(n))) for n in range(200)]
         committer.start()
         await asyncio.gather(*tasks)
         await committer.stop()
 
     asyncio.run(run())
-    assert sum(map(len, store.batches)) == 200
-    assert max(map(len, store.batches)) <= LARGEST_BATCH
+    assert sum(map(len, output.batches)) == 200
+    assert max(map(len, output.batches)) <= LARGEST_BATCH
 
 
 def test_a_refusal_reaches_its_sender_alone() -> None:
     """What cannot be stored raises where it was committed, and only there."""
-    store = Store()
-    store.refused = {"b"}
+    output = Output()
+    output.refused = {"b"}
 
     async def run() -> list[Stored | BaseException]:
-        committer = make(store)
+        committer = make(output)
         committer.start()
         pending = [commit(committer, name) for name in ("a", "b")]
         outcomes = await asyncio.gather(*pending, return_exceptions=True)
@@ -329,88 +297,56 @@ def test_a_refusal_reaches_its_sender_alone() -> None:
     assert isinstance(refused, CannotStore)
 
 
-def test_trouble_is_met_and_over() -> None:
+def test_storage_that_is_unhealthy_and_recovers() -> None:
     """What refuses results is known while it lasts, and an idle committer sees that it is over."""
-    store = Store()
-    store.refused = {"1"}
+    output = Output()
+    output.refused = {"1"}
 
     async def run() -> list[str | None]:
-        committer = make(store)
+        committer = make(output)
         committer.start()
         await asyncio.gather(commit(committer, "1"), return_exceptions=True)
-        met = committer.trouble
-        while committer.trouble is not None:
+        met = committer.unhealthy
+        while committer.unhealthy is not None:
             await asyncio.sleep(0.01)
-        store.found = "read-only"
-        while committer.trouble is None:
+        output.found = "read-only"
+        while committer.unhealthy is None:
             await asyncio.sleep(0.01)
-        found = committer.trouble
+        found = committer.unhealthy
         await committer.stop()
         return [met, found]
 
     assert asyncio.run(run()) == ["disk full", "read-only"]
 
 
-def test_large_file_that_cannot_be_written_is_trouble() -> None:
-    """It is met before there is a result to commit, and the admin is told all the same."""
-    committer = make(Store())
-    with pytest.raises(CannotStore):
-        committer.write_aside(".json", [b"{}"])
-    assert committer.trouble == "full"
-
-
-def test_room_for_rejected_bodies_is_no_trouble() -> None:
+def test_storage_without_room_for_rejected_bodies_is_healthy() -> None:
     """A body that is not kept because of its quota does not make the daemon unready."""
-    store = Store()
-    store.commit = lambda batch, waiting: [NoRoomForRejected("used up")]  # type: ignore[method-assign] # a double
+    output = Output()
+    output.store = lambda batch: [NoRoomForRejected("used up")]  # type: ignore[method-assign] # a double
 
     async def run() -> str | None:
-        committer = make(store)
+        committer = make(output)
         committer.start()
         await asyncio.gather(commit(committer, "1"), return_exceptions=True)
         await committer.stop()
-        return committer.trouble
+        return committer.unhealthy
 
     assert asyncio.run(run()) is None
 
 
-def test_a_disk_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch that takes too long is trouble, although nothing failed, and no more is taken."""
-    monkeypatch.setattr("asr_daemon.store.committer.STUCK_S", 0.0)
-    store = Store()
-    store.go.clear()
-
-    async def run() -> str | None:
-        committer = make(store)
-        committer.start()
-        task = asyncio.create_task(commit(committer, "1"))
-        await asyncio.to_thread(store.began.wait)
-        stuck = committer.trouble
-        with pytest.raises(CannotStore, match="the disk has not answered"):
-            await commit(committer, "2")
-        store.go.set()
-        await task
-        await committer.stop()
-        return stuck
-
-    assert asyncio.run(run()) == "the disk has not answered for more than 5 s"
-
-
 def test_a_bug_in_the_store_is_a_refusal(caplog: pytest.LogCaptureFixture) -> None:
     """Whatever the store raises, the sender is refused and the thread lives on."""
-    store = Store()
+    output = Output()
 
-    def broken(
-        batch: Sequence[Result], waiting: AbstractContextManager[None]
-    ) -> list[Stored | CannotStore]:
+    def broken(batch: Sequence[Result]) -> list[Outcome]:
         raise ZeroDivisionError
 
     async def run() -> list[Stored | BaseException]:
-        committer = make(store)
+        committer = make(output)
         committer.start()
-        store.commit, whole = broken, store.commit  # type: ignore[method-assign] # the bug
+        output.store, whole = broken, output.store  # type: ignore[method-assign] # the bug
         first = await asyncio.gather(commit(committer, "a"), return_exceptions=True)
-        store.commit = whole  # type: ignore[method-assign] # the bug is gone
+        output.store = whole  # type: ignore[method-assign] # the bug is gone
         second = await asyncio.gather(commit(committer, "b"), return_exceptions=True)
         await committer.stop()
         return [*first, *second]
@@ -423,59 +359,31 @@ def test_a_bug_in_the_store_is_a_refusal(caplog: pytest.LogCaptureFixture) -> No
 
 def test_a_look_that_fails(caplog: pytest.LogCaptureFixture) -> None:
     """A bug in looking for trouble is trouble, and the thread lives on."""
-    store = Store()
+    output = Output()
 
     def broken(*, thoroughly: bool) -> str | None:
         raise MemoryError
 
     async def run() -> Stored:
-        committer = make(store)
-        store.trouble = broken  # type: ignore[method-assign] # the bug
+        committer = make(output)
+        output.check_health = broken  # type: ignore[method-assign] # the bug
         committer.start()
-        while committer.trouble is None:
+        while committer.unhealthy is None:
             await asyncio.sleep(0.01)
         stored = await commit(committer, "a")
         await committer.stop()
         return stored
 
     assert asyncio.run(run()) == Stored("a", False)
-    assert "looking for trouble failed" in caplog.text
-
-
-def test_a_thread_that_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Should the thread end all the same, nobody waits for it in vain."""
-    store = Store()
-    ends: SimpleQueue[type[BaseException] | None] = SimpleQueue()
-    monkeypatch.setattr(threading, "excepthook", lambda met: ends.put(met.exc_type))
-
-    def fatal(
-        batch: Sequence[Result], waiting: AbstractContextManager[None]
-    ) -> list[Stored | CannotStore]:
-        raise SystemExit
-
-    async def run() -> str | None:
-        committer = make(store)
-        store.commit = fatal  # type: ignore[method-assign] # the bug
-        committer.start()
-        task = asyncio.create_task(commit(committer, "a"))
-        while committer.trouble is None:
-            await asyncio.sleep(0.01)
-        task.cancel()
-        with pytest.raises(CannotStore):
-            await commit(committer, "b")
-        return committer.trouble
-
-    assert "a restart helps" in (asyncio.run(run()) or "")
-    # The thread is known to end a moment before it has.
-    assert ends.get(timeout=20.0) is SystemExit
+    assert "checking storage failed" in caplog.text
 
 
 def test_stopping_commits_what_is_queued() -> None:
     """What was taken in before the end is committed; what comes later is refused."""
-    store = Store()
+    output = Output()
 
     async def run() -> list[Stored | BaseException]:
-        committer = make(store)
+        committer = make(output)
         committer.start()
         pending = [asyncio.create_task(commit(committer, str(n))) for n in range(100)]
         await asyncio.sleep(0)
@@ -486,45 +394,3 @@ def test_stopping_commits_what_is_queued() -> None:
     *stored, late = asyncio.run(run())
     assert stored == [Stored(str(n), False) for n in range(100)]
     assert isinstance(late, ShuttingDown)
-
-
-def test_another_store_between_two_batches() -> None:
-    """What came before a change goes to the old store, what came after it to the new one."""
-    old, new = Store(), Store()
-    old.go.clear()
-
-    async def run() -> None:
-        committer = make(old)
-        committer.start()
-        first = asyncio.create_task(commit(committer, "first"))
-        await asyncio.to_thread(old.began.wait)
-        before = asyncio.create_task(commit(committer, "before"))
-        change = asyncio.create_task(committer.change(lambda: new))
-        after = asyncio.create_task(commit(committer, "after"))
-        await asyncio.sleep(0)
-        old.go.set()
-        await asyncio.gather(first, before, change, after)
-        await committer.stop()
-
-    asyncio.run(run())
-    assert (old.batches, new.batches) == ([["first"], ["before"]], [["after"]])
-
-
-def test_change_that_fails() -> None:
-    """Its error is that of whoever asked; the store stays as it was."""
-    store = Store()
-
-    def fail() -> Store:
-        raise PermissionError("not yours")
-
-    async def run() -> Stored:
-        committer = make(store)
-        committer.start()
-        with pytest.raises(PermissionError, match="not yours"):
-            await committer.change(fail)
-        stored = await commit(committer, "a")
-        await committer.stop()
-        return stored
-
-    assert asyncio.run(run()) == Stored("a", False)
-    assert store.batches == [["a"]]
