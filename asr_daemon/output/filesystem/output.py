@@ -158,7 +158,6 @@ class FilesystemOutput:
     def _store_new(self, results: Sequence[Result], settings: Settings) -> list[Outcome]:
         try:
             self._space.check(settings.free_space_bytes)
-            self._tree.check_root()
         except OSError as error:
             return [refusal_of(error)] * len(results)
         outcomes: dict[str, Outcome] = {}
