@@ -1,12 +1,8 @@
 """The only place that turns configuration into objects, and knows every provider and renderer."""
 
-import os
 from collections.abc import Mapping
 from concurrent.futures import Executor
-from pathlib import Path
 from typing import assert_never
-
-from msgspec import Struct
 
 from asr_daemon.config.model import Config, Format, ListenSettings, OutputSettings
 from asr_daemon.http.guesses import Guesses
@@ -14,108 +10,51 @@ from asr_daemon.http.intake import Endpoint, Intake
 from asr_daemon.http.limits import Memory
 from asr_daemon.http.refusals import Refusals
 from asr_daemon.http.tls import Tls, load_tls
+from asr_daemon.index.index import Index
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics
+from asr_daemon.output.filesystem.output import FilesystemOutput, Settings
+from asr_daemon.output.filesystem.staging import Modes
 from asr_daemon.providers.huawei import Huawei, HuaweiTokenInterface
 from asr_daemon.providers.tencent import Tencent
 from asr_daemon.receiver import Commit, Receiver, Rooms
 from asr_daemon.renderers.base import Renderer
 from asr_daemon.renderers.json import JsonRenderer, read_fingerprint
 from asr_daemon.renderers.text import TextRenderer
-from asr_daemon.store.files import Modes, ResultTree, Rules
-from asr_daemon.store.index import Index
-from asr_daemon.store.rejected import Quota
-from asr_daemon.store.space import Space
-from asr_daemon.store.store import REJECTED, Store
 
 
-class Stores(Struct, frozen=True):
-    """What is behind the committer."""
-
-    tree: ResultTree
-    index: Index
-    space: Space
-    store: Store
-    root: Path
-    modes: Modes
-
-    def open(self) -> None:
-        """Take the tree, and begin to remember for it.
-
-        Raises:
-            OSError: the root cannot be used.
-        """
-        self._open_tree(tidy=True)
-        self.index.open(self.tree.id)
-
-    def close(self) -> None:
-        """Let another process have the tree."""
-        self.index.close()
-        self.tree.close()
-
-    def replace(self, before: "Stores") -> Store:
-        """Take over from `before`, which may have the same tree; called between two batches.
-
-        Raises:
-            OSError: the root cannot be used; `before` is in place as it was.
-        """
-        if before.tree.is_at(self.root):
-            self._take_over(before)
-        else:
-            self._open_tree(tidy=True)
-            before.tree.close()
-        before.index.close()
-        self.index.open(self.tree.id)
-        return self.store
-
-    def _take_over(self, before: "Stores") -> None:
-        """Have the lock of the same tree, which must be the one that `before` opened."""
-        before.tree.check_root()
-        before.tree.close()
-        try:
-            self._open_tree(tidy=False)
-        except OSError:
-            before.tree.open(tidy=False)
-            raise
-
-    def _open_tree(self, *, tidy: bool) -> None:
-        # What the configured modes allow must not be taken away by the umask that was inherited.
-        before = os.umask(0o777 & ~(self.modes.file | self.modes.directory))
-        try:
-            self.tree.open(tidy=tidy)
-        except OSError:
-            os.umask(before)
-            self.tree.close()
-            raise
-
-
-def make_stores(config: Config) -> Stores:
-    """Return the store and its parts; nothing is opened yet."""
-    root = config.output.root
-    index = Index(config.state, config.output.duplicate_window_s)
-    tree = make_tree(config.output, index)
-    space = Space(root, config.limits.free_space_bytes)
-    quota = Quota(root / REJECTED, config.limits.rejected_bytes)
-    modes = Modes(config.output.file_mode, config.output.directory_mode)
-    return Stores(tree, index, space, Store(tree, index, space, quota), root, modes)
-
-
-def make_tree(output: OutputSettings, index: Index) -> ResultTree:
-    """Return the tree of results, not yet opened; `index` knows which names were taken."""
-    return ResultTree(
+def make_output(config: Config) -> FilesystemOutput:
+    """Return where results are stored, not yet open."""
+    output = config.output
+    return FilesystemOutput(
         output.root,
-        Modes(output.file_mode, output.directory_mode),
+        Index(config.state),
+        read_fingerprint,
+        output_settings(config),
         durable=output.durability == "fsync",
-        rules=Rules(read_fingerprint, index.is_taken),
+    )
+
+
+def output_settings(config: Config) -> Settings:
+    """Return what may change while the output is open."""
+    return Settings(
+        Modes(config.output.file_mode, config.output.directory_mode),
+        config.output.duplicate_window_s,
+        config.limits.free_space_bytes,
+        config.limits.rejected_bytes,
     )
 
 
 def make_endpoints(
-    config: Config, committer: Commit, heavy: Executor, metrics: Metrics
+    config: Config,
+    committer: Commit,
+    output: FilesystemOutput,
+    heavy: Executor,
+    metrics: Metrics,
 ) -> Mapping[str, Endpoint]:
     """Return what the callback listeners serve, by path."""
     layout = Layout(config.output.layout, config.output.timezone)
-    rooms = Rooms(layout, make_renderers(config.output), committer, heavy, metrics)
+    rooms = Rooms(layout, make_renderers(config.output), committer, output.stage, heavy, metrics)
     endpoints: dict[str, Endpoint] = {}
     tencent, huawei = config.providers.tencent, config.providers.huawei
     if tencent.enabled:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
 from functools import partial
@@ -16,11 +16,11 @@ from msgspec import Struct, structs
 from asr_daemon.errors import CallbackError, CannotStore, NoRoomForRejected, NotUnderstood
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics, Outcome
+from asr_daemon.output.base import Content, Result, Stored, refusal_of
+from asr_daemon.output.filesystem.staging import StagedFile
 from asr_daemon.providers.base import Answer, Callback, Head, Provider
 from asr_daemon.renderers.base import Renderer
 from asr_daemon.renderers.rejection import render_rejection
-from asr_daemon.store.aside import Content
-from asr_daemon.store.result import Committed, Result, Stored
 from asr_daemon.transcript import Transcript, fingerprint_of, identity_of
 
 LARGEST_ON_LOOP = 32 * 1024
@@ -42,12 +42,8 @@ _log = logging.getLogger(__name__)
 class Commit(Protocol):
     """What makes a result durable: `Committer`, or a double in tests."""
 
-    def write_aside(self, suffix: str, pieces: Iterable[bytes]) -> Content:
-        """Return a large file, written before its result, or raise `CannotStore`; on any thread."""
-        ...
-
-    async def commit(self, make: Callable[[], Result]) -> Committed:
-        """Return when the result is on stable storage; raise `CannotStore`, or what `make` does."""
+    async def commit(self, result: Result) -> Stored:
+        """Return when the result is on stable storage; raise `CannotStore` if it is not."""
         ...
 
 
@@ -58,6 +54,8 @@ class Rooms(Struct, frozen=True):
     renderers: tuple[Renderer, ...]
     """The formats of a transcript, the marker last; a task that failed has only that."""
     committer: Commit
+    stage: Callable[[], StagedFile]
+    """Returns an empty file for what is too large to be held, or raises `CannotStore`."""
     heavy: Executor
     """Runs what would hold up the event loop."""
     metrics: Metrics
@@ -126,15 +124,25 @@ class Receiver:
     def _render(self, transcript: Transcript, *, aside: bool) -> tuple[tuple[str, Content], ...]:
         failed = transcript.status == "failed"
         renderers = self._rooms.renderers[-1:] if failed else self._rooms.renderers
-        rendered = ((each.suffix, each.render(transcript)) for each in renderers)
         return tuple(
-            (suffix, self._content(suffix, data, aside=aside)) for suffix, data in rendered
+            (each.suffix, self._content(each.render(transcript), aside=aside)) for each in renderers
         )
 
-    def _content(self, suffix: str, data: bytes, *, aside: bool) -> Content:
-        if aside and len(data) > LARGEST_HELD:
-            return self._rooms.committer.write_aside(suffix, (data,))
-        return data
+    def _content(self, data: bytes, *, aside: bool) -> Content:
+        return self._staged(data) if aside and len(data) > LARGEST_HELD else data
+
+    def _staged(self, data: bytes) -> StagedFile:
+        staged = self._rooms.stage()
+        try:
+            staged.write(data)
+            staged.sync()
+        except OSError as error:
+            staged.discard()
+            raise refusal_of(error) from error
+        except BaseException:
+            staged.discard()
+            raise
+        return staged
 
     async def _keep(self, callback: Callback, reason: str) -> None:
         """Keep a body that was not understood, once, with the reason, if there is room for it.
@@ -175,13 +183,21 @@ class Receiver:
             files=((".body", callback.body), (".json", document)),
         )
 
-    async def _commit(self, callback: Callback, make: Callable[[Callback], Result]) -> Committed:
+    async def _commit(
+        self, callback: Callback, make: Callable[[Callback], Result]
+    ) -> tuple[Result, Stored]:
         """Commit what is made of a callback: on the event loop if it is small, else beside it."""
-        if not _is_large(callback):
-            return await self._rooms.committer.commit(partial(make, callback))
-        work = partial(_considerately, make, callback)
-        result = await asyncio.get_running_loop().run_in_executor(self._rooms.heavy, work)
-        return await self._rooms.committer.commit(lambda: result)
+        if _is_large(callback):
+            work = partial(_considerately, make, callback)
+            result = await asyncio.get_running_loop().run_in_executor(self._rooms.heavy, work)
+        else:
+            result = make(callback)
+        try:
+            return result, await self._rooms.committer.commit(result)
+        finally:
+            for _, content in result.files:
+                if isinstance(content, StagedFile):
+                    content.discard()
 
     def _note(self, callback: Callback, result: Result, stored: Stored, took_s: float) -> None:
         """Log and count a result that is acknowledged."""

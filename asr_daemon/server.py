@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from asr_daemon import __version__
-from asr_daemon.assembly import make_stores, make_tls
+from asr_daemon.assembly import make_output, make_tls
 from asr_daemon.config.load import ConfigError, problem_at
 from asr_daemon.config.model import Config
 from asr_daemon.config.watch import is_other_than_file
@@ -20,11 +20,11 @@ from asr_daemon.errors import AsrDaemonError, Obstacle
 from asr_daemon.http.admin import Reports, make_application
 from asr_daemon.listeners import tls_obstacle
 from asr_daemon.metrics import Metrics
+from asr_daemon.output.base import describe
+from asr_daemon.output.filesystem.staging import check_writable
 from asr_daemon.ports import Ports, obstacles_at
 from asr_daemon.reload import Reloader, Standing
 from asr_daemon.service import Service, root_obstacle
-from asr_daemon.store.result import describe
-from asr_daemon.store.staging import check_writable
 from asr_daemon.systemd import Manager
 
 BEAT_S = 1.0
@@ -43,7 +43,7 @@ def check_start(config: Config) -> list[Obstacle]:
     """Return what would keep the daemon from starting; changes nothing."""
     obstacles = []
     try:
-        make_stores(config).tree.check()
+        make_output(config).check()
     except OSError as error:
         obstacles.append(root_obstacle(error))
     for number, listen in enumerate(config.listen):
@@ -165,8 +165,8 @@ class Server:
     async def _beat(self) -> None:
         """Tell the service manager and the log how things are.
 
-        A disk that answers with an error is well in this sense: a restart would not mend it, and
-        callbacks are refused honestly meanwhile.
+        Storage that fails or does not answer is well in this sense: a restart would not mend it,
+        and callbacks are refused honestly meanwhile.
         """
         watchdog_s = self._manager.watchdog_s
         every_s = BEAT_S if watchdog_s is None else min(BEAT_S, watchdog_s / 3)
@@ -174,11 +174,14 @@ class Server:
         while True:
             if watchdog_s is not None and self._service.is_well:
                 self._manager.alive()
-            status = self._status()
-            if status != told:
-                self._manager.status(status)
-                told = status
-            self._service.warn_of_expiry()
+            try:
+                status = self._status()
+                if status != told:
+                    self._manager.status(status)
+                    told = status
+                self._service.warn_of_expiry()
+            except Exception:  # noqa: BLE001 - the watchdog is pinged on, and it is logged
+                _log.exception("status not reported")
             await asyncio.sleep(every_s)
 
     @property

@@ -1,25 +1,23 @@
 """What is served under the configuration of the moment, and how the next one takes its place.
 
-A configuration is put in place whole or not at all: everything that can fail (certificates, ports,
-the tree) is done first and undone if something fails; what is left then cannot.
+A configuration is put in place whole or not at all: everything that can fail (certificates, ports)
+is done first and undone if something fails; what is left then cannot.
 """
 
 import asyncio
 import logging
 import math
 import resource
-import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from msgspec import structs
 from tornado.web import Application
 
-from asr_daemon.assembly import Stores, make_endpoints, make_intake, make_stores
+from asr_daemon.assembly import make_endpoints, make_intake, make_output, output_settings
 from asr_daemon.config.model import AdminSettings, Config, LimitsSettings
 from asr_daemon.errors import Obstacle
 from asr_daemon.http.admin import AdminServer
@@ -30,11 +28,10 @@ from asr_daemon.http.limits import Connections, Memory, affordable_connections
 from asr_daemon.http.refusals import Refusals
 from asr_daemon.listeners import Listeners, Plan
 from asr_daemon.metrics import Metrics
+from asr_daemon.output.base import describe
+from asr_daemon.output.committer import Committer
+from asr_daemon.output.filesystem.space import Room
 from asr_daemon.ports import Ports, shown
-from asr_daemon.store.committer import Committer
-from asr_daemon.store.result import describe
-from asr_daemon.store.space import Room
-from asr_daemon.store.store import Store
 
 DRAIN_S = 0.3
 """Between closing the listeners and the connections.
@@ -79,15 +76,15 @@ class Service:
             Obstacle: something that it names cannot be used.
         """
         self._config = config
-        self._stores = make_stores(config)
+        self._output = make_output(config)
         try:
-            self._stores.open()
+            self._output.open()
         except OSError as error:
             raise root_obstacle(error) from error
-        self._committer = Committer(self._stores.store, self._metrics.batch)
+        self._committer = Committer(self._output, self._metrics.batch)
         self._committer.start()
         plan = await self._listeners.prepare(config.listen)
-        self._admin = self._open_admin(config.admin, ())
+        self._admin = self._open_admin(config.admin)
         self._put_in_place(config, plan)
         self._add_gauges()
         for port in self._ports.unused([*(each.port for each in config.listen), config.admin.port]):
@@ -102,24 +99,9 @@ class Service:
         Raises:
             Obstacle: something that it names cannot be used; nothing has changed.
         """
-        waiting = () if config.state == self._config.state else ("state",)
-        config = structs.replace(config, state=self._config.state)
-        admin = self._admin
-        moves = config.admin != self._config.admin
-        plan = await self._listeners.prepare(config.listen, admin.sockets if moves else ())
-        try:
-            if moves:
-                admin = self._open_admin(config.admin, [*admin.sockets, *self._listeners.sockets])
-            await self._change_stores(config)
-        except BaseException:
-            plan.drop()
-            if admin is not self._admin:
-                await admin.stop()
-            raise
-        before, self._admin = self._admin, admin
+        config, waiting = _with_active(config, self._config)
+        plan = await self._listeners.prepare(config.listen)
         self._put_in_place(config, plan)
-        if before is not admin:
-            await before.stop()
         return waiting
 
     async def renew_certificates(self) -> None:
@@ -139,7 +121,7 @@ class Service:
         await self._admin.stop()
         self._heavy.shutdown(wait=False)
         if await self._committer.stop(LAST_BATCH_S):
-            self._stores.close()
+            self._output.close()
         else:
             # Whoever touches the index now would wait for the thread that hangs in it.
             _log.warning("the disk does not answer; what was not acknowledged may not be stored")
@@ -162,8 +144,8 @@ class Service:
     @property
     def obstacles(self) -> list[str]:
         """What keeps results from being stored now, a sentence each."""
-        trouble = self._committer.trouble
-        return [] if trouble is None else [f"results are being refused: {trouble}"]
+        reason = self._committer.unhealthy
+        return [] if reason is None else [f"results are being refused: {reason}"]
 
     @property
     def complaints(self) -> list[str]:
@@ -176,7 +158,7 @@ class Service:
 
     def describe(self) -> dict[str, Any]:
         """Return what an admin may want to know of it, as JSON has it."""
-        room = self._stores.space.room
+        room = self._output.room
         certificates = self._listeners.certificates.items()
         return {
             "listeners": self.urls,
@@ -191,35 +173,22 @@ class Service:
     def _put_in_place(self, config: Config, plan: Plan) -> None:
         """Serve so from the next request on; here nothing fails."""
         limits = config.limits
+        self._output.settings = output_settings(config)
         self._connections.limit(
             _affordable(limits), limits.connections_per_address, config.trusted_proxies
         )
         self._memory.limit(limits.memory_bytes)
         intake = make_intake(config, self._memory, self._guesses, self._refusals, self._metrics)
-        endpoints = make_endpoints(config, self._committer, self._heavy, self._metrics)
+        endpoints = make_endpoints(
+            config, self._committer, self._output, self._heavy, self._metrics
+        )
         self._router.serve(endpoints, intake)
         self._listeners.put_in_place(plan, limits)
         self._metrics.certificates(self._listeners.certificates)
         self._config = config
 
-    async def _change_stores(self, config: Config) -> None:
-        if _of_stores(config) == _of_stores(self._config):
-            return
-        try:
-            await self._committer.change(partial(self._replace_stores, make_stores(config)))
-        except OSError as error:
-            raise root_obstacle(error) from error
-
-    def _replace_stores(self, stores: Stores) -> Store:
-        """Put other stores in place, on the committer's thread."""
-        store = stores.replace(self._stores)
-        self._stores = stores
-        return store
-
-    def _open_admin(
-        self, settings: AdminSettings, giving_way: Sequence[socket.socket]
-    ) -> AdminServer:
-        sockets = self._ports.open(settings.address, settings.port, "admin.port", giving_way)
+    def _open_admin(self, settings: AdminSettings) -> AdminServer:
+        sockets = self._ports.open(settings.address, settings.port, "admin.port", ())
         for each in sockets:
             _log.info("admin at http://%s", shown(*each.getsockname()[:2]))
         return AdminServer(self._admin_application, sockets)
@@ -235,12 +204,12 @@ class Service:
         gauge(
             "asr_daemon_free_bytes",
             "Bytes left on the file system of the results",
-            lambda: _known(self._stores.space.room, lambda room: room.free_bytes),
+            lambda: _known(self._output.room, lambda room: room.free_bytes),
         )
         gauge(
             "asr_daemon_free_inodes",
             "Inodes left on the file system of the results",
-            lambda: _known(self._stores.space.room, lambda room: room.free_inodes),
+            lambda: _known(self._output.room, lambda room: room.free_inodes),
         )
 
 
@@ -252,18 +221,19 @@ def root_obstacle(error: OSError) -> Obstacle:
     return Obstacle("output.root", f"cannot be used: {describe(error)}", right)
 
 
-def _of_stores(config: Config) -> tuple[object, ...]:
-    """Return the settings that the stores are made of."""
-    output, limits = config.output, config.limits
-    return (
-        output.root,
-        output.file_mode,
-        output.directory_mode,
-        output.durability,
-        output.duplicate_window_s,
-        limits.free_space_bytes,
-        limits.rejected_bytes,
+def _with_active(config: Config, active: Config) -> tuple[Config, tuple[str, ...]]:
+    """Return a configuration with what only a restart changes as it is; and what of it differs."""
+    output = structs.replace(
+        config.output, root=active.output.root, durability=active.output.durability
     )
+    differs = {
+        "output.root": config.output.root != active.output.root,
+        "output.durability": config.output.durability != active.output.durability,
+        "state": config.state != active.state,
+        "admin": config.admin != active.admin,
+    }
+    config = structs.replace(config, output=output, state=active.state, admin=active.admin)
+    return config, tuple(key for key, has_changed in differs.items() if has_changed)
 
 
 def _affordable(limits: LimitsSettings) -> int:

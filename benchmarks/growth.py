@@ -13,9 +13,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from asr_daemon.assembly import make_stores
+from asr_daemon.assembly import make_output
 from asr_daemon.config.model import Config, OutputSettings
-from asr_daemon.store.result import Result
+from asr_daemon.index.index import Entry, Index
 from benchmarks.bars import ONE_FOLDER, ONE_TREE
 from benchmarks.comparison import Case, compare, figure, ratio, say
 from benchmarks.contenders import daemon, place_of
@@ -63,49 +63,48 @@ def growth(case: Case, folder: Path, wrk: Wrk) -> list[Grown]:
 def fill(folder: Path, tree: Tree) -> None:
     """Make a tree and its index, as the daemon that is started in `folder` expects them."""
     root = folder / "root"
-    output = OutputSettings(root=root)
-    stores = make_stores(Config(output=output, state=folder / "state"))
+    settings = OutputSettings(root=root)
+    output = make_output(Config(output=settings, state=folder / "state"))
     folder.mkdir(parents=True)
-    stores.tree.open()
-    stores.index.open(stores.tree.id)
-    results = _results(tree, datetime.now(UTC).date())
-    while chunk := list(islice(results, _RECORDED_AT_ONCE)):
-        for result in chunk:
-            _make_files(root, result, output)
-        stores.index.record([(each, f"{each.directory}/{each.stem}.json") for each in chunk])
-    stores.index.close()
-    stores.tree.close()
+    output.open()
+    output.close()
+    [mark] = (root / ".staging").glob("tree-*")
+    index = Index(folder / "state")
+    index.open(mark.name.removeprefix("tree-"))
+    entries = _entries(tree, datetime.now(UTC).date())
+    while chunk := list(islice(entries, _RECORDED_AT_ONCE)):
+        for entry in chunk:
+            _make_files(root, entry.path.removesuffix(".json"), settings)
+        index.record(chunk, settings.duplicate_window_s)
+    index.close()
 
 
-def _results(tree: Tree, today: date) -> Iterator[Result]:
+def _entries(tree: Tree, today: date) -> Iterator[Entry]:
     number = 0
     for ago in reversed(range(tree.days)):
         day = today - timedelta(days=ago)
         for _ in range(tree.results_a_day):
             number += 1
-            yield _result(f"earlier-{number:08}", f"huawei/{day:%Y/%m/%d}")
+            yield _entry(f"earlier-{number:08}", f"huawei/{day:%Y/%m/%d}")
 
 
-def _result(id_: str, directory: str) -> Result:
+def _entry(id_: str, directory: str) -> Entry:
     digest = f"sha256:{id_:0>64}"
-    return Result(
+    return Entry(
+        identity=f"huawei/{id_}/{digest}",
         provider="huawei",
         id=id_,
         digest=digest,
+        path=f"{directory}/{id_}.json",
         status="succeeded",
-        identity=f"huawei/{id_}/{digest}",
-        fingerprint=digest,
-        directory=directory,
-        stem=id_,
-        files=(),
     )
 
 
-def _make_files(root: Path, result: Result, output: OutputSettings) -> None:
-    stem = f"{root}/{result.directory}/{result.stem}"
+def _make_files(root: Path, name: str, output: OutputSettings) -> None:
+    stem = f"{root}/{name}"
     try:
         os.mknod(f"{stem}.txt", output.file_mode)
     except FileNotFoundError:
-        os.makedirs(f"{root}/{result.directory}", output.directory_mode)
+        os.makedirs(os.path.dirname(stem), output.directory_mode)
         os.mknod(f"{stem}.txt", output.file_mode)
     os.mknod(f"{stem}.json", output.file_mode)

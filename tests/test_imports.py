@@ -35,14 +35,20 @@ def test_no_cycles() -> None:
 @pytest.mark.parametrize(
     ("room", "strangers"),
     [
-        ("providers", ("tornado", "sqlite3", "os.path", "asr_daemon.http", "asr_daemon.store")),
-        ("renderers", ("tornado", "os", "pathlib", "asr_daemon.config", "asr_daemon.store")),
-        ("store", ("tornado", "json", "asr_daemon.providers", "asr_daemon.renderers")),
-        ("http", ("sqlite3", "asr_daemon.store", "asr_daemon.config")),
-        ("config", ("tornado", "asr_daemon.http", "asr_daemon.store")),
+        (
+            "providers",
+            ("tornado", "sqlite3", "os.path", "asr_daemon.http", "asr_daemon.output"),
+        ),
+        ("renderers", ("tornado", "os", "pathlib", "asr_daemon.config", "asr_daemon.output")),
+        ("output", ("tornado", "json", "asr_daemon.providers", "asr_daemon.renderers")),
+        ("output.base", ("sqlite3", "pathlib", "asr_daemon.index")),
+        ("output.committer", ("os", "sqlite3", "asr_daemon.index", "asr_daemon.output.filesystem")),
+        ("index", ("asr_daemon.output", "asr_daemon.config", "asr_daemon.renderers")),
+        ("http", ("sqlite3", "asr_daemon.output", "asr_daemon.config")),
+        ("config", ("tornado", "asr_daemon.http", "asr_daemon.output")),
         ("transcript", ("asr_daemon",)),
         ("errors", ("asr_daemon",)),
-        ("layout", ("tornado", "os", "pathlib", "asr_daemon.config", "asr_daemon.store")),
+        ("layout", ("tornado", "os", "pathlib", "asr_daemon.config", "asr_daemon.output")),
         ("receiver", ("tornado", "os", "pathlib", "asr_daemon.http", "asr_daemon.config")),
     ],
 )

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import current_thread
 
 import pytest
@@ -13,12 +15,12 @@ import pytest
 from asr_daemon.errors import CallbackError, CannotStore, NoRoomForRejected, NotUnderstood
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics
+from asr_daemon.output.base import Result, Stored
+from asr_daemon.output.filesystem.staging import Modes, StagedFile, Staging
 from asr_daemon.providers.base import Answer, Callback, Head
 from asr_daemon.receiver import LARGEST_HELD, LARGEST_ON_LOOP, SWITCH_S, Receiver, Rooms
 from asr_daemon.renderers.json import JsonRenderer
 from asr_daemon.renderers.text import TextRenderer
-from asr_daemon.store.aside import Content
-from asr_daemon.store.result import Committed, Result, Stored
 from asr_daemon.transcript import Segment, Transcript, VendorError
 
 HEAD = Head(b"/in", b"", {}, "127.0.0.1")
@@ -77,23 +79,29 @@ class Committer:
         """Fail with `failure`, if there is one."""
         self.results: list[Result] = []
         self.failure = failure
-        self.aside: list[str] = []
+        self.staged: list[bytes] = []
 
-    def write_aside(self, suffix: str, pieces: Iterable[bytes]) -> Content:
-        """Note the suffix."""
-        self.aside.append(suffix)
-        return b"".join(pieces)
-
-    async def commit(self, make: Callable[[], Result]) -> Committed:
+    async def commit(self, result: Result) -> Stored:
         """Note the result."""
-        result = make()
         if self.failure:
             raise self.failure
         self.results.append(result)
-        return Committed(result, Stored(result.marker, False))
+        files = [content for _, content in result.files if isinstance(content, StagedFile)]
+        self.staged += [file.read() for file in files]
+        return Stored(result.marker, False)
 
 
-def receive(body: bytes, committer: Committer, provider: Provider | None = None) -> Answer:
+def nothing_staged() -> StagedFile:
+    """Fail a test whose files are all small."""
+    raise AssertionError("a file was staged")
+
+
+def receive(
+    body: bytes,
+    committer: Committer,
+    provider: Provider | None = None,
+    stage: Callable[[], StagedFile] = nothing_staged,
+) -> Answer:
     """Pass one body through a receiver."""
     renderers = (
         TextRenderer(speakers="auto", timestamps=False),
@@ -101,7 +109,7 @@ def receive(body: bytes, committer: Committer, provider: Provider | None = None)
     )
     layout = Layout("{provider}/{id}", UTC)
     with ThreadPoolExecutor(1, thread_name_prefix="heavy") as heavy:
-        rooms = Rooms(layout, renderers, committer, heavy, Metrics())
+        rooms = Rooms(layout, renderers, committer, stage, heavy, Metrics())
         receiver = Receiver(provider or Provider(), rooms)
         return asyncio.run(receiver.respond(Callback(HEAD, body, NOW)))
 
@@ -172,13 +180,18 @@ def test_large_bodies_are_decoded_beside_the_loop(size: int, thread: str) -> Non
     assert provider.thread == thread
 
 
-def test_large_files_are_written_aside() -> None:
-    """A file that is too large to be held is written before its result is committed."""
+def test_large_files_are_staged(tmp_path: Path) -> None:
+    """A file that is too large to be held is written before its result, and discarded after it."""
     committer = Committer()
-    receive(b"x" * LARGEST_HELD, committer)
-    [result] = committer.results
-    assert committer.aside == [".txt", ".json"]
-    assert result.files[0] == (".txt", b"x" * LARGEST_HELD + b"\n")
+    staging = Staging(str(tmp_path), durable=True)
+    staging.open(Modes(0o640, 0o750))
+    before = len(os.listdir("/proc/self/fd"))
+    receive(b"x" * LARGEST_HELD, committer, stage=lambda: staging.create(0o640))
+    staging.executor.shutdown()
+    assert committer.staged[0] == b"x" * LARGEST_HELD + b"\n"
+    assert len(committer.staged) == 2
+    assert len(os.listdir("/proc/self/fd")) == before
+    staging.close()
 
 
 def test_others_get_their_turn_during_large_bodies() -> None:

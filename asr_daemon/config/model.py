@@ -127,7 +127,7 @@ class OutputSettings(Struct, frozen=True, kw_only=True):
     keep_payload: bool = True
     json_indent: Indent = 2
     durability: Durability = "fsync"
-    duplicate_window_s: Duration = field(default=48 * 3600.0, name="duplicate_window")
+    duplicate_window_s: Duration = field(default=12 * 3600.0, name="duplicate_window")
     file_mode: FileMode = 0o640
     directory_mode: DirectoryMode = 0o750
 

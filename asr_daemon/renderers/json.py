@@ -5,15 +5,25 @@ are there only where the vendor gave them. The digest stands near the top, so th
 it first.
 """
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from io import SEEK_END, BytesIO
-from typing import Any, Literal
+from json import JSONDecoder
+from typing import Any, BinaryIO, Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from asr_daemon.transcript import Segment, Status, Transcript, Word, fingerprint_of
+
+HEAD_BYTES = 64 * 1024
+"""How much of a document is read to tell it from others."""
+
+_DECODER = JSONDecoder()
+_BEFORE_NAME = re.compile(r"\s*[{,]\s*(?=\")")
+_BEFORE_VALUE = re.compile(r"\s*:\s*")
 
 
 class WordEntry(Struct, frozen=True, gc=False):
@@ -102,13 +112,38 @@ def timestamp(moment: datetime) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def read_fingerprint(document: bytes) -> str | None:
-    """Return the fingerprint of a document that was rendered here, `None` of anything else."""
+def read_fingerprint(file: BinaryIO) -> str | None:
+    """Return the fingerprint of a document that was rendered here, `None` of anything else.
+
+    Of a long document only the head is read, where `id` and `digest` stand, unless it has no id:
+    then `query`, which stands behind the text, belongs to the fingerprint.
+    """
+    head = file.read(HEAD_BYTES)
+    if len(head) == HEAD_BYTES:
+        members = _members_of_head(head.decode(errors="ignore"))
+        id_, digest = members.get("id"), members.get("digest")
+        if isinstance(id_, str) and isinstance(digest, str):
+            return fingerprint_of(id_, digest, {})
     try:
-        told = msgspec.json.decode(document, type=_Told)
+        told = msgspec.json.decode(head + file.read(), type=_Told)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
     return fingerprint_of(told.id, told.digest, told.query)
+
+
+def _members_of_head(head: str) -> dict[str, object]:
+    """Return the members of an object whose text is cut off, as far as they are whole."""
+    members: dict[str, object] = {}
+    at = 0
+    # A value that is cut off is a ValueError, as is anything that is no JSON.
+    with suppress(ValueError, RecursionError):
+        while separator := _BEFORE_NAME.match(head, at):
+            name, at = _DECODER.raw_decode(head, separator.end())
+            colon = _BEFORE_VALUE.match(head, at)
+            if colon is None:
+                break
+            members[name], at = _DECODER.raw_decode(head, colon.end())
+    return members
 
 
 def _document(transcript: Transcript, *, keep_payload: bool) -> Document:

@@ -3,8 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from asr_daemon.assembly import make_stores
-from asr_daemon.config.model import Config, OutputSettings
+from asr_daemon.index.index import Index
 from benchmarks.growth import Tree, fill
 
 
@@ -15,11 +14,9 @@ def test_fill(tmp_path: Path) -> None:
     names = sorted(path.relative_to(root).as_posix() for path in root.glob("huawei/*/*/*/*"))
     assert len(names) == 12
     assert f"huawei/{datetime.now(UTC):%Y/%m/%d}/earlier-00000006.json" in names
-    config = Config(output=OutputSettings(root=root), state=tmp_path / "daemon" / "state")
-    stores = make_stores(config)
-    stores.tree.open()
-    stores.index.open(stores.tree.id)
     markers = [name for name in names if name.endswith(".json")]
-    assert all(map(stores.index.is_taken, markers))
-    stores.index.close()
-    stores.tree.close()
+    [mark] = (root / ".staging").glob("tree-*")
+    index = Index(tmp_path / "daemon" / "state")
+    index.open(mark.name.removeprefix("tree-"))
+    assert index.taken(markers, 3600.0) == set(markers)
+    index.close()

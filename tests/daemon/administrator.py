@@ -4,8 +4,7 @@ import json
 import re
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from http.client import HTTPException
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,7 @@ class Administrator:
         """Take a daemon that keeps its configuration in `folder`."""
         self.daemon = daemon
         self.file = folder / "asr-daemon.yaml"
-        self._first = self.file.read_text()
-        self._settings: dict[str, Any] = json.loads(self._first)
-
-    def restore(self, root: Path) -> None:
-        """Write the first settings with another root, and wait until they are in use.
-
-        Whatever was still being read of what was written before is over then.
-        """
-        self._settings = json.loads(self._first)
-        self.edit(output={"root": str(root)})
-        eventually(lambda: self.facts()["output"]["root"] == str(root), "the new root is in use")
+        self._settings: dict[str, Any] = json.loads(self.file.read_text())
 
     def write(self, **changes: Any) -> None:
         """Change settings in the file; sections keep the rest of theirs, `None` removes one.
@@ -62,20 +51,8 @@ class Administrator:
         """Do something, and wait until the file is used as it is then."""
         before = self.reloads("applied")
 
-        def is_applied() -> bool:
-            # The admin listener may be what moves: who asks is cut off, or finds callbacks there.
-            self._find_admin()
-            with suppress(OSError, HTTPException, ValueError):
-                return self.reloads("applied") > before
-            return False
-
         act()
-        eventually(is_applied, f"use: {self._settings}")
-
-    def _find_admin(self) -> None:
-        """Ask from now on where the log says that the admin listener is."""
-        urls = [line for line in self.daemon.log.splitlines() if "admin at http" in line]
-        self.daemon.admin_port = int(urls[-1].rpartition(":")[2])
+        eventually(lambda: self.reloads("applied") > before, f"use: {self._settings}")
 
     def hang_up(self) -> None:
         """Ask the daemon to read its file anew."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from asr_daemon.store.committer import LARGEST_BATCH
+from asr_daemon.output.committer import LARGEST_BATCH
 from tests.daemon.serving import eventually
 from tests.durability.faults import read_only
 from tests.durability.mounts import run

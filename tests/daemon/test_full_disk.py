@@ -45,8 +45,9 @@ def reason_of(daemon: Daemon) -> str:
 
 
 def staged(root: Path) -> list[str]:
-    """Return what is left aside below a root, without the mark of the tree."""
-    return [each.name for each in (root / ".staging").iterdir() if each.suffix]
+    """Return the staged files that are left below a root, without the mark of the tree."""
+    names = [each.name for each in (root / ".staging").iterdir()]
+    return [name for name in names if not name.startswith("tree-")]
 
 
 def outlive(daemon: Daemon, ledger: Ledger, cause: AbstractContextManager[object]) -> str:
@@ -87,7 +88,7 @@ def check(folder: Path, root: Path, cause: AbstractContextManager[object], **lim
     assert find_damage(root, ledger) == Damage()
     assert "request refused" not in daemon.log
     met, over = complaints(daemon)
-    assert re.search(r"results are stored again; \d+ were refused", over)
+    assert re.search(r"storage recovered; \d+ results were refused", over)
     return met
 
 

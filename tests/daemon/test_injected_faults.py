@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from asr_daemon.store.committer import LOOK_S
+from asr_daemon.output.committer import LOOK_S
 from tests.conftest import NoteFigure
 from tests.daemon.clients import (
     ANSWER_TIMEOUT_S,

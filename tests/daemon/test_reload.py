@@ -5,39 +5,26 @@ import os
 import signal
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from asr_daemon.assembly import make_stores
-from asr_daemon.config.model import Config, OutputSettings
 from tests.daemon.administrator import Administrator, administered
 from tests.daemon.clients import TENCENT_PATH, body_of
 from tests.daemon.process import CONFIG, Daemon, request, results
 from tests.daemon.serving import FLAT, eventually
 from tests.daemon.upload import Upload
-from tests.durability import requirements
-from tests.durability.requirements import require
-from tests.durability.strace import attached
 
 OLD, NEW = "old-key-of-sixteen", "new-key-of-sixteen"
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Administrator]:
-    """Run one daemon for all tests; it wants the old key."""
-    keyed = {"tencent": {"key": OLD}}
-    with administered(tmp_path_factory.mktemp("reload"), output=FLAT, providers=keyed) as started:
-        yield started
-
-
 @pytest.fixture
-def admin(shared: Administrator, tmp_path: Path) -> Administrator:
-    """Return who edits its configuration, which begins with a tree for each test."""
-    shared.restore(tmp_path / "root")
-    return shared
+def admin(tmp_path: Path) -> Iterator[Administrator]:
+    """Run a daemon that wants the old key, and return who edits its configuration."""
+    with administered(tmp_path, output=FLAT, providers={"tencent": {"key": OLD}}) as started:
+        yield started
 
 
 @pytest.fixture
@@ -49,15 +36,6 @@ def daemon(admin: Administrator) -> Daemon:
 def post(daemon: Daemon, id_: str, key: str = OLD) -> int:
     """Post a result, and return the status."""
     return daemon.post(f"{TENCENT_PATH}?key={key}", body_of(id_, "words")).status
-
-
-@contextmanager
-def locked(root: Path) -> Iterator[None]:
-    """Have a tree for ourselves while the block runs, as another daemon would."""
-    tree = make_stores(Config(output=OutputSettings(root=root))).tree
-    tree.open()
-    yield
-    tree.close()
 
 
 def names(folder: Path) -> set[str]:
@@ -118,18 +96,6 @@ def test_limits(daemon: Daemon, admin: Administrator) -> None:
     assert daemon.post(f"{TENCENT_PATH}?key={OLD}", body).status == 413
 
 
-def test_root(daemon: Daemon, admin: Administrator, tmp_path: Path) -> None:
-    """Results go to the new tree; the old one is free for another process."""
-    assert post(daemon, "1") == 200
-    admin.edit(output={"root": f"{tmp_path}/other"})
-    assert post(daemon, "2") == 200
-    assert names(tmp_path / "root") == {"1.json", "1.txt"}
-    assert names(tmp_path / "other") == {"2.json", "2.txt"}
-    assert admin.facts()["output"]["root"] == f"{tmp_path}/other"
-    with locked(tmp_path / "root"):
-        pass
-
-
 def test_looks_of_results(daemon: Daemon, admin: Administrator, tmp_path: Path) -> None:
     """Modes, layout, text and formats are those of the next result."""
     admin.edit(output={"layout": "new/{id}", "file_mode": "0600", "text": {"timestamps": True}})
@@ -143,19 +109,6 @@ def test_looks_of_results(daemon: Daemon, admin: Administrator, tmp_path: Path) 
     assert post(daemon, "2") == 200
     assert names(tmp_path / "root") == {"1.json", "1.txt", "2.json"}
     assert (tmp_path / "root" / "new" / "2.json").read_bytes().count(b"\n") == 1
-
-
-def test_durability(daemon: Daemon, admin: Administrator, tmp_path: Path) -> None:
-    """With `durability: none` nothing is synced any more, and with `fsync` it is again."""
-    require(requirements.strace)
-    log = tmp_path / "log"
-    for number, (durability, is_synced) in enumerate({"none": False, "fsync": True}.items()):
-        admin.edit(output={"durability": durability})
-        with attached(
-            daemon.process.pid, "-o", str(log), "-y", "-e", "trace=fsync,fdatasync,syncfs"
-        ):
-            assert post(daemon, str(number)) == 200
-        assert (f"{tmp_path}/root" in log.read_text()) == is_synced
 
 
 def test_log(daemon: Daemon, admin: Administrator) -> None:
@@ -172,14 +125,28 @@ def test_log(daemon: Daemon, admin: Administrator) -> None:
     assert "not-said" not in daemon.log
 
 
-def test_state_waits_for_a_restart(daemon: Daemon, admin: Administrator, tmp_path: Path) -> None:
-    """A change of `state` is named wherever an admin looks; what else changed is in use."""
-    admin.edit(state=f"{tmp_path}/moved", providers={"tencent": {"key": NEW}})
-    daemon.wait_for("WARNING state: a change waits for a restart")
-    assert daemon.get("/readyz") == (200, b"ready\nstate: a change waits for a restart\n")
-    assert admin.facts()["needs_restart"] == ["state"]
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [
+        ("state", {"state": "moved"}),
+        ("output.root", {"output": {"root": "moved"}}),
+        ("output.durability", {"output": {"durability": "none"}}),
+        ("admin", {"admin": {"port": 1}}),
+    ],
+)
+def test_settings_that_wait_for_a_restart(
+    daemon: Daemon, admin: Administrator, tmp_path: Path, key: str, change: dict[str, Any]
+) -> None:
+    """A change is named wherever an admin looks; what else changed is in use."""
+    before = json.loads(admin.file.read_text())
+    admin.edit(**change, providers={"tencent": {"key": NEW}})
+    daemon.wait_for(f"WARNING {key}: a change waits for a restart")
+    assert daemon.get("/readyz") == (200, f"ready\n{key}: a change waits for a restart\n".encode())
+    assert admin.facts()["needs_restart"] == [key]
     assert (post(daemon, "1", NEW), (tmp_path / "moved").exists()) == (200, False)
-    admin.edit(state=f"{admin.file.parent}/state")
+    assert names(tmp_path / "root") == {"1.json", "1.txt"}
+    output = {**before["output"], "durability": "fsync"}
+    admin.edit(state=before["state"], admin=before["admin"], output=output)
     assert daemon.get("/readyz") == (200, b"ready\n")
 
 
@@ -199,30 +166,6 @@ def test_mistake(daemon: Daemon, admin: Administrator) -> None:
     assert daemon.get("/readyz") == (200, b"ready\n")
     assert admin.is_valid()
     assert post(daemon, "2", NEW) == 200
-
-
-def test_root_that_cannot_be_used(daemon: Daemon, admin: Administrator, tmp_path: Path) -> None:
-    """With it everything else in the file is refused, until the file or SIGHUP says so again."""
-    (tmp_path / "taken").write_text("a file")
-    [problem] = admin.mistake(
-        output={"root": f"{tmp_path}/taken"}, providers={"tencent": {"key": NEW}}
-    )
-    assert ": output.root: cannot be used: " in problem
-    assert [post(daemon, "1"), post(daemon, "2", NEW)] == [200, 401]
-    assert names(tmp_path / "root") == {"1.json", "1.txt"}
-    (tmp_path / "taken").unlink()
-    admin.applies(admin.hang_up)
-    assert post(daemon, "2", NEW) == 200
-    assert names(tmp_path / "taken") == {"2.json", "2.txt"}
-
-
-def test_tree_of_another_daemon(daemon: Daemon, admin: Administrator, tmp_path: Path) -> None:
-    """A tree that somebody else writes to is refused, and the own one taken again."""
-    with locked(tmp_path / "elsewhere"):
-        [problem] = admin.mistake(output={"root": f"{tmp_path}/elsewhere"})
-    assert ": output.root: cannot be used: " in problem
-    assert post(daemon, "1") == 200
-    assert names(tmp_path / "root") == {"1.json", "1.txt"}
 
 
 def test_emptied_file(daemon: Daemon, admin: Administrator) -> None:

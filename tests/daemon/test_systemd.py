@@ -18,10 +18,6 @@ from tests.daemon.load import load, plain
 from tests.daemon.manager import BY_JOURNAL, Manager, activated
 from tests.daemon.process import CONFIG, request
 from tests.daemon.serving import eventually, serving
-from tests.daemon.upload import Upload
-from tests.durability import requirements
-from tests.durability.requirements import require
-from tests.durability.strace import attached
 
 TENCENT = "/callbacks/tencent"
 
@@ -117,26 +113,6 @@ def test_manager_that_is_gone(tmp_path: Path, manager: Manager) -> None:
         Path(f"{tmp_path}/notify").unlink(missing_ok=True)
         Administrator(daemon, tmp_path).edit(limits={"body": "4KiB"})
         assert daemon.post(TENCENT, body_of("1", "x")).status == 200
-
-
-@pytest.mark.long
-def test_disk_that_does_not_answer(tmp_path: Path, manager: Manager) -> None:
-    """While the disk hangs the watchdog hears nothing, and hears again when it answers."""
-    require(requirements.strace)
-    hangs = "inject=fsync:delay_enter=9000000:when=1"
-    with serving(tmp_path, {**manager.environ, "WATCHDOG_USEC": "600000"}) as daemon:
-        trace = ("-o", "/dev/null", "-e", "trace=fsync", "-e", hangs)
-        with attached(daemon.process.pid, *trace):
-            body = body_of("stuck", "x")
-            upload = Upload(daemon, body, sent=len(body))
-            manager.wait_for("STATUS=results are being refused: the disk has not answered")
-            so_far = len(manager.listen())
-            answered_s = eventually(
-                lambda: "WATCHDOG=1" in manager.listen()[so_far:], "it answers again"
-            )
-        assert answered_s > 1.0
-        assert upload.answer() == (200, False)
-        manager.wait_for("STATUS=Receiving", so_far)
 
 
 def test_socket_that_was_open_before(config: Path, listening: socket.socket) -> None:

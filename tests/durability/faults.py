@@ -1,5 +1,6 @@
 """What goes wrong under a daemon: system calls that fail, disks that are full or read-only."""
 
+import fcntl
 import os
 import select
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from tests.durability.mounts import mounted, run, work_directory
 from tests.durability.strace import attached
 
 _END_TIMEOUT_S = 10.0
+_FREEZE, _THAW = 0xC0045877, 0xC0045878
+"""FIFREEZE and FITHAW."""
 
 
 def injected(pid: int, syscall: str, error: str, when: str = "1+") -> AbstractContextManager[None]:
@@ -59,10 +62,13 @@ def killed(pid: int, syscall: str, when: int) -> Iterator[None]:
 
 
 @contextmanager
-def small_ext4(size_mib: int, inodes: int | None = None) -> Iterator[Path]:
+def small_ext4(
+    size_mib: int, inodes: int | None = None, *, journal: bool = False
+) -> Iterator[Path]:
     """Yield the mount point of a new ext4 of that size, with room for about that many files.
 
-    Without a journal, so that the size is what can be filled, and nothing is set aside for root.
+    Without a journal, so that the size is what can be filled, unless one is asked for; and nothing
+    is set aside for root.
     Needs the requirements `root`, `loop_devices` and `ext4`.
     """
     with work_directory() as work:
@@ -70,7 +76,8 @@ def small_ext4(size_mib: int, inodes: int | None = None) -> Iterator[Path]:
         with image.open("wb") as file:
             file.truncate(size_mib << 20)
         count = ["-N", str(inodes)] if inodes is not None else []
-        run("mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal", *count, str(image))
+        features = "has_journal" if journal else "^has_journal"
+        run("mkfs.ext4", "-q", "-F", "-m", "0", "-O", features, *count, str(image))
         with mounted(image, work / "disk", "-o", "loop") as disk:
             yield disk
 
@@ -87,6 +94,23 @@ def small_tmpfs(size_kib: int, inodes: int = 0) -> Iterator[Path]:
         mounted("tmpfs", work / "disk", "-t", "tmpfs", "-o", options) as disk,
     ):
         yield disk
+
+
+@contextmanager
+def frozen(mountpoint: Path) -> Iterator[None]:
+    """Have whatever writes to a mounted file system wait while the block runs, as `fsfreeze` does.
+
+    Needs the requirement `root`.
+    """
+    descriptor = os.open(mountpoint, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.ioctl(descriptor, _FREEZE, 0)
+        try:
+            yield
+        finally:
+            fcntl.ioctl(descriptor, _THAW, 0)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

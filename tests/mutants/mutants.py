@@ -2,23 +2,24 @@
 
 from typing import NamedTuple
 
-_FILES = "asr_daemon/store/files.py"
-_ASIDE = "asr_daemon/store/aside.py"
-_STAGING = "asr_daemon/store/staging.py"
-_SYNCFS = "asr_daemon/store/syncfs.py"
-_STORE = "asr_daemon/store/store.py"
-_COMMITTER = "asr_daemon/store/committer.py"
+_TREE = "asr_daemon/output/filesystem/tree.py"
+_NAMES = "asr_daemon/output/filesystem/names.py"
+_STAGING = "asr_daemon/output/filesystem/staging.py"
+_SYNCS = "asr_daemon/output/filesystem/syncs.py"
+_OUTPUT = "asr_daemon/output/filesystem/output.py"
+_COMMITTER = "asr_daemon/output/committer.py"
 _RECEIVER = "asr_daemon/receiver.py"
 _ASSEMBLY = "asr_daemon/assembly.py"
 _EXCHANGE = "asr_daemon/http/exchange.py"
 
-_REFUSE = "            return [refusal_of(error)]"
+_CHECK_SPACE = "self._space.check(settings.free_space_bytes)"
+_LINK = "            _each(attempts, lambda attempt: self._link(attempt, modes, plan_again))\n"
 
-STORE_TESTS = ("tests/store/test_files.py", "tests/store/test_store.py")
-SYNCFS_TESTS = ("tests/store/test_syncfs.py",)
-ASIDE_TESTS = ("tests/store/test_aside.py",)
-STAGING_TESTS = ("tests/store/test_staging.py",)
-COMMITTER_TESTS = ("tests/store/test_committer.py",)
+_FOLDER = "tests/output/filesystem"
+OUTPUT_TESTS = (f"{_FOLDER}/test_tree.py", f"{_FOLDER}/test_output.py")
+SYNCS_TESTS = (f"{_FOLDER}/test_syncs.py",)
+STAGING_TESTS = (f"{_FOLDER}/test_staging.py",)
+COMMITTER_TESTS = ("tests/output/test_committer.py",)
 RECEIVER_TESTS = ("tests/test_receiver.py",)
 SERVING_TESTS = ("tests/daemon/test_lost_index.py::test_index_that_is_harmed_meanwhile",)
 STOP_TESTS = (
@@ -37,32 +38,32 @@ class Mutant(NamedTuple):
     old: str
     """Occurs in the file just once."""
     new: str
-    tests: tuple[str, ...] = STORE_TESTS
+    tests: tuple[str, ...] = OUTPUT_TESTS
     """Which of them has to turn red; quick ones."""
 
 
 OPENING = (
     Mutant(
         "open does not sync the parent of a root that it made",
-        _FILES,
+        _TREE,
         "self._sync(os.path.dirname(directory))",
         "pass",
     ),
     Mutant(
         "open does not sync the parent of a root that was there",
-        _FILES,
+        _TREE,
         "self._sync(os.path.dirname(self._root))",
         "pass",
     ),
     Mutant(
         "open does not sync the staging folder",
-        _FILES,
+        _TREE,
         "        self._sync(self._staging.path)\n        self._sync(self._root)",
         "        self._sync(self._root)",
     ),
     Mutant(
         "open does not sync the root",
-        _FILES,
+        _TREE,
         "self._sync(self._root)",
         "pass",
     ),
@@ -85,186 +86,209 @@ OPENING = (
 SYNCS = (
     Mutant(
         "no file is synced",
-        _FILES,
-        "self._sync_files(attempts)",
+        _TREE,
+        "self._sync_files(attempts, modes)",
         "pass",
     ),
     Mutant(
         "only the first file of a result is synced",
-        _FILES,
-        "for descriptor in attempt.own:\n            os.fsync",
-        "for descriptor in attempt.own[:1]:\n            os.fsync",
+        _TREE,
+        "for staged in attempt.own:\n        staged.sync()",
+        "for staged in attempt.own[:1]:\n        staged.sync()",
     ),
     Mutant(
         "no directory is synced",
-        _FILES,
+        _TREE,
         "self._sync_directories(attempts)",
         "pass",
     ),
     Mutant(
         "the directory of a result is not synced",
-        _FILES,
+        _TREE,
         "unsynced = [directory]",
         "unsynced = []",
     ),
     Mutant(
         "the parents of a directory are not synced",
-        _FILES,
+        _TREE,
         "unsynced += _parents(directory, self._root)",
         "pass",
     ),
     Mutant(
         "only the nearest parent of a directory is synced",
-        _FILES,
+        _TREE,
         "unsynced += _parents(directory, self._root)",
         "unsynced += _parents(directory, self._root)[:1]",
     ),
     Mutant(
         "only the first directory that was there at start is distrusted",
-        _FILES,
+        _TREE,
         "if self._durable_directories.get(directory) != identity:",
         "if not self._durable_directories:",
     ),
     Mutant(
         "a directory in the place of another is trusted",
-        _FILES,
+        _TREE,
         "if self._durable_directories.get(directory) != identity:",
         "if directory not in self._durable_directories:",
     ),
     Mutant(
         "a directory that was made anew is trusted if it has the inode of the old one",
-        _FILES,
+        _TREE,
         "self._durable_directories.pop(missing, None)",
         "pass",
     ),
     Mutant(
         "a directory whose parents could not be synced is trusted",
-        _FILES,
+        _TREE,
         "distrusted = taken | {",
         "distrusted = taken and {",
     ),
     Mutant(
         "a directory that cannot be synced does not matter",
-        _FILES,
+        _TREE,
         "failures[directory] = error",
         "pass",
     ),
     Mutant(
         "files that are found are not synced",
-        _FILES,
+        _TREE,
         "self._sync(path)",
         "pass",
     ),
     Mutant(
         "syncing a path does nothing",
-        _FILES,
+        _TREE,
         "descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)\n        try:\n"
         "            os.fsync(descriptor)\n",
         "descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)\n        try:\n            pass\n",
     ),
     Mutant(
-        "a large file that could not be synced is synced again",
-        _FILES,
-        "    for descriptor in attempt.apart:\n        os.fsync(descriptor)",
-        "    with suppress(OSError):\n        os.fsync(attempt.apart[0])",
-        ASIDE_TESTS,
+        "a staged file whose sync failed is trusted",
+        _STAGING,
+        "self._is_distrusted = True",
+        "pass",
+        STAGING_TESTS,
     ),
     Mutant(
-        "a batch is synced where a large file lies",
-        _FILES,
-        "for attempt in attempts for descriptor in attempt.own]",
-        "for attempt in attempts for descriptor in attempt.apart + attempt.own]",
-        ASIDE_TESTS,
+        "a staged file whose sync failed is not refused",
+        _TREE,
+        "            content.sync()",
+        "            with suppress(OSError):\n                content.sync()",
     ),
     Mutant(
-        "a large file is not synced",
-        _ASIDE,
-        "            os.fsync(self._staged.descriptor)",
+        "a staged file is not synced",
+        _TREE,
+        "_each(attempts, _sync_given)",
+        "pass",
+    ),
+    Mutant(
+        "syncing a staged file does nothing",
+        _STAGING,
+        "os.fsync(self.descriptor)",
+        "pass",
+    ),
+    Mutant(
+        "a batch is synced where a staged file lies",
+        _TREE,
+        "if content is not staged]",
+        "]",
+    ),
+    Mutant(
+        "a staged file is closed while it is being used",
+        _STAGING,
+        "            self._uses += 1",
         "            pass",
-        ASIDE_TESTS,
+        STAGING_TESTS,
     ),
     Mutant(
         "a file that could not be synced is synced again",
-        _FILES,
-        "self._discard(attempt)\n        self._stage(attempt)\n        self._sync_descriptors",
-        "self._sync_descriptors",
+        _TREE,
+        "_release(attempt)\n        self._stage(attempt, modes)\n        _sync_own",
+        "_sync_own",
     ),
     Mutant(
         "a file that could not be synced does not matter",
-        _FILES,
-        "self._stage(attempt)\n        self._sync_descriptors(attempt)",
-        "self._stage(attempt)",
+        _TREE,
+        "self._stage(attempt, modes)\n        _sync_own(attempt)",
+        "self._stage(attempt, modes)",
     ),
 )
 
 AT_ONCE = (
     Mutant(
         "syncing many files at once does nothing",
-        _SYNCFS,
+        _SYNCS,
         "if _libc.syncfs(descriptor) != 0:",
         "if False:",
-        SYNCFS_TESTS,
+        SYNCS_TESTS,
     ),
     Mutant(
         "syncing many files at once fails unnoticed",
-        _SYNCFS,
-        "        raise OSError(number, os.strerror(number))",
-        "        pass",
-        SYNCFS_TESTS,
+        _SYNCS,
+        "            raise OSError(number, os.strerror(number))",
+        "            pass",
+        SYNCS_TESTS,
     ),
     Mutant(
         "syncing many files at once is trusted on any file system",
-        _SYNCFS,
-        "not _TELLS_ERRORS or _kind(descriptor) not in _TRUSTED",
-        "not _TELLS_ERRORS",
-        SYNCFS_TESTS,
+        _SYNCS,
+        "_REPORTS_ERRORS and _kind(descriptor) in _TRUSTED",
+        "_REPORTS_ERRORS",
+        SYNCS_TESTS,
     ),
     Mutant(
         "what was done at once where it cannot be trusted counts",
-        _FILES,
+        _TREE,
         "        if not done:\n",
-        "        if not descriptors:\n",
+        "        if not files:\n",
     ),
     Mutant(
         "files that could not be synced at once are not written anew",
-        _FILES,
-        "            _each(attempts, self._sync_anew)\n            return",
+        _TREE,
+        "            _each(attempts, lambda attempt: self._sync_again(attempt, modes))\n"
+        "            return",
         "            return",
     ),
     Mutant(
         "files that could not be synced at once are synced one by one",
-        _FILES,
-        "_each(attempts, self._sync_anew)",
-        "_each(attempts, self._sync_descriptors)",
+        _TREE,
+        "_each(attempts, lambda attempt: self._sync_again(attempt, modes))\n            return",
+        "_each(attempts, _sync_own)\n            return",
+    ),
+    Mutant(
+        "a sync of all that takes long counts",
+        _SYNCS,
+        "            self._slow = running\n            return False",
+        "            self._slow = running\n            return True",
+        SYNCS_TESTS,
     ),
     Mutant(
         "a text is linked beside the JSON of another result",
-        _FILES,
-        "free = fingerprint is None and",
-        "free = duplicate or",
+        _NAMES,
+        "if there is None and not",
+        "if not",
     ),
     Mutant(
-        "a text that is somebody else's is taken for ours when it is in the way",
-        _FILES,
-        "if not duplicate and not _may_hold(path, content):",
-        "if False:",
+        "a name that is taken at the last moment is linked again",
+        _TREE,
+        "attempt.plan = plan_again(attempt.plan)",
+        "pass",
     ),
 )
 
 ORDER = (
     Mutant(
         "files are linked before they are synced",
-        _FILES,
-        "            with waiting:\n                self._sync_files(attempts)\n"
-        "            _each(attempts, self._link)\n",
-        "            _each(attempts, self._link)\n"
-        "            with waiting:\n                self._sync_files(attempts)\n",
+        _TREE,
+        f"            self._sync_files(attempts, modes)\n{_LINK}",
+        f"{_LINK}            self._sync_files(attempts, modes)\n",
     ),
     Mutant(
         "the JSON is linked before the text",
-        _FILES,
-        "zip(attempt.staged, paths, contents, strict=True)",
-        "zip(attempt.staged[::-1], paths[::-1], contents[::-1], strict=True)",
+        _TREE,
+        "in zip(result.files, attempt.staged, strict=True):\n            path",
+        "in zip(result.files[::-1], attempt.staged[::-1], strict=True):\n            path",
     ),
     Mutant(
         "the JSON is not the last format",
@@ -275,77 +299,74 @@ ORDER = (
     ),
     Mutant(
         "directories are synced before anything is linked",
-        _FILES,
-        "            _each(attempts, self._link)\n            with waiting:\n"
-        "                self._sync_directories(attempts)\n",
-        "            with waiting:\n                self._sync_directories(attempts)\n"
-        "            _each(attempts, self._link)\n",
+        _TREE,
+        f"{_LINK}            self._sync_directories(attempts)\n",
+        f"            self._sync_directories(attempts)\n{_LINK}",
     ),
     Mutant(
         "results are remembered before they are stored",
-        _STORE,
-        "        outcomes = dict(\n",
-        "        self._index.record([(each, each.stem) for each in wanted])\n"
-        "        outcomes = dict(\n",
+        _OUTPUT,
+        "        written = iter(",
+        "        self._index.record([_entry(plan) for plan in writable], window_s)\n"
+        "        written = iter(",
     ),
 )
 
 FAILURES = (
     Mutant(
         "a short write is not noticed",
-        _FILES,
-        "while written < len(content):",
-        "while False:",
+        _STAGING,
+        "while rest:",
+        "if rest:",
     ),
     Mutant(
         "what failed after it was linked counts as stored",
-        _FILES,
-        "if attempt.error is not None or attempt.stored is None:",
-        "if attempt.stored is None:",
+        _TREE,
+        "[attempt.error or attempt.plan for",
+        "[attempt.plan for",
     ),
     Mutant(
         "one failure ends the batch",
-        _FILES,
-        "                attempt.error = error\n\n\ndef _failure",
-        "                attempt.error = error\n                raise\n\n\ndef _failure",
+        _TREE,
+        "                attempt.error = error\n\n\ndef _release",
+        "                attempt.error = error\n                raise\n\n\ndef _release",
     ),
     Mutant(
         "the room on the disk is not looked at",
-        _STORE,
-        "        try:\n            self._space.check()\n        except OSError as error:\n"
-        + _REFUSE,
-        "        try:\n            pass\n        except OSError as error:\n" + _REFUSE,
+        _OUTPUT,
+        f"            {_CHECK_SPACE}\n        except OSError as error:\n            return",
+        "            pass\n        except OSError as error:\n            return",
     ),
     Mutant(
         "the second of two equal results in a batch counts as stored whatever becomes of the first",
-        _STORE,
-        "    if isinstance(outcome, Stored):\n        settled[key] = Stored(outcome.path, duplic",
-        '    if True:\n        settled[key] = Stored("", duplic',
+        _OUTPUT,
+        "    if isinstance(outcome, Stored):\n        settled[identity] = Stored(",
+        '    if True:\n        outcome = Stored("", True)\n        settled[identity] = Stored(',
     ),
 )
 
 TREE = (
     Mutant(
         "the root is not compared before a batch",
-        _FILES,
-        "        self.check_root()\n        self._staging.ensure()",
-        "        self._staging.ensure()",
+        _TREE,
+        "            self.check_root()\n            self._staging.ensure(modes)\n            _each",
+        "            self._staging.ensure(modes)\n            _each",
     ),
     Mutant(
         "the root is not compared after a batch",
-        _FILES,
+        _TREE,
         "self._sync_directories(attempts)\n            self.check_root()",
         "self._sync_directories(attempts)",
     ),
     Mutant(
         "any root will do",
-        _FILES,
+        _TREE,
         "if not self._staging.is_marked():",
         "if False:",
     ),
     Mutant(
         "a root that went away is made anew",
-        _FILES,
+        _TREE,
         "_missing(directory, self._root)",
         "_missing(directory)",
     ),
@@ -357,47 +378,45 @@ TREE = (
     ),
     Mutant(
         "any result of that name is a duplicate",
-        _FILES,
-        "duplicate = fingerprint == result.fingerprint",
-        "duplicate = fingerprint is not None",
+        _NAMES,
+        "if there == result.fingerprint:",
+        "if there is not None:",
     ),
     Mutant(
         "any text of that name is ours",
-        _FILES,
+        _NAMES,
         "file.read(len(content) + 1) == content",
         "True",
     ),
     Mutant(
         "any large text of that name is ours",
-        _FILES,
-        "return content.is_at(path)",
+        _NAMES,
+        "return _is_same(file, content)",
         "return True",
-        ASIDE_TESTS,
     ),
     Mutant(
         "a large text that begins like ours is ours",
-        _ASIDE,
-        "return not other.read(1)",
+        _NAMES,
+        "return not file.read(1)",
         "return True",
-        ASIDE_TESTS,
     ),
     Mutant(
         "a text that begins like ours is ours",
-        _FILES,
+        _NAMES,
         "file.read(len(content) + 1) == content",
         "file.read(len(content)) == content",
     ),
     Mutant(
         "a name is free again once a reader has moved its files away",
-        _FILES,
-        "self._rules.is_taken(marker)",
-        "False",
+        _NAMES,
+        "self._taken = set(indexed(self._asked))",
+        "self._taken = set[str]()",
     ),
     Mutant(
         "a name is free again once a reader was quicker than the batch",
-        _FILES,
-        "marker in self._linked or ",
-        "",
+        _NAMES,
+        "self._taken.add(plan.marker)",
+        "pass",
     ),
 )
 
@@ -405,17 +424,17 @@ ANSWERS = (
     Mutant(
         "results are acknowledged before they are stored",
         _COMMITTER,
-        "        outcomes = self._watched(partial(self._commit,",
+        "        outcomes = self._store(results)",
         "        early = [Stored(result.stem, False) for result in results]\n"
         "        self._loop.call_soon_threadsafe(self._release, batch, early)\n"
-        "        outcomes = self._watched(partial(self._commit,",
+        "        outcomes = self._store(results)",
         COMMITTER_TESTS,
     ),
     Mutant(
         "what the store refuses is acknowledged",
         _COMMITTER,
-        "raise settled",
-        "settled = Stored('anywhere', False)",
+        "raise outcome",
+        "return Stored('anywhere', False)",
         COMMITTER_TESTS,
     ),
     Mutant(
@@ -424,6 +443,13 @@ ANSWERS = (
         "result, stored = await self._commit(callback, self._result)",
         "result = self._result(callback); stored = Stored(result.stem, duplicate=False)",
         RECEIVER_TESTS,
+    ),
+    Mutant(
+        "results whose senders have been refused are written",
+        _COMMITTER,
+        "if not waiting.outcome.done():\n                batch.append(waiting)",
+        "batch.append(waiting)",
+        COMMITTER_TESTS,
     ),
     Mutant(
         "requests are refused as soon as the daemon is told to leave",

@@ -1,8 +1,10 @@
 """The JSON document."""
 
+from io import BytesIO
+
 import pytest
 
-from asr_daemon.renderers.json import JsonRenderer, read_fingerprint
+from asr_daemon.renderers.json import HEAD_BYTES, JsonRenderer, read_fingerprint
 from asr_daemon.transcript import Segment, Transcript, VendorError, Word
 from tests.conftest import MakeTranscript
 
@@ -65,12 +67,43 @@ def test_indent(make_transcript: MakeTranscript) -> None:
 def test_fingerprint_can_be_read_back(make_transcript: MakeTranscript, id_: str | None) -> None:
     """What tells a result from others of its name is found in its document."""
     transcript = make_transcript(id=id_, query={"job": "1", "also": ["a", "b"]})
-    assert read_fingerprint(render(transcript)) == transcript.fingerprint
+    assert read_fingerprint(BytesIO(render(transcript))) == transcript.fingerprint
+
+
+@pytest.mark.parametrize("indent", [0, 2])
+@pytest.mark.parametrize("text", ["words ", "\N{CJK UNIFIED IDEOGRAPH-4F60}"])
+def test_only_the_head_of_a_long_document_is_read(
+    make_transcript: MakeTranscript, indent: int, text: str
+) -> None:
+    """Wherever it is cut; what is behind is not even valid."""
+    transcript = make_transcript(id="42", segments=(Segment(text * HEAD_BYTES),))
+    renderer = JsonRenderer(keep_payload=True, indent=indent)
+    document = renderer.render(transcript)
+    file = BytesIO(document[: HEAD_BYTES + 7])
+    assert read_fingerprint(file) == transcript.fingerprint
+    assert file.tell() == HEAD_BYTES
+
+
+def test_long_document_without_an_id_is_read_to_its_query(make_transcript: MakeTranscript) -> None:
+    """Only the parameters of the callback URL tell which task it is of."""
+    segments = (Segment("words " * HEAD_BYTES),)
+    transcript = make_transcript(id=None, query={"job": "1"}, segments=segments)
+    assert read_fingerprint(BytesIO(render(transcript))) == transcript.fingerprint
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b'{"digest": 1}', b"{" * 100_000, b"\xff", b'{"digest":"\xff"}']
+    "content",
+    [
+        b"",
+        b"[]",
+        b'{"digest": 1}',
+        b"{" * 100_000,
+        b'{"id":"42",' + b" " * 100_000,
+        b'{"id" ' * 20_000,
+        b"\xff",
+        b'{"digest":"\xff"}',
+    ],
 )
 def test_no_fingerprint_in_anything_else(content: bytes) -> None:
     """What was not rendered here has none."""
-    assert read_fingerprint(content) is None
+    assert read_fingerprint(BytesIO(content)) is None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from asr_daemon.store.space import Room, Space
+from asr_daemon.output.filesystem.space import Room, Space
 
 MIB = 1024 * 1024
 
@@ -35,18 +35,18 @@ def test_check(
 ) -> None:
     """Below the reserve of bytes, or of inodes in proportion, nothing is stored."""
     monkeypatch.setattr(os, "statvfs", lambda path: figures)
-    space = Space(Path("/root"), 256 * MIB)
+    space = Space(Path("/root"))
     if complaint is None:
-        space.check()
+        space.check(256 * MIB)
     else:
         with pytest.raises(OSError, match=complaint):
-            space.check()
+            space.check(256 * MIB)
 
 
 def test_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was left at the last check is remembered for the metrics."""
     monkeypatch.setattr(os, "statvfs", lambda path: statvfs(bavail=10, favail=5))
-    space = Space(Path("/root"), 0)
+    space = Space(Path("/root"))
     assert space.room is None
-    space.check()
+    space.check(0)
     assert space.room == Room(free_bytes=40960, inodes=2_000_000, free_inodes=5, read_only=False)

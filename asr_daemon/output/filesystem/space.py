@@ -1,4 +1,4 @@
-"""Room on the file system of the results."""
+"""Free space on the file system of the results."""
 
 import errno
 import os
@@ -23,14 +23,31 @@ class Room(Struct, frozen=True):
 
 
 class Space:
-    """Watches the room below a folder against a reserve."""
+    """Compares what is free below a folder with a reserve."""
 
-    def __init__(self, folder: Path, reserve_bytes: int) -> None:
-        """Take the folder, and what is to stay free: bytes, and inodes in proportion."""
+    def __init__(self, folder: Path) -> None:
+        """Take the folder."""
         self._folder = folder
-        self._reserve_bytes = reserve_bytes
         self.room: Room | None = None
-        """What was left at the last check; `None` before the first, or if it could not look."""
+        """What was left at the last check; `None` before the first, or if it failed."""
+
+    def check(self, reserve_bytes: int) -> None:
+        """Raise `OSError` if the file system is read-only, or less than the reserve is left.
+
+        Of inodes as many are reserved as belong to so many bytes.
+        """
+        self.room = None
+        self.room = room = self._look()
+        if room.read_only:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self._folder))
+        if room.free_bytes < reserve_bytes:
+            raise OSError(errno.ENOSPC, "less than limits.free_space is left", str(self._folder))
+        if room.free_inodes is not None:
+            in_proportion = reserve_bytes // BYTES_PER_INODE
+            reserve_inodes = min(in_proportion, room.inodes // LARGEST_SHARE_OF_INODES)
+            if room.free_inodes < reserve_inodes:
+                reason = f"fewer than {reserve_inodes} inodes are left (limits.free_space)"
+                raise OSError(errno.ENOSPC, reason, str(self._folder))
 
     def _look(self) -> Room:
         status = os.statvfs(self._folder)
@@ -40,18 +57,3 @@ class Space:
             free_inodes=status.f_favail if status.f_files else None,
             read_only=bool(status.f_flag & os.ST_RDONLY),
         )
-
-    def check(self) -> None:
-        """Raise `OSError` if the file system is read-only, or less than the reserve is left."""
-        self.room = None
-        self.room = room = self._look()
-        if room.read_only:
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self._folder))
-        if room.free_bytes < self._reserve_bytes:
-            raise OSError(errno.ENOSPC, "less than limits.free_space is left", str(self._folder))
-        if room.free_inodes is not None:
-            in_proportion = self._reserve_bytes // BYTES_PER_INODE
-            reserve_inodes = min(in_proportion, room.inodes // LARGEST_SHARE_OF_INODES)
-            if room.free_inodes < reserve_inodes:
-                reason = f"fewer than {reserve_inodes} inodes are left (limits.free_space)"
-                raise OSError(errno.ENOSPC, reason, str(self._folder))

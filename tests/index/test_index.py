@@ -2,16 +2,29 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from asr_daemon.store.index import FILE, Index
-from asr_daemon.store.numbers import MANY
-from asr_daemon.store.result import Result
+from asr_daemon.index.index import FILE, Entry, Index
 
 WINDOW_S = 48 * 3600.0
 TREE = "0123456789abcdef"
+
+VERSION_2 = """
+CREATE TABLE results (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, identity TEXT NOT NULL, provider TEXT NOT NULL, id TEXT,
+    digest TEXT NOT NULL, path TEXT NOT NULL, status TEXT NOT NULL, committed_at REAL NOT NULL
+);
+CREATE TABLE numbers (
+    number INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (number, seq)
+) WITHOUT ROWID;
+CREATE TABLE numbered (seq INTEGER NOT NULL);
+CREATE TABLE tree (id TEXT NOT NULL);
+INSERT INTO tree VALUES ('0123456789abcdef');
+PRAGMA user_version = 2;
+"""
 
 
 class Clock:
@@ -33,17 +46,25 @@ def clock() -> Clock:
 @pytest.fixture
 def index(tmp_path: Path, clock: Clock) -> Iterator[Index]:
     """Return an index below `tmp_path`."""
-    made = Index(tmp_path / "state", WINDOW_S, clock)
+    made = Index(tmp_path / "state", clock)
     made.open(TREE)
     yield made
     made.close()
 
 
-def result(identity: str = "42") -> Result:
-    """Return a result without files."""
-    return Result(
-        "tencent", identity, "d", "succeeded", identity, "d", "day", identity, ((".json", b""),)
-    )
+def entry(identity: str = "42", path: str | None = None) -> Entry:
+    """Return a result with its path."""
+    return Entry(identity, "tencent", identity, "d", path or f"day/{identity}.json", "succeeded")
+
+
+def find(index: Index, *identities: str) -> dict[str, str]:
+    """Look for results within the window."""
+    return index.find(identities, WINDOW_S)
+
+
+def record(index: Index, *identities: str) -> None:
+    """Record results at their usual paths."""
+    index.record([entry(identity) for identity in identities], WINDOW_S)
 
 
 def rows(folder: Path, query: str) -> list[tuple[object, ...]]:
@@ -57,32 +78,31 @@ def rows(folder: Path, query: str) -> list[tuple[object, ...]]:
 
 def test_finds_what_was_recorded(index: Index) -> None:
     """What has the same identity is the same result; its path is known too."""
-    index.record([(result(), "day/42.json")])
-    assert index.find([result()]) == {"42": "day/42.json"}
-    assert index.find([result("43")]) == {}
-    assert index.is_taken("day/42.json")
-    assert not index.is_taken("day/43.json")
+    record(index, "42")
+    assert find(index, "42") == {"42": "day/42.json"}
+    assert find(index, "43") == {}
+    assert index.taken(["day/42.json", "day/43.json"], WINDOW_S) == {"day/42.json"}
 
 
 def test_survives_a_restart(index: Index, tmp_path: Path, clock: Clock) -> None:
     """What was recorded is known to the next process."""
-    index.record([(result(), "day/42.json")])
+    record(index, "42")
     index.close()
-    later = Index(tmp_path / "state", WINDOW_S, clock)
+    later = Index(tmp_path / "state", clock)
     later.open(TREE)
-    assert later.find([result()]) == {"42": "day/42.json"}
+    assert find(later, "42") == {"42": "day/42.json"}
     later.close()
 
 
 def test_another_tree(index: Index, tmp_path: Path, clock: Clock) -> None:
     """What stands in another tree, such as on a disk that was replaced, does not count."""
-    index.record([(result(), "day/42.json")])
+    record(index, "42")
     index.close()
-    other = Index(tmp_path / "state", WINDOW_S, clock)
+    other = Index(tmp_path / "state", clock)
     other.open("another tree")
-    assert other.find([result()]) == {}
-    other.record([(result(), "day/42.json")])
-    assert other.find([result()]) == {"42": "day/42.json"}
+    assert find(other, "42") == {}
+    record(other, "42")
+    assert find(other, "42") == {"42": "day/42.json"}
     other.close()
 
 
@@ -90,91 +110,91 @@ def test_two_daemons_in_one_place(
     index: Index, tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A second daemon with the same state does without, and says so."""
-    index.record([(result(), "day/42.json")])
-    second = Index(tmp_path / "state", WINDOW_S, clock)
+    record(index, "42")
+    second = Index(tmp_path / "state", clock)
     second.open("another tree")
-    second.record([(result("43"), "day/43.json")])
-    assert second.find([result("43")]) == {"43": "day/43.json"}
-    assert index.find([result()]) == {"42": "day/42.json"}
-    assert index.find([result("43")]) == {}
+    record(second, "43")
+    assert find(second, "43") == {"43": "day/43.json"}
+    assert find(index, "42") == {"42": "day/42.json"}
+    assert find(index, "43") == {}
     assert "another asr-daemon uses it" in caplog.text
 
 
 def test_the_window(index: Index, clock: Clock) -> None:
     """After the window the same result is a new one."""
-    index.record([(result(), "day/42.json")])
+    record(index, "42")
     clock.now += WINDOW_S
-    assert index.find([result()]) == {"42": "day/42.json"}
+    assert find(index, "42") == {"42": "day/42.json"}
     clock.now += 1
-    assert index.find([result()]) == {}
+    assert find(index, "42") == {}
 
 
 def test_old_entries_are_pruned(index: Index, clock: Clock, tmp_path: Path) -> None:
     """What is older than the window goes when something new comes."""
-    index.record([(result(), "day/42.json")])
+    record(index, "42")
     clock.now += WINDOW_S + 1
-    index.record([(result("43"), "day/43.json")])
+    record(index, "43")
     assert rows(tmp_path, "SELECT id FROM results") == [("43",)]
 
 
 def test_a_clock_that_jumps_costs_little(index: Index, clock: Clock) -> None:
     """A clock that is ten years ahead for one batch does not wipe the memory out."""
-    index.record([(result(str(number)), "x") for number in range(1000)])
+    record(index, *map(str, range(1000)))
     clock.now += 10 * 365 * 86400
-    index.record([(result("ahead"), "x")])
+    record(index, "ahead")
     clock.now -= 10 * 365 * 86400
-    index.record([(result("back"), "x")])
-    assert len(index.find([result(str(number)) for number in range(1000)])) >= 800
+    record(index, "back")
+    assert len(find(index, *map(str, range(1000)))) >= 800
 
 
 def test_entries_from_the_future_are_pruned(index: Index, clock: Clock, tmp_path: Path) -> None:
     """What was recorded while the clock was years ahead goes when it is right again."""
     clock.now += 10 * 365 * 86400
-    index.record([(result("ahead"), "x")])
+    record(index, "ahead")
     clock.now -= 10 * 365 * 86400
-    index.record([(result("back"), "x")])
+    record(index, "back")
     assert rows(tmp_path, "SELECT id FROM results") == [("back",)]
 
 
 def test_sequence_numbers_grow(index: Index, tmp_path: Path) -> None:
     """Each result has a number higher than all before it, also in an index made anew."""
-    index.record([(result("1"), "x")])
-    index.record([(result("2"), "x")])
+    record(index, "1")
+    record(index, "2")
     [(first,), (second,)] = rows(tmp_path, "SELECT seq FROM results ORDER BY seq")
     index.close()
     (tmp_path / "state" / FILE).unlink()
-    index.record([(result("3"), "x")])
+    record(index, "3")
     [(third,)] = rows(tmp_path, "SELECT seq FROM results")
     assert first < second < third  # type: ignore[operator] # integers, as the schema says
 
 
-def test_a_name_is_taken_once_it_is_recorded(index: Index) -> None:
-    """What was said of a name, when its result was looked for, holds until it is stored."""
-    assert index.find([result()]) == {}
-    assert not index.is_taken("day/42.json")
-    index.record([(result(), "day/42.json")])
-    assert index.is_taken("day/42.json")
-    assert not index.is_taken("day/43.json")
+def test_index_of_the_version_before_is_taken_over(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its results are known, and found by SQLite's own indexes."""
+    (tmp_path / "state").mkdir()
+    with closing(sqlite3.connect(tmp_path / "state" / FILE)) as before:
+        before.executescript(VERSION_2)
+        row = ("42", "tencent", "42", "d", "day/42.json", "succeeded", clock.now)
+        before.execute("INSERT INTO results VALUES (7, ?, ?, ?, ?, ?, ?, ?)", row)
+        before.commit()
+    index = Index(tmp_path / "state", clock)
+    index.open(TREE)
+    assert find(index, "42") == {"42": "day/42.json"}
+    record(index, "43")
+    index.close()
+    assert rows(tmp_path, "SELECT seq, id FROM results ORDER BY seq") == [(7, "42"), (8, "43")]
+    tables = rows(tmp_path, "SELECT name FROM sqlite_master WHERE name LIKE 'number%'")
+    assert (tables, caplog.text) == ([], "")
 
 
-def test_more_rows_than_one_statement_writes(index: Index, tmp_path: Path) -> None:
-    """Each is written once, in its order, and found by its own number."""
-    names = [str(number) for number in range(150)]
-    index.record([(result(name), f"day/{name}.json") for name in names])
-    stored = rows(tmp_path, "SELECT identity FROM results ORDER BY seq")
-    assert stored == [(name,) for name in names]
-    found = index.find([result(name) for name in names])
-    assert found == {name: f"day/{name}.json" for name in names}
-
-
-def test_numbers_are_sorted_in_as_fast_as_they_come(index: Index, tmp_path: Path) -> None:
-    """However many results are recorded at once, few of their numbers are kept in memory."""
-    for first in range(0, 30_000, 10_000):
-        names = [str(number) for number in range(first, first + 10_000)]
-        index.record([(result(name), f"day/{name}.json") for name in names])
-    [(sorted_in,)] = rows(tmp_path, "SELECT count(*) FROM numbers")
-    assert isinstance(sorted_in, int)
-    assert sorted_in >= 60_000 - 2 * MANY
+def test_names_are_found_without_reading_all_results(index: Index, tmp_path: Path) -> None:
+    """Both questions are answered by an index."""
+    explain = "EXPLAIN QUERY PLAN SELECT * FROM results WHERE "
+    [(*_, by_identity)] = rows(tmp_path, explain + "identity IN ('42')")
+    [(*_, by_path)] = rows(tmp_path, explain + "path IN ('day/42.json')")
+    assert "USING INDEX results_by_identity" in str(by_identity)
+    assert "USING INDEX results_by_path" in str(by_path)
 
 
 def test_a_damaged_index_is_set_aside(
@@ -183,9 +203,9 @@ def test_a_damaged_index_is_set_aside(
     """Garbage instead of a database is moved away and a new one is made."""
     index.close()
     (tmp_path / "state" / FILE).write_bytes(b"garbage" * 1000)
-    assert index.find([result()]) == {}
-    index.record([(result(), "day/42.json")])
-    assert index.find([result()]) == {"42": "day/42.json"}
+    assert find(index, "42") == {}
+    record(index, "42")
+    assert find(index, "42") == {"42": "day/42.json"}
     assert (tmp_path / "state" / f"{FILE}.aside").read_bytes().startswith(b"garbage")
     assert "is set aside and made anew" in caplog.text
 
@@ -196,34 +216,34 @@ def test_an_index_of_another_format_is_set_aside(index: Index, tmp_path: Path) -
     other = sqlite3.connect(tmp_path / "state" / FILE)
     other.execute("PRAGMA user_version = 99")
     other.close()
-    assert index.find([result()]) == {}
-    index.record([(result(), "day/42.json")])
-    assert index.find([result()]) == {"42": "day/42.json"}
+    assert find(index, "42") == {}
+    record(index, "42")
+    assert find(index, "42") == {"42": "day/42.json"}
 
 
 def test_an_index_without_its_tables_is_set_aside(index: Index, tmp_path: Path) -> None:
     """A database of ours that has lost a table is made anew too."""
-    index.record([(result(), "day/42.json")])
+    record(index, "42")
     index.close()
     other = sqlite3.connect(tmp_path / "state" / FILE)
     other.execute("DROP TABLE results")
     other.close()
-    assert index.find([result()]) == {}
-    index.record([(result(), "day/42.json")])
-    assert index.find([result()]) == {"42": "day/42.json"}
+    assert find(index, "42") == {}
+    record(index, "42")
+    assert find(index, "42") == {"42": "day/42.json"}
 
 
 def test_an_index_damaged_while_open(index: Index, tmp_path: Path) -> None:
     """Damage that shows only later is coped with in the same way."""
-    index.record([(result(str(number)), "x" * 500) for number in range(500)])
+    index.record([entry(str(number), "x" * 500) for number in range(500)], WINDOW_S)
     index.close()
     file = tmp_path / "state" / FILE
     content = bytearray(file.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     file.write_bytes(content)
-    index.find([result("1")])
-    index.record([(result(), "day/42.json")])
-    assert index.find([result()]) == {"42": "day/42.json"}
+    find(index, "1")
+    record(index, "42")
+    assert find(index, "42") == {"42": "day/42.json"}
 
 
 def test_trouble_is_said_each_time(
@@ -233,8 +253,8 @@ def test_trouble_is_said_each_time(
     for _ in range(2):
         index.close()
         (tmp_path / "state" / FILE).write_bytes(b"garbage" * 1000)
-        index.record([(result(), "day/42.json")])
-        index.record([(result("43"), "day/43.json")])
+        record(index, "42")
+        record(index, "43")
     said = [record.getMessage() for record in caplog.records]
     assert ["set aside" in line for line in said] == [True, False, True, False]
     assert said[1].endswith("is in use again")
@@ -242,22 +262,22 @@ def test_trouble_is_said_each_time(
 
 def test_a_locked_index_is_not_waited_for(index: Index, tmp_path: Path) -> None:
     """While somebody else writes, entries are kept in memory, and written with the next batch."""
-    index.record([(result("1"), "x")])
+    record(index, "1")
     other = sqlite3.connect(tmp_path / "state" / FILE, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    index.record([(result("2"), "y")])
-    assert index.find([result("2")]) == {"2": "y"}
+    record(index, "2")
+    assert find(index, "2") == {"2": "day/2.json"}
     other.execute("COMMIT")
     other.close()
-    index.record([(result("3"), "z")])
+    record(index, "3")
     assert rows(tmp_path, "SELECT id FROM results ORDER BY seq") == [("1",), ("2",), ("3",)]
 
 
 def test_an_index_that_was_deleted(index: Index, tmp_path: Path) -> None:
     """Deleting the state while the daemon runs is noticed with the next batch."""
-    index.record([(result("1"), "x")])
+    record(index, "1")
     (tmp_path / "state" / FILE).unlink()
-    index.record([(result("2"), "y")])
+    record(index, "2")
     assert rows(tmp_path, "SELECT id FROM results") == [("2",)]
 
 
@@ -266,9 +286,9 @@ def test_no_place_for_an_index(
 ) -> None:
     """Where no index can be made nothing fails, entries are kept in memory, and it is said once."""
     (tmp_path / "state").write_bytes(b"a file")
-    index = Index(tmp_path / "state", WINDOW_S, clock)
+    index = Index(tmp_path / "state", clock)
     index.open(TREE)
-    index.record([(result("1"), "x")])
-    index.record([(result("2"), "y")])
-    assert index.find([result("1")]) == {"1": "x"}
+    record(index, "1")
+    record(index, "2")
+    assert find(index, "1") == {"1": "day/1.json"}
     assert caplog.text.count("cannot be used") == 1

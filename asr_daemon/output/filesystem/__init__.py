@@ -1,0 +1,1 @@
+"""The output that is a directory tree."""

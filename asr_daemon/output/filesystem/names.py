@@ -1,0 +1,153 @@
+"""Decides under which names results are stored: duplicates, free names, and `~2`, `~3`."""
+
+import os
+from collections.abc import Callable, Collection, Iterator
+from itertools import count
+from typing import BinaryIO
+
+from msgspec import Struct
+
+from asr_daemon.output.base import Content, Result
+from asr_daemon.output.filesystem.staging import StagedFile
+
+_MOST_FINGERPRINTS = 16 * 1024
+
+ReadFingerprint = Callable[[BinaryIO], str | None]
+"""Returns the fingerprint that a marker's content carries, `None` if it is nothing of ours."""
+
+TakenPaths = Callable[[Collection[str]], Collection[str]]
+"""Returns which paths belong to indexed results, whose files a reader may have moved away."""
+
+
+class Plan(Struct, frozen=True):
+    """Which files of a result are to be written, and under which name."""
+
+    result: Result
+    stem: str
+    found: frozenset[str] = frozenset()
+    """Suffixes of files that are there already, with this content; they may not be durable."""
+
+    @property
+    def marker(self) -> str:
+        """The path of the marker, relative to the root."""
+        return self.result.path(self.stem, self.result.files[-1][0])
+
+    @property
+    def is_duplicate(self) -> bool:
+        """Whether the result was there already."""
+        return self.result.files[-1][0] in self.found
+
+
+class Names:
+    """The names below one root. Used by one thread."""
+
+    def __init__(self, root: str, read_fingerprint: ReadFingerprint) -> None:
+        """Take the root, absolute, and what reads a marker."""
+        self._root = root
+        self._read_fingerprint = read_fingerprint
+        self._fingerprints: dict[str, str] = {}
+
+    def plan(self, result: Result, is_taken: Callable[[str], bool]) -> Plan:
+        """Return the name that a result has already, or the first that is free for it.
+
+        Raises:
+            OSError: what is there cannot be read.
+        """
+        for stem in _stems(result.stem):
+            marker = result.path(stem, result.files[-1][0])
+            # What a file holds never changes, and a name stays taken when the file is moved away.
+            # With thousands of results of one name, each would read all that came before it.
+            if self._fingerprints.get(marker, result.fingerprint) != result.fingerprint:
+                continue
+            there = self._fingerprint_at(marker)
+            if there == result.fingerprint:
+                return Plan(result, stem, frozenset(self._there(result, stem, result.files)))
+            if there is None and not is_taken(marker):
+                # A commit that was cut off before its marker was linked leaves the other files.
+                found = self._there(result, stem, result.files[:-1])
+                if all(_holds(path, content) for path, content in found.values()):
+                    return Plan(result, stem, frozenset(found))
+        raise AssertionError("names never end")
+
+    def _fingerprint_at(self, marker: str) -> str | None:
+        """Return the fingerprint of the marker at a path, `None` if nothing is there."""
+        path = os.path.join(self._root, marker)
+        # Mostly nothing is, and this finds out in a fraction of the time that `open` takes.
+        if not os.path.lexists(path):
+            return None
+        try:
+            with open(path, "rb") as file:
+                fingerprint = self._read_fingerprint(file) or "none"
+        except FileNotFoundError:
+            # A reader has just moved it away, or it is a link that leads nowhere.
+            return "none" if os.path.lexists(path) else None
+        except (IsADirectoryError, PermissionError):
+            return "none"
+        if len(self._fingerprints) >= _MOST_FINGERPRINTS:
+            self._fingerprints.clear()
+        self._fingerprints[marker] = fingerprint
+        return fingerprint
+
+    def _there(
+        self, result: Result, stem: str, files: Collection[tuple[str, Content]]
+    ) -> dict[str, tuple[str, Content]]:
+        """Return by suffix the paths of files that are there, with what they ought to hold."""
+        paths = {
+            suffix: (os.path.join(self._root, result.path(stem, suffix)), content)
+            for suffix, content in files
+        }
+        return {suffix: each for suffix, each in paths.items() if os.path.lexists(each[0])}
+
+
+class BatchNames:
+    """The names of one batch, in which no two results get the same one."""
+
+    def __init__(self, names: Names, results: Collection[Result], indexed: TakenPaths) -> None:
+        """Ask the index for all names at once: mostly the first is free."""
+        self._names = names
+        self._indexed = indexed
+        self._asked = {result.marker for result in results}
+        self._taken = set(indexed(self._asked))
+
+    def plan(self, result: Result) -> Plan:
+        """Return the name of a result. Raise `OSError` if what is there cannot be read."""
+        plan = self._names.plan(result, self._is_taken)
+        self._asked.add(plan.marker)
+        self._taken.add(plan.marker)
+        return plan
+
+    def plan_again(self, plan: Plan) -> Plan:
+        """Return the name of a result whose first turned out to be taken, or its folder away."""
+        self._taken.discard(plan.marker)
+        return self.plan(plan.result)
+
+    def _is_taken(self, marker: str) -> bool:
+        if marker not in self._asked:
+            self._asked.add(marker)
+            self._taken.update(self._indexed([marker]))
+        return marker in self._taken
+
+
+def _stems(stem: str) -> Iterator[str]:
+    """Yield the names that results of one stem may have: as it is, then `~2`, `~3` and so on."""
+    yield stem
+    for number in count(2):
+        yield f"{stem}~{number}"
+
+
+def _holds(path: str, content: Content) -> bool:
+    """Return whether a file has this content."""
+    try:
+        with open(path, "rb") as file:
+            if isinstance(content, StagedFile):
+                return _is_same(file, content)
+            return file.read(len(content) + 1) == content
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        return False
+
+
+def _is_same(file: BinaryIO, content: StagedFile) -> bool:
+    for piece in content.pieces():
+        if file.read(len(piece)) != piece:
+            return False
+    return not file.read(1)

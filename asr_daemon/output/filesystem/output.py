@@ -1,0 +1,224 @@
+"""The output that is a directory tree: each result once, and only what there is room for."""
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from msgspec import Struct
+
+from asr_daemon.errors import NoRoomForRejected
+from asr_daemon.index.index import Entry, Index
+from asr_daemon.output.base import Outcome, Result, Stored, describe, refusal_of
+from asr_daemon.output.filesystem.names import BatchNames, Names, Plan, ReadFingerprint
+from asr_daemon.output.filesystem.rejected import Quota
+from asr_daemon.output.filesystem.space import Room, Space
+from asr_daemon.output.filesystem.spool import SpooledBody
+from asr_daemon.output.filesystem.staging import Modes, StagedFile, Staging
+from asr_daemon.output.filesystem.tree import Tree
+
+REJECTED = "rejected"
+"""The status, and the first folder below the root, of rejected bodies."""
+
+_NO_ROOM = NoRoomForRejected("there is no room left for rejected bodies (limits.rejected)")
+
+
+class Settings(Struct, frozen=True):
+    """What may change while the output is open."""
+
+    modes: Modes
+    duplicate_window_s: float
+    free_space_bytes: int
+    """What is left free on the disk."""
+    rejected_bytes: int
+    """Room for rejected bodies."""
+
+
+class FilesystemOutput:
+    """Stores results below one root. `store` and `check_health` are the committer's thread's."""
+
+    def __init__(
+        self,
+        root: Path,
+        index: Index,
+        read_fingerprint: ReadFingerprint,
+        settings: Settings,
+        *,
+        durable: bool,
+    ) -> None:
+        """Name the root; `open` touches it.
+
+        Args:
+            root: the directory of the tree; made if it is missing.
+            index: what is remembered of results.
+            read_fingerprint: reads the marker of a result that is there.
+            settings: until others are set.
+            durable: sync before a result counts as stored; otherwise the page cache is enough.
+        """
+        path = os.path.abspath(root)
+        self.settings = settings
+        """The next batch, and the next file that is staged, use what is set here."""
+        self._index = index
+        self._staging = Staging(path, durable=durable)
+        self._tree = Tree(path, self._staging)
+        self._names = Names(path, read_fingerprint)
+        self._space = Space(root)
+        self._quota = Quota(root / REJECTED)
+
+    def open(self) -> None:
+        """Take the tree, and begin to remember for it.
+
+        Raises:
+            OSError: the root cannot be used.
+        """
+        try:
+            self._tree.open(self.settings.modes)
+        except OSError:
+            self._tree.close()
+            raise
+        self._index.open(self._tree.id)
+        self._quota.start_count()
+
+    def close(self) -> None:
+        """Let another process have the tree."""
+        self._index.close()
+        self._tree.close()
+
+    def check(self) -> None:
+        """Find out whether `open` would succeed, and change nothing.
+
+        Raises:
+            OSError: it would not.
+        """
+        self._tree.check()
+
+    @property
+    def room(self) -> Room | None:
+        """What was left on the disk at the last check; `None` if that is not known."""
+        return self._space.room
+
+    def store(self, batch: Sequence[Result]) -> list[Outcome]:
+        """Make each result durable; return for each, in order, what became of it.
+
+        The same result (of one identity) is written once, whether it comes again in the same batch
+        or within the window, and is acknowledged only when it is durable: it is indexed after the
+        syncs, and a second one in a batch shares the fate of the first.
+        """
+        settings = self.settings
+        identities = {result.identity for result in batch}
+        known = self._index.find(identities, settings.duplicate_window_s)
+        settled: dict[str, Outcome] = {
+            identity: Stored(path, duplicate=True) for identity, path in known.items()
+        }
+        new: dict[str, Result] = {}
+        for result in batch:
+            if result.identity not in settled:
+                new.setdefault(result.identity, result)
+        outcomes = self._store_new(list(new.values()), settings) if new else []
+        settled.update(zip(new, outcomes, strict=True))
+        return [_take(settled, result.identity) for result in batch]
+
+    def check_health(self, *, thoroughly: bool) -> str | None:
+        """Return why results cannot be stored now, `None` if they can.
+
+        Thoroughly, a small file is written and synced for that; otherwise it is only looked.
+        """
+        settings = self.settings
+        try:
+            self._space.check(settings.free_space_bytes)
+            if thoroughly:
+                self._tree.probe(settings.modes)
+            else:
+                self._tree.check_root()
+        except OSError as error:
+            return describe(error)
+        return None
+
+    def stage(self) -> StagedFile:
+        """Return an empty file that a result may hold later; on any thread.
+
+        Raises:
+            CannotStore: there is no room for it, or it cannot be made.
+        """
+        settings = self.settings
+        try:
+            self._space.check(settings.free_space_bytes)
+            return self._tree.stage(settings.modes)
+        except OSError as error:
+            raise refusal_of(error) from error
+
+    async def open_spool(self) -> SpooledBody:
+        """Return an empty body that is spooled while it arrives.
+
+        Raises:
+            CannotStore: there is no room for it, or it cannot be made.
+        """
+        return await SpooledBody.open(self.stage, self._staging.executor)
+
+    def _store_new(self, results: Sequence[Result], settings: Settings) -> list[Outcome]:
+        try:
+            self._space.check(settings.free_space_bytes)
+        except OSError as error:
+            return [refusal_of(error)] * len(results)
+        outcomes: dict[str, Outcome] = {}
+        wanted: list[Result] = []
+        for result in results:
+            if self._has_room(result, settings):
+                wanted.append(result)
+            else:
+                outcomes[result.identity] = _NO_ROOM
+        written = self._write(wanted, settings)
+        for result, outcome in zip(wanted, written, strict=True):
+            outcomes[result.identity] = outcome
+            if result.status == REJECTED and not _is_new(outcome):
+                self._quota.give_back(result.size_bytes)
+        return [outcomes[result.identity] for result in results]
+
+    def _has_room(self, result: Result, settings: Settings) -> bool:
+        if result.status != REJECTED:
+            return True
+        return self._quota.take(result.size_bytes, settings.rejected_bytes)
+
+    def _write(self, results: Sequence[Result], settings: Settings) -> list[Outcome]:
+        """Name the results, write them, and index what was stored."""
+        window_s = settings.duplicate_window_s
+        names = BatchNames(self._names, results, partial(self._index.taken, window_s=window_s))
+        plans: list[Plan | OSError] = [_planned(names, result) for result in results]
+        writable = [plan for plan in plans if isinstance(plan, Plan)]
+        written = iter(self._tree.write(writable, settings.modes, names.plan_again))
+        ends = [next(written) if isinstance(plan, Plan) else plan for plan in plans]
+        stored = [plan for plan in ends if isinstance(plan, Plan)]
+        self._index.record([_entry(plan) for plan in stored], window_s)
+        return [_outcome(end) for end in ends]
+
+
+def _planned(names: BatchNames, result: Result) -> Plan | OSError:
+    try:
+        return names.plan(result)
+    except OSError as error:
+        return error
+
+
+def _outcome(end: Plan | OSError) -> Outcome:
+    if isinstance(end, OSError):
+        return refusal_of(end)
+    return Stored(end.marker, end.is_duplicate)
+
+
+def _is_new(outcome: Outcome) -> bool:
+    return isinstance(outcome, Stored) and not outcome.duplicate
+
+
+def _entry(plan: Plan) -> Entry:
+    result = plan.result
+    return Entry(
+        result.identity, result.provider, result.id, result.digest, plan.marker, result.status
+    )
+
+
+def _take(settled: dict[str, Outcome], identity: str) -> Outcome:
+    """Return what became of a result; for the next one of the same identity it is a duplicate."""
+    outcome = settled[identity]
+    if isinstance(outcome, Stored):
+        settled[identity] = Stored(outcome.path, duplicate=True)
+    return outcome

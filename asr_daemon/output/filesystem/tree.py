@@ -1,0 +1,373 @@
+"""The tree of results: what is written below the root, and all that makes it durable.
+
+A batch goes through four steps, each for every result before the next begins: stage, sync the
+files, link them under their final names, sync the directories. A result counts as stored only
+after the fourth. Nothing under a final name is ever replaced. Readers may move or delete what is
+linked at any time, and nobody else adds files.
+"""
+
+import errno
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from asr_daemon.output.filesystem.names import Plan
+from asr_daemon.output.filesystem.staging import (
+    Modes,
+    StagedFile,
+    Staging,
+    check_writable,
+    make_directory,
+)
+from asr_daemon.output.filesystem.syncs import FileSystemSync
+
+_MOST_DURABLE_DIRECTORIES = 4096
+_PROBE = "linked.probe"
+
+_MANY_FILES = 6
+"""From so many on, one sync of the whole file system takes less than one of each file."""
+
+_Identity = tuple[int, int]
+
+PlanAgain = Callable[[Plan], Plan]
+"""Returns another plan for a result whose name turned out to be taken, or its folder away."""
+
+
+class _Entered(NamedTuple):
+    """A directory as it was when the batch first came to it."""
+
+    path: str
+    identity: _Identity
+    unsynced: frozenset[str]
+    """What has to be synced for a name in it to be durable: itself, and perhaps its parents."""
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """How far one result of a batch has come."""
+
+    plan: Plan
+    staged: list[StagedFile] = field(default_factory=list)
+    """Of each file, in their order; held, and some of them made by others."""
+    entered: _Entered | None = None
+    error: OSError | None = None
+
+    @property
+    def own(self) -> list[StagedFile]:
+        """What the batch itself has staged, and can stage again."""
+        pairs = zip(self.plan.result.files, self.staged, strict=True)
+        return [staged for (_, content), staged in pairs if content is not staged]
+
+
+class Tree:
+    """Files below one root, written in batches. Used by one thread."""
+
+    def __init__(self, root: str, staging: Staging) -> None:
+        """Name the tree; `open` touches it.
+
+        Args:
+            root: the directory of the tree, absolute; made if it is missing.
+            staging: its staging folder, which says whether there are syncs at all.
+        """
+        self._root = root
+        self._staging = staging
+        self._at_once = FileSystemSync()
+        self._root_identity: _Identity | None = None
+        self._durable_directories: dict[str, _Identity] = {}
+        self._entered: dict[str, _Entered] = {}
+        self._last_failed: str | None = None
+
+    @property
+    def id(self) -> str:
+        """What tells this tree, and how it is written, from any other; known after `open`."""
+        tree_id = self._staging.tree_id
+        return tree_id if self._staging.is_durable else f"{tree_id}-unsynced"
+
+    def open(self, modes: Modes) -> None:
+        """Make the root and an empty staging folder, durably.
+
+        Raises:
+            OSError: the root cannot be made, read or written, or another daemon has it.
+        """
+        for directory in _missing(self._root):
+            make_directory(directory, modes.directory)
+            self._sync(os.path.dirname(directory))
+        # The root may have been made by a process that was killed before it was synced; where its
+        # parent may not be read, it was not.
+        with suppress(PermissionError):
+            self._sync(os.path.dirname(self._root))
+        self._root_identity = _identity(self._root)
+        self._staging.open(modes)
+        self._sync(self._staging.path)
+        self._sync(self._root)
+
+    def close(self) -> None:
+        """Let another process have the tree."""
+        self._staging.close()
+
+    def check(self) -> None:
+        """Find out whether `open` would succeed, and change nothing.
+
+        Raises:
+            OSError: it would not.
+        """
+        check_writable(self._root)
+        self._staging.check()
+
+    def check_root(self) -> None:
+        """Raise `OSError` unless the root is the one that was opened; on any thread.
+
+        A file system that went away and came back may have another device number.
+        """
+        identity = _identity(self._root)
+        if identity == self._root_identity:
+            return
+        if not self._staging.is_marked():
+            raise OSError(errno.ESTALE, "not the directory that it was at start", self._root)
+        self._root_identity = identity
+
+    def stage(self, modes: Modes) -> StagedFile:
+        """Return a new empty file in the staging folder; on any thread. Raise `OSError` if not."""
+        self.check_root()
+        self._staging.ensure(modes)
+        return self._staging.create(modes.file)
+
+    def probe(self, modes: Modes) -> None:
+        """Raise `OSError` unless a small file can be written, synced and linked now.
+
+        This is done in the staging folder; where the last result failed, permissions are checked.
+        """
+        staged = self.stage(modes)
+        linked = os.path.join(self._staging.path, _PROBE)
+        try:
+            staged.write(b"probe")
+            staged.sync()
+            self._staging.link(staged, linked)
+            os.unlink(linked)
+            self._sync(self._staging.path)
+        finally:
+            staged.release()
+        if self._last_failed is not None:
+            check_writable(self._last_failed)
+
+    def write(
+        self, plans: Sequence[Plan], modes: Modes, plan_again: PlanAgain
+    ) -> list[Plan | OSError]:
+        """Make each result durable; return for each, in order, as what it was stored, or why not.
+
+        One that fails does not hold up the others. Files that were found are made durable too.
+        """
+        attempts = [_Attempt(plan) for plan in plans]
+        self._entered.clear()
+        try:
+            self.check_root()
+            self._staging.ensure(modes)
+            _each(attempts, lambda attempt: self._stage(attempt, modes))
+            self._sync_files(attempts, modes)
+            _each(attempts, lambda attempt: self._link(attempt, modes, plan_again))
+            self._sync_directories(attempts)
+            self.check_root()
+        except OSError as error:
+            for attempt in attempts:
+                attempt.error = error
+        finally:
+            for attempt in attempts:
+                _release(attempt)
+        failed = [attempt for attempt in attempts if attempt.error is not None]
+        self._last_failed = self._directory(failed[0].plan) if failed else None
+        return [attempt.error or attempt.plan for attempt in attempts]
+
+    def _directory(self, plan: Plan) -> str:
+        return os.path.join(self._root, plan.result.directory).rstrip("/")
+
+    def _stage(self, attempt: _Attempt, modes: Modes) -> None:
+        for _, content in attempt.plan.result.files:
+            if isinstance(content, StagedFile):
+                content.hold()
+                attempt.staged.append(content)
+            else:
+                staged = self._staging.create(modes.file)
+                attempt.staged.append(staged)
+                staged.write(content)
+
+    def _sync_files(self, attempts: Sequence[_Attempt], modes: Modes) -> None:
+        """Sync what was staged: many files at once, or a few one by one."""
+        if not self._staging.is_durable:
+            return
+        _each(attempts, _sync_given)
+        files = [staged for attempt in attempts if attempt.error is None for staged in attempt.own]
+        try:
+            done = len(files) >= _MANY_FILES and self._at_once.sync(files[0].descriptor)
+        except OSError:
+            _each(attempts, lambda attempt: self._sync_again(attempt, modes))
+            return
+        if not done:
+            for staged in files:
+                _begin_writing(staged.descriptor)
+            _each(attempts, lambda attempt: self._sync_staged(attempt, modes))
+
+    def _sync_staged(self, attempt: _Attempt, modes: Modes) -> None:
+        try:
+            _sync_own(attempt)
+        except OSError:
+            self._sync_again(attempt, modes)
+
+    def _sync_again(self, attempt: _Attempt, modes: Modes) -> None:
+        """Stage a result once more, after a sync that failed.
+
+        A page that could not be written may be marked clean, so that a second sync of the same file
+        would succeed without the data: only a file written again can be trusted.
+        """
+        _release(attempt)
+        self._stage(attempt, modes)
+        _sync_own(attempt)
+
+    def _link(self, attempt: _Attempt, modes: Modes, plan_again: PlanAgain) -> None:
+        try:
+            self._place(attempt, modes)
+        except (FileExistsError, FileNotFoundError):
+            # The name is somebody else's by now, or a reader that tidies up has removed a folder
+            # that was still empty: once more.
+            self._entered.clear()
+            attempt.plan = plan_again(attempt.plan)
+            self._place(attempt, modes)
+
+    def _place(self, attempt: _Attempt, modes: Modes) -> None:
+        """Link what is not there; sync what is: whoever wrote it may have been killed before."""
+        result = attempt.plan.result
+        self._enter(attempt, modes)
+        for (suffix, _), staged in zip(result.files, attempt.staged, strict=True):
+            path = os.path.join(self._root, result.path(attempt.plan.stem, suffix))
+            if suffix in attempt.plan.found:
+                self._sync(path)
+            else:
+                self._staging.link(staged, path)
+
+    def _enter(self, attempt: _Attempt, modes: Modes) -> None:
+        """Make the folder of a result; note what has to be synced for its name to be durable."""
+        path = self._directory(attempt.plan)
+        entered = self._entered.get(path)
+        if entered is None:
+            entered = self._entered[path] = self._make(path, modes)
+        attempt.entered = entered
+
+    def _make(self, directory: str, modes: Modes) -> _Entered:
+        """Make a directory if it is missing.
+
+        One that was there before this process may have been made by one that was killed before the
+        sync, so its parents are synced the first time it is seen.
+        """
+        # A root that went away meanwhile is not made again: its mount point would be filled.
+        for missing in _missing(directory, self._root):
+            make_directory(missing, modes.directory)
+            # A reader may have removed one whose inode the new one has got.
+            self._durable_directories.pop(missing, None)
+        identity = _identity(directory)
+        unsynced = [directory]
+        if self._durable_directories.get(directory) != identity:
+            unsynced += _parents(directory, self._root)
+        return _Entered(directory, identity, frozenset(unsynced))
+
+    def _sync_directories(self, attempts: Sequence[_Attempt]) -> None:
+        """Sync each directory once; a failure is one of every result that needs the directory."""
+        failures: dict[str, OSError] = {}
+        taken: set[str] = set()
+        entered = {attempt.entered for attempt in attempts if attempt.entered is not None}
+        for directory in sorted({path for each in entered for path in each.unsynced}):
+            try:
+                self._sync(directory)
+            except FileNotFoundError:
+                # A reader was quicker: it has taken the folder away, with all that was in it. That
+                # the root is still there is checked afterwards.
+                taken.add(directory)
+            except OSError as error:
+                failures[directory] = error
+        if len(self._durable_directories) > _MOST_DURABLE_DIRECTORIES:
+            self._durable_directories.clear()
+        errors = {each: _failure(each, failures) for each in entered}
+        distrusted = taken | {each.path for each in entered if errors[each] is not None}
+        self._durable_directories.update(
+            (each.path, each.identity) for each in entered if each.path not in distrusted
+        )
+        for attempt in attempts:
+            if attempt.entered is not None and errors[attempt.entered] is not None:
+                attempt.error = errors[attempt.entered]
+
+    def _sync(self, path: str) -> None:
+        if not self._staging.is_durable:
+            return
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _each(attempts: Iterable[_Attempt], step: Callable[[_Attempt], None]) -> None:
+    """Take every result that has not failed one step further."""
+    for attempt in attempts:
+        if attempt.error is None:
+            try:
+                step(attempt)
+            except OSError as error:
+                attempt.error = error
+
+
+def _release(attempt: _Attempt) -> None:
+    """Close what was staged; what is linked by now stays."""
+    for staged in attempt.staged:
+        staged.release()
+    attempt.staged.clear()
+
+
+def _sync_own(attempt: _Attempt) -> None:
+    for staged in attempt.own:
+        staged.sync()
+
+
+def _sync_given(attempt: _Attempt) -> None:
+    """Sync what others have staged; what fails then cannot be staged again."""
+    for _, content in attempt.plan.result.files:
+        if isinstance(content, StagedFile):
+            content.sync()
+
+
+def _failure(entered: _Entered, failures: Mapping[str, OSError]) -> OSError | None:
+    """Return why a name in a directory may not be durable, `None` if it is."""
+    failed = entered.unsynced & failures.keys()
+    return failures[min(failed)] if failed else None
+
+
+def _begin_writing(descriptor: int) -> None:
+    """Have the system start to write a file to the disk; to be followed by a sync.
+
+    When all files of a batch are under way before the first is synced, the file system can put
+    them into one transaction of its journal, where it would make one for each.
+    """
+    with suppress(OSError):
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _identity(path: str) -> _Identity:
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
+def _missing(directory: str, top: str = "/") -> list[str]:
+    """Return `directory` and its parents below `top` that are missing, the outermost first."""
+    missing = []
+    while directory != top and not os.path.isdir(directory):
+        missing.append(directory)
+        directory = os.path.dirname(directory)
+    return missing[::-1]
+
+
+def _parents(directory: str, root: str) -> list[str]:
+    """Return the directories whose entries lead from `root` to `directory`."""
+    parents = []
+    while directory != root:
+        directory = os.path.dirname(directory)
+        parents.append(directory)
+    return parents

@@ -1,1 +1,0 @@
-"""Where results become durable files; nothing else in the package touches the disk for them."""

@@ -1,0 +1,1 @@
+"""Tests of a room: see the modules of the same names."""

@@ -1,0 +1,199 @@
+"""The staging folder: empty, marked, locked, and never a way out of the root."""
+
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from asr_daemon.output.filesystem.staging import Modes, StagedFile, Staging, make_directory
+
+OPEN = os.open
+MODES = Modes(0o640, 0o750)
+
+
+@pytest.fixture
+def staging(tmp_path: Path) -> Iterator[Staging]:
+    """Return the staging folder of `tmp_path`, not yet open."""
+    made = Staging(str(tmp_path), durable=True)
+    yield made
+    made.close()
+
+
+def test_leftovers_are_removed(staging: Staging, tmp_path: Path) -> None:
+    """Files of a killed process go; a folder that somebody put there is not in the way."""
+    (tmp_path / ".staging/@eaDir").mkdir(parents=True)
+    (tmp_path / ".staging/7.json").write_bytes(b"half")
+    staging.check()
+    staging.open(MODES)
+    assert sorted(os.listdir(tmp_path / ".staging")) == ["@eaDir", f"tree-{staging.tree_id}"]
+
+
+def test_a_link_is_not_followed(staging: Staging, tmp_path: Path) -> None:
+    """A staging folder that leads elsewhere is refused, and nothing there is removed."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "precious").write_bytes(b"x")
+    (tmp_path / ".staging").symlink_to(elsewhere)
+    for attempt in (staging.check, lambda: staging.open(MODES)):
+        with pytest.raises(OSError, match=r"Not a directory|symbolic links"):
+            attempt()
+    assert (elsewhere / "precious").exists()
+
+
+def test_the_mark_stays(staging: Staging, tmp_path: Path) -> None:
+    """A tree keeps its id over restarts, and a new one has another."""
+    staging.open(MODES)
+    first = staging.tree_id
+    staging.close()
+    again = Staging(str(tmp_path), durable=True)
+    again.open(MODES)
+    assert again.tree_id == first
+    again.close()
+    shutil.rmtree(tmp_path / ".staging")
+    anew = Staging(str(tmp_path), durable=True)
+    anew.open(MODES)
+    assert anew.tree_id != first
+    anew.close()
+
+
+def test_tidied_away(staging: Staging, tmp_path: Path) -> None:
+    """The folder can be made anew, but not its mark: what is there now may be another root."""
+    staging.open(MODES)
+    staging.ensure(MODES)
+    assert staging.is_marked()
+    shutil.rmtree(tmp_path / ".staging")
+    staging.ensure(MODES)
+    assert (tmp_path / ".staging").is_dir()
+    assert not staging.is_marked()
+
+
+def refusing_unnamed(path: str, flags: int, mode: int = 0o777) -> int:
+    """Be `os.open` on a file system that knows no files without a name."""
+    if flags & os.O_TMPFILE == os.O_TMPFILE:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), path)
+    return OPEN(path, flags, mode)
+
+
+@pytest.mark.parametrize("opening", [OPEN, refusing_unnamed])
+def test_files_are_linked(
+    staging: Staging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opening: Callable[..., int]
+) -> None:
+    """With a name in the folder or without, no two are the same and none is left there."""
+    staging.open(MODES)
+    monkeypatch.setattr(os, "open", opening)
+    for number in range(3):
+        staged = staging.create(MODES.file)
+        staged.write(b"%d" % number)
+        staging.link(staged, str(tmp_path / f"{number}.txt"))
+        staged.release()
+    assert [(tmp_path / f"{number}.txt").read_bytes() for number in range(3)] == [b"0", b"1", b"2"]
+    assert os.listdir(tmp_path / ".staging") == [f"tree-{staging.tree_id}"]
+
+
+def test_a_name_that_is_taken_is_left_alone(staging: Staging, tmp_path: Path) -> None:
+    """Nothing is ever replaced."""
+    staging.open(MODES)
+    (tmp_path / "1.txt").write_bytes(b"first")
+    staged = staging.create(MODES.file)
+    with pytest.raises(FileExistsError):
+        staging.link(staged, str(tmp_path / "1.txt"))
+    staged.release()
+    assert (tmp_path / "1.txt").read_bytes() == b"first"
+
+
+def test_a_second_daemon_is_kept_out(staging: Staging, tmp_path: Path) -> None:
+    """Of two daemons with one root the second does not start."""
+    staging.open(MODES)
+    with pytest.raises(OSError, match="another asr-daemon writes there"):
+        Staging(str(tmp_path), durable=True).open(MODES)
+
+
+@pytest.fixture
+def staged(staging: Staging) -> StagedFile:
+    """Return an empty file in an open staging folder."""
+    staging.open(MODES)
+    return staging.create(MODES.file)
+
+
+def test_content_of_a_staged_file_is_read_from_the_start(staged: StagedFile) -> None:
+    """However much of it has been written, by whomever."""
+    staged.write(b"hello, ")
+    os.write(staged.descriptor, b"world\n")
+    assert (staged.size_bytes, staged.read()) == (13, b"hello, world\n")
+    assert staged.digest() == sha256(b"hello, world\n").hexdigest()
+
+
+def test_discarded_file_is_closed_and_gone(
+    staging: Staging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be discarded twice; nothing can be done with it any more."""
+    monkeypatch.setattr(os, "open", refusing_unnamed)
+    staging.open(MODES)
+    staged = staging.create(MODES.file)
+    for _ in range(2):
+        staged.discard()
+    staging.executor.shutdown()
+    assert os.listdir(staging.path) == [f"tree-{staging.tree_id}"]
+    for action in (staged.read, staged.sync, lambda: staged.write(b"x")):
+        with pytest.raises(OSError, match="was discarded"):
+            action()
+
+
+def test_file_that_is_used_stays_open_when_it_is_discarded(
+    staging: Staging, staged: StagedFile
+) -> None:
+    """Its descriptor is not another file's before everybody is done with it."""
+    with staged.used():
+        staged.discard()
+        staging.executor.shutdown()
+        os.write(staged.descriptor, b"x")
+        assert staged.read() == b"x"
+    with pytest.raises(OSError, match="was discarded"):
+        staged.read()
+
+
+def test_file_whose_sync_failed_is_never_trusted_again(
+    staged: StagedFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page that was not written may be marked clean: a second sync would succeed."""
+
+    def broken(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", broken)
+        with pytest.raises(OSError, match="Input/output error"):
+            staged.sync()
+    with pytest.raises(OSError, match="an earlier sync of this file failed"):
+        staged.sync()
+
+
+def test_file_that_grows_is_synced_meanwhile(
+    staged: StagedFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the syncs of small results would wait for all of it."""
+    synced: list[int] = []
+    monkeypatch.setattr("asr_daemon.output.filesystem.staging.SYNC_BYTES", 5)
+    monkeypatch.setattr(os, "fsync", lambda each: synced.append(os.fstat(each).st_size))
+    for piece in (b"hello", b", ", b"world\n"):
+        staged.write(piece)
+    assert synced == [5, 13]
+
+
+def test_modes_do_not_depend_on_the_umask(staging: Staging, tmp_path: Path) -> None:
+    """What is configured holds; a set-group-ID bit of the parent is inherited."""
+    tmp_path.chmod(0o2755)
+    before = os.umask(0o077)
+    try:
+        staging.open(MODES)
+        staged = staging.create(MODES.file)
+        make_directory(f"{tmp_path}/day", 0o750)
+    finally:
+        os.umask(before)
+    assert os.fstat(staged.descriptor).st_mode & 0o7777 == 0o640
+    assert (tmp_path / "day").stat().st_mode & 0o7777 == 0o2750
+    staged.release()
