@@ -6,7 +6,7 @@ import platform
 import signal
 import sys
 from pathlib import Path
-from subprocess import CalledProcessError
+from subprocess import SubprocessError
 
 from benchmarks.scenarios import SCENARIOS, Bench
 from benchmarks.servers import Failed
@@ -25,7 +25,7 @@ def main() -> int:
         print(f"{name} ...", file=sys.stderr, flush=True)
         try:
             rows += [(name, row) for row in SCENARIOS[name](bench)]
-        except (Failed, CalledProcessError) as failure:
+        except (Failed, SubprocessError) as failure:
             failures += 1
             print(f"{name} failed: {failure}", file=sys.stderr)
     print(f"{os.cpu_count()} cores, Linux {platform.release()}, ", end="")

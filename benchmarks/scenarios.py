@@ -9,29 +9,10 @@ from typing import TypeVar
 
 from msgspec import Struct
 
+from benchmarks import senders, servers
 from benchmarks.bodies import huawei, tencent, tencent_detail, unknown
-from benchmarks.load import (
-    ACKNOWLEDGED,
-    Answer,
-    Load,
-    Wrk,
-    lost_connections,
-    new_ids,
-    post,
-    post_all,
-    stall,
-)
-from benchmarks.servers import (
-    DAEMON,
-    FASTAPI,
-    TORNADO,
-    Server,
-    cpu_s,
-    descendants,
-    fresh_disk,
-    memory_mb,
-    running,
-)
+from benchmarks.senders import Answer, Load, Wrk
+from benchmarks.servers import DAEMON, FASTAPI, TORNADO, Server, fresh_disk, running
 from benchmarks.table import Row, ratios
 
 T = TypeVar("T")
@@ -74,11 +55,12 @@ def overload(bench: Bench) -> Iterator[Row]:
     body = tencent()
     with fresh_disk(bench.folder) as disk, running(disk, DAEMON) as server:
         measures = {
-            "few": lambda: post_all(server, body, 150, bench.seconds),
+            "few": lambda: senders.post_all(server, body, 150, bench.seconds),
             "many": lambda: Wrk(server, body, 400, bench.seconds).wait(),
         }
         few, many = _in_turns(bench.rounds, measures).values()
-        lost = [lost_connections(server, body, 400, bench.seconds) for _ in range(bench.rounds)]
+        count_lost = partial(senders.lost_connections, server, body, 400, bench.seconds)
+        lost = [count_lost() for _ in range(bench.rounds)]
     per_s = [load.per_s for load in many]
     yield Row("requests/s at 400", per_s)
     yield Row("requests/s at 400, of those at 150", ratios(per_s, [load.per_s for load in few]))
@@ -94,9 +76,9 @@ def stalled(bench: Bench) -> Iterator[Row]:
     with fresh_disk(bench.folder) as disk, running(disk, DAEMON) as server:
         alone = _post_in_turns(server, bodies)
         with ThreadPoolExecutor() as pool:
-            stalls = [pool.submit(stall, server, upload, _STALLED_PATIENCE_S) for _ in range(2)]
+            stalls = pool.map(partial(senders.stall, server, upload), [_STALLED_PATIENCE_S] * 2)
             beside = _post_in_turns(server, bodies)
-            ended_s = [upload.result() for upload in stalls]
+            ended_s = list(stalls)
     for size_bytes, without, answers in zip(_SIZES_BYTES, alone, beside, strict=True):
         yield _latency(f"{size_bytes:,} bytes, alone", without)
         yield _latency(f"{size_bytes:,} bytes, next to stalled uploads", answers)
@@ -111,23 +93,25 @@ def large(bench: Bench) -> Iterator[Row]:
             try:
                 answers, child_mb = _post_together(server, make(_LARGE_BYTES))
             finally:
-                load = small.stop()
-            daemon_mb = memory_mb(server.pid, "VmHWM")
-        failed = load.refused + load.socket_errors
+                seen = small.stop()
+            daemon_mb = servers.memory_mb(server.pid, "VmHWM")
+        failed = seen.refused + seen.socket_errors
         yield _latency(f"{vendor}: each of 16 bodies of 64 MiB", answers)
         yield Row(f"{vendor}: RSS of the daemon, peak", [daemon_mb], "MB")
         yield Row(f"{vendor}: RSS of the largest child, peak", [child_mb], "MB")
-        yield Row(f"{vendor}: p99 of small callbacks ({failed} failed)", [load.p99_ms], "ms")
+        yield Row(f"{vendor}: p99 of small callbacks ({failed} failed)", [seen.p99_ms], "ms")
 
 
 def memory(bench: Bench) -> Iterator[Row]:
     """Watch the memory over many callbacks."""
     size_gib = max(8, bench.callbacks * 12_000 >> 30)
     with fresh_disk(bench.folder, size_gib) as disk, running(disk, DAEMON) as server:
-        idle_mb = memory_mb(server.pid, "VmRSS")
+        time.sleep(_PAUSE_S)
+        idle_mb = servers.memory_mb(server.pid, "VmRSS")
         while server.acknowledged < bench.callbacks:
-            post_all(server, tencent(), 32, bench.seconds)
-        growth_mb = memory_mb(server.pid, "VmRSS") - idle_mb
+            senders.post_all(server, tencent(), 32, bench.seconds)
+        time.sleep(_PAUSE_S)
+        growth_mb = servers.memory_mb(server.pid, "VmRSS") - idle_mb
     yield Row("RSS, idle", [idle_mb], "MB")
     yield Row(f"RSS, growth after {server.acknowledged:,} callbacks", [growth_mb], "MB")
 
@@ -171,9 +155,9 @@ def _in_turns(rounds: int, measures: Mapping[str, Callable[[], T]]) -> dict[str,
 
 def _measure(server: Server, connections: int, seconds: int) -> tuple[Load, float]:
     """Return the load, and the CPU's ms per request."""
-    before_s = cpu_s(server.pid)
-    load = post_all(server, tencent(), connections, seconds)
-    return load, (cpu_s(server.pid) - before_s) / load.answers * 1000
+    before_s = servers.cpu_s(server.pid)
+    load = senders.post_all(server, tencent(), connections, seconds)
+    return load, (servers.cpu_s(server.pid) - before_s) / load.answers * 1000
 
 
 def _compared(at: str, found: Mapping[str, Sequence[tuple[Load, float]]]) -> Iterator[Row]:
@@ -189,34 +173,37 @@ def _compared(at: str, found: Mapping[str, Sequence[tuple[Load, float]]]) -> Ite
 
 
 def _latency(figure: str, answers: Sequence[Answer]) -> Row:
-    stored = sum(answer.status == ACKNOWLEDGED for answer in answers)
-    figure = f"{figure} ({stored} of {len(answers)} acknowledged)"
+    figure = f"{figure} ({_acknowledged(answers)} of {len(answers)} acknowledged)"
     return Row(figure, [answer.seconds * 1000 for answer in answers], "ms")
+
+
+def _acknowledged(answers: Sequence[Answer]) -> int:
+    return sum(answer.status == senders.ACKNOWLEDGED for answer in answers)
 
 
 def _post_in_turns(server: Server, bodies: Sequence[bytes]) -> list[list[Answer]]:
     """Post one body after another, again and again; return the answers to each."""
-    ids, end_s = new_ids(), time.monotonic() + _SIZES_S
+    ids, end_s = senders.new_ids(), time.monotonic() + _SIZES_S
     answers: list[list[Answer]] = [[] for _ in bodies]
     while time.monotonic() < end_s:
         for body, found in zip(bodies, answers, strict=True):
-            found.append(post(server, body, next(ids)))
+            found.append(senders.post(server, body, next(ids)))
     return answers
 
 
 def _post_together(server: Server, body: bytes) -> tuple[list[Answer], float]:
     """Post a body 16 times at once; return the answers, and the peak of a child in MB."""
-    ids, peak_mb = new_ids(), 0.0
+    ids, peak_mb = senders.new_ids(), 0.0
     with ThreadPoolExecutor(_LARGE_BODIES) as pool:
-        posts = [
-            pool.submit(post, server, body, next(ids), _LARGE_PATIENCE_S)
-            for _ in range(_LARGE_BODIES)
-        ]
+        post = partial(senders.post, server, body, patience_s=_LARGE_PATIENCE_S)
+        posts = [pool.submit(post, next(ids)) for _ in range(_LARGE_BODIES)]
         while not all(sent.done() for sent in posts):
-            for child in descendants(server.pid):
-                peak_mb = max(peak_mb, memory_mb(child, "VmHWM"))
+            for child in servers.descendants(server.pid):
+                peak_mb = max(peak_mb, servers.memory_mb(child, "VmHWM"))
             time.sleep(0.02)
-    return [sent.result() for sent in posts], peak_mb
+    answers = [sent.result() for sent in posts]
+    server.acknowledged += _acknowledged(answers)
+    return answers, peak_mb
 
 
 def _fill(folder: Path, bodies: int) -> None:
@@ -232,7 +219,7 @@ def _start_and_reject(folder: Path, seconds: int) -> tuple[float, Load]:
     with running(folder, DAEMON) as server:
         rejects = Wrk(server, unknown(), connections=2, delay_ms=50)
         try:
-            load = post_all(server, tencent(), 32, seconds)
+            load = senders.post_all(server, tencent(), 32, seconds)
         finally:
             rejects.stop()
     return server.ready_s, load

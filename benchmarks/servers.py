@@ -63,7 +63,10 @@ def running(disk: Path, name: str, **limits: int) -> Iterator[Server]:
         yield server
     finally:
         process.terminate()
-        process.wait(_STOP_TIMEOUT_S)
+        try:
+            process.wait(_STOP_TIMEOUT_S)
+        finally:
+            process.kill()
     if name != TORNADO:
         server.check()
 

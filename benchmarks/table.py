@@ -27,10 +27,10 @@ def ratios(ours: Sequence[float], others: Sequence[float]) -> list[float]:
 
 def _line(scenario: str, row: Row) -> str:
     middle = f"{_number(median(row.values))} {row.unit}".rstrip()
-    least, most = _number(min(row.values)), _number(max(row.values))
-    return f"| {scenario} | {row.figure} | {middle} | {least} - {most} |"
+    spread = f"{_number(min(row.values))} - {_number(max(row.values))}"
+    return f"| {scenario} | {row.figure} | {middle} | {spread if len(row.values) > 1 else ''} |"
 
 
 def _number(value: float) -> str:
-    """Return about three digits."""
-    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"  # noqa: PLR2004 - three digits
+    """Return three digits, or as many as stand before the point."""
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits

@@ -52,14 +52,8 @@ def store(id_: str, segments: list[dict[str, Any]], payload: dict[str, Any]) -> 
     """Write a result as text and JSON, durably."""
     now = datetime.now(UTC)
     text = "\n".join(segment["text"] for segment in segments)
-    document = {
-        "provider": "tencent",
-        "id": id_,
-        "received_at": now.isoformat(),
-        "text": text,
-        "segments": segments,
-        "payload": payload,
-    }
+    document: dict[str, Any] = {"provider": "tencent", "id": id_, "received_at": now.isoformat()}
+    document |= {"text": text, "segments": segments, "payload": payload}
     folder = Path(sys.argv[2]) / f"tencent/{now:%Y/%m/%d}"
     folder.mkdir(parents=True, exist_ok=True)
     write_durably(folder / f"{id_}.txt", text + "\n")

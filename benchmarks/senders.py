@@ -1,4 +1,4 @@
-"""Senders: wrk where requests are counted, threads where connections are."""
+"""Senders: wrk where requests are counted, threads where connections are counted."""
 
 import signal
 import subprocess
@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from http.client import HTTPException, HTTPResponse
 from itertools import count
 from pathlib import Path
@@ -48,20 +49,15 @@ class Wrk:
     """Posts a callback over open connections, each time with a new id."""
 
     def __init__(
-        self,
-        server: Server,
-        request: bytes,
-        connections: int,
-        seconds: int = _HOUR_S,
-        delay_ms: int = 0,
+        self, server: Server, request: bytes, connections: int, seconds: int = 0, delay_ms: int = 0
     ) -> None:
-        """Start it; each connection waits for its answer, and then for `delay_ms`."""
+        """Start it, without `seconds` until `stop`; each connection rests `delay_ms` between."""
         self._server = server
         run = new_run()
         file = server.folder / f"request-{run}"
         file.write_bytes(request)
         script = Path(__file__).with_name("callbacks.lua")
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--timeout=60s"]
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds or _HOUR_S}", "--timeout=60s"]
         command += [f"-s{script}", f"http://127.0.0.1:{server.port}", "--"]
         command += [f"{file}", f"{run}", f"{delay_ms}"]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -112,14 +108,11 @@ def stall(server: Server, begin: bytes, patience_s: int) -> float:
     return time.perf_counter() - began_s
 
 
-def lost_connections(server: Server, request: bytes, connections: int, seconds: int) -> int:
+def lost_connections(server: Server, request: bytes, connections: int, seconds: float) -> int:
     """Keep so many connections busy; return how many were served and then closed in mid-use."""
     ids, end_s = new_ids(), time.monotonic() + seconds
     with ThreadPoolExecutor(connections) as pool:
-        senders = [
-            pool.submit(_post_until, end_s, server, request, ids) for _ in range(connections)
-        ]
-    return sum(sender.result() for sender in senders)
+        return sum(pool.map(partial(_post_until, end_s, server, request), [ids] * connections))
 
 
 def new_run() -> int:
