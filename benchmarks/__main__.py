@@ -35,17 +35,13 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="scripts/bench",
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    add = parser.add_argument
-    add("--seconds", type=int, default=5, metavar="N", help="of load in each round")
-    add("--rounds", type=int, default=5, metavar="N", help="of each comparison")
-    add("--only", nargs="+", choices=SCENARIOS, default=list(SCENARIOS), help="scenarios")
-    add("--callbacks", type=int, default=100_000, metavar="N", help="of the scenario memory")
-    add("--folder", type=Path, metavar="DIR", help="where to write instead of a disk image")
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    add, names = parser.add_argument, ", ".join(SCENARIOS)
+    add("--seconds", type=int, default=5, metavar="N", help="of load in each round (default: 5)")
+    add("--rounds", type=int, default=5, metavar="N", help="of each comparison (default: 5)")
+    add("--only", nargs="+", choices=SCENARIOS, default=SCENARIOS, metavar="NAME", help=names)
+    add("--callbacks", type=int, default=100_000, metavar="N", help="of memory (default: 100000)")
+    add("--folder", type=Path, metavar="DIR", help="where to write instead of to a disk image")
     return parser
 
 
