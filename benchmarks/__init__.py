@@ -1,1 +1,1 @@
-"""How fast the daemon is, beside what stands for one, in the same rounds: `scripts/bench`."""
+"""Measures asr-daemon next to bare Tornado and FastAPI with fsync."""

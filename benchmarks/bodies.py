@@ -1,92 +1,52 @@
-"""What is sent: callbacks of both vendors, of any size, as raw requests."""
+"""Callbacks as the vendors document them, of any size, as raw HTTP requests."""
 
-from typing import Literal
 from urllib.parse import quote_plus
 
-from msgspec import Struct
+ID = b"@" * 21
+"""Stands where the id of each request goes, which is as long."""
 
-Vendor = Literal["huawei", "tencent"]
-
-ID = "@" * 12
-"""Stands where the id of each request goes: twelve digits, as `callbacks.lua` has them."""
-
-APP_KEY = "ODFS_SYS_OPENAPI"
-APP_SECRET = "made-up-secret-of-benchmarks"  # noqa: S105 - opens nothing but a benchmark
-
-HUAWEI_PATH = "/oifde/rest/sysapi/asrcallback"
-HUAWEI_TOKEN_PATH = "/oifde/rest/api/gettoken"  # noqa: S105 - a path, not a secret
-TENCENT_PATH = "/callbacks/tencent"
-
-USUAL_BYTES: dict[Vendor, int] = {"huawei": 1100, "tencent": 2048}
-"""About a minute of speech."""
-
-_LATTICE = b'{"lid":%d,"begin":%d,"end":%d,"onebest":"Hello, is the call connected?","spk":%d}'
-_LINE = "[%d:%d.640,%d:%d.820]  我在马上上夜班。\n"
-_SENTENCE_S = 3
+_FORM = "/callbacks/tencent", "application/x-www-form-urlencoded"
+_JSON = "/oifde/rest/sysapi/asrcallback", "application/json; charset=UTF-8"
+_SENTENCE = (
+    '{"FinalSentence":"腾讯云语音识别欢迎您。","SliceSentence":"腾讯云 语音识别 欢迎 您",'
+    '"StartMs":20,"EndMs":2380,"SpeechSpeed":5.9,"WordsNum":4,"SpeakerId":0,"Words":['
+    '{"OffsetStartMs":120,"OffsetEndMs":780,"Word":"腾讯云"},'
+    '{"OffsetStartMs":780,"OffsetEndMs":1530,"Word":"语音识别"},'
+    '{"OffsetStartMs":1530,"OffsetEndMs":1860,"Word":"欢迎"},'
+    '{"OffsetStartMs":1860,"OffsetEndMs":2250,"Word":"您"}]}'
+)
+_LATTICE = '{"begin":4360,"end":5970,"lid":0,"onebest":"Hello, is the call connected?","spk":0}'
 
 
-class Message(Struct, frozen=True):
-    """One callback; `ID` stands in its body."""
-
-    path: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-
-    def raw(self) -> bytes:
-        """Return the request as it goes over the wire."""
-        lines = [f"POST {self.path} HTTP/1.1", "Host: 127.0.0.1"]
-        lines += [f"{name}: {value}" for name, value in self.headers]
-        lines += [f"Content-Length: {len(self.body)}", "", ""]
-        return "\r\n".join(lines).encode() + self.body
-
-    def with_id(self, number: int) -> "Message":
-        """Return the same callback of a task of its own."""
-        return Message(self.path, self.headers, self.body.replace(ID.encode(), b"%012d" % number))
+def tencent(size_bytes: int = 1000) -> bytes:
+    """Return Tencent's form with the speech in `text`, a sentence a line."""
+    line = quote_plus("[0:5.420,0:7.820]  明天早上说哈。\n")
+    head = f"code=0&requestId={ID.decode()}&appid=12516&projectid=0&text="
+    return _request(_FORM, size_bytes, head, line, "&audioTime=8.420000&message=&resultDetail=")
 
 
-def message(vendor: Vendor, token: str, size_bytes: int | None = None) -> Message:
-    """Return a callback with a body of about this size, by default the usual one."""
-    size_bytes = USUAL_BYTES[vendor] if size_bytes is None else size_bytes
-    if vendor == "tencent":
-        kind = ("Content-Type", "application/x-www-form-urlencoded")
-        return Message(TENCENT_PATH, (kind,), tencent_body(size_bytes))
-    headers = (
-        ("Content-Type", "application/json; charset=UTF-8"),
-        ("userName", APP_KEY),
-        ("token", token),
-    )
-    return Message(HUAWEI_PATH, headers, huawei_body(size_bytes))
+def tencent_detail(size_bytes: int) -> bytes:
+    """Return Tencent's form with the speech, word by word, in `resultDetail`."""
+    head = f"code=0&requestId={ID.decode()}&appid=12516&projectid=0&text=&message=&resultDetail="
+    detail = quote_plus("["), quote_plus(f"{_SENTENCE},"), quote_plus(f"{_SENTENCE}]")
+    return _request(_FORM, size_bytes, head + detail[0], detail[1], detail[2])
 
 
-def huawei_body(size_bytes: int) -> bytes:
-    """Return Huawei's JSON with as many sentences as fit, at least one."""
-    head = (
-        b'{"body":{"state":{"code":0,"success":true},"body":{"aid":"%s","lattices":[' % ID.encode()
-    )
-    tail = b"]}}}"
-    lattices, room = [_lattice(0)], size_bytes - len(head) - len(tail) - len(_lattice(0))
-    while room >= (length := len(_lattice(len(lattices))) + 1):
-        room -= length
-        lattices.append(_lattice(len(lattices)))
-    return head + b",".join(lattices) + tail
+def huawei(size_bytes: int) -> bytes:
+    """Return Huawei's JSON."""
+    task = f'{{"state":{{"code":0,"success":true}},"body":{{"aid":"{ID.decode()}","lattices":['
+    return _request(_JSON, size_bytes, f'{{"body":{task}', f"{_LATTICE},", f"{_LATTICE}]}}}}}}")
 
 
-def tencent_body(size_bytes: int) -> bytes:
-    """Return Tencent's form with as many sentences as fit, at least one."""
-    head = f"code=0&requestId={ID}&appid=12516&projectid=0&text="
-    tail = "&audioTime=8.420000&message=&resultDetail="
-    lines, room = [_line(0)], size_bytes - len(head) - len(tail) - len(_line(0))
-    while room >= (length := len(_line(len(lines)))):
-        room -= length
-        lines.append(_line(len(lines)))
-    return f"{head}{''.join(lines)}{tail}".encode()
+def unknown() -> bytes:
+    """Return a form that is rejected: nothing in it is Tencent's."""
+    return _request(_FORM, 0, f"unknown={ID.decode()}", "&", "")
 
 
-def _lattice(number: int) -> bytes:
-    begin_ms = number * _SENTENCE_S * 1000
-    return _LATTICE % (number, begin_ms, begin_ms + 1610, number % 2)
-
-
-def _line(number: int) -> str:
-    minute, second = divmod(number * _SENTENCE_S, 60)
-    return quote_plus(_LINE % (minute, second, minute, second + 2))
+def _request(target: tuple[str, str], size_bytes: int, head: str, item: str, tail: str) -> bytes:
+    """Return a request whose body is head, as often as it fits the item, and tail."""
+    path, content_type = target
+    items = max(0, size_bytes - len(head) - len(tail)) // len(item)
+    body = f"{head}{item * items}{tail}".encode()
+    line = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {content_type}\r\n"
+    return f"{line}Content-Length: {len(body)}\r\n\r\n".encode() + body

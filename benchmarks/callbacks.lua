@@ -1,21 +1,20 @@
--- Posts one callback over and over, each time with an id of its own.
--- wrk ... -s callbacks.lua URL -- TEMPLATE RUN DELAY_MS
--- TEMPLATE is a file with the whole request, in which one id of twelve "@" stands; RUN is a number of
--- four digits that no other run has; DELAY_MS is how long each connection rests before a request.
+-- wrk ... -s callbacks.lua URL -- REQUEST RUN DELAY_MS
+-- Sends the request in the file REQUEST again and again, each time with a new id in place of its
+-- 21 "@": RUN, thirteen digits, and a counter. DELAY_MS is the pause before each request.
 
 local before, after
 local number = 0
 
 function init(args)
     local file = assert(io.open(args[1], "rb"))
-    local template = file:read("*a")
+    local request = file:read("*a")
     file:close()
-    local first, last = template:find(string.rep("@", 12), 1, true)
-    before = template:sub(1, first - 1) .. args[2]
-    after = template:sub(last + 1)
-    local rest_ms = tonumber(args[3])
-    if rest_ms > 0 then
-        function delay() return rest_ms end
+    local first, last = request:find(string.rep("@", 21), 1, true)
+    before = request:sub(1, first - 1) .. args[2]
+    after = request:sub(last + 1)
+    local delay_ms = tonumber(args[3])
+    if delay_ms > 0 then
+        function delay() return delay_ms end
     end
 end
 
@@ -27,10 +26,7 @@ end
 function done(summary, latency, _)
     local errors = summary.errors
     io.write(string.format(
-        '\n{"requests": %d, "duration_us": %d, "p50_us": %d, "p99_us": %d, "longest_us": %d, ',
-        summary.requests, summary.duration,
-        latency:percentile(50), latency:percentile(99), latency.max))
-    io.write(string.format(
-        '"errors": {"connect": %d, "read": %d, "write": %d, "timeout": %d, "not 200": %d}}\n',
-        errors.connect, errors.read, errors.write, errors.timeout, errors.status))
+        '\n{"answers": %d, "refused": %d, "socket_errors": %d, "seconds": %f, "p50_ms": %f, "p99_ms": %f}\n',
+        summary.requests, errors.status, errors.connect + errors.read + errors.write + errors.timeout,
+        summary.duration / 1e6, latency:percentile(50) / 1000, latency:percentile(99) / 1000))
 end

@@ -5,21 +5,19 @@ import sys
 
 from tornado.web import Application, RequestHandler
 
-ANSWER = b'{"retCode":"0","retMsg":"success"}'
 
-
-class Answering(RequestHandler):
+class Handler(RequestHandler):
     """Answers every POST with success, and keeps nothing."""
 
     def post(self) -> None:
         """Answer."""
         self.set_header("Content-Type", "application/json; charset=utf-8")
-        self.finish(ANSWER)
+        self.finish(b'{"code":0,"message":"success"}')
 
 
 async def serve(port: int) -> None:
     """Serve on a port of loopback until the process is ended."""
-    Application([(".*", Answering)]).listen(port, "127.0.0.1")
+    Application([(".*", Handler)]).listen(port, "127.0.0.1")
     await asyncio.Event().wait()
 
 

@@ -1,48 +1,41 @@
-"""What is sent is what the vendors send."""
+"""What is sent is what the vendors document."""
 
-from datetime import UTC, datetime
+import json
+from collections.abc import Callable
+from urllib.parse import parse_qs
 
 import pytest
 
-from asr_daemon.config.model import HuaweiSettings, TencentSettings
-from asr_daemon.providers.base import Callback, Head, Provider
-from asr_daemon.providers.huawei import Huawei
-from asr_daemon.providers.tencent import Tencent
-from asr_daemon.transcript import Transcript
-from benchmarks.bodies import ID, Message, Vendor, message
-
-PROVIDERS: dict[Vendor, Provider] = {
-    "huawei": Huawei(HuaweiSettings()),
-    "tencent": Tencent(TencentSettings()),
-}
+from benchmarks.bodies import ID, huawei, tencent, tencent_detail
 
 
-def parse(vendor: Vendor, body: bytes) -> Transcript:
-    """Parse a body as the daemon does."""
-    head = Head(b"/", b"", {}, "127.0.0.1")
-    return PROVIDERS[vendor].parse(Callback(head, body, datetime.now(UTC)))
+@pytest.mark.parametrize("make", [tencent, tencent_detail, huawei])
+@pytest.mark.parametrize("size_bytes", [1_000, 1_000_000])
+def test_body_is_as_large_as_asked_for(make: Callable[[int], bytes], size_bytes: int) -> None:
+    """But for less than one sentence."""
+    head, _, body = make(size_bytes).partition(b"\r\n\r\n")
+    assert head.endswith(b"\r\nContent-Length: %d" % len(body))
+    # One sentence of `resultDetail` is longer than 1,000 bytes.
+    assert abs(size_bytes - len(body)) < 1_000
+    assert body.count(ID) == 1
 
 
-@pytest.mark.parametrize("vendor", PROVIDERS)
-def test_is_understood(vendor: Vendor) -> None:
-    """Each body is a result that succeeded, of the task whose id was put in."""
-    transcript = parse(vendor, message(vendor, "token").with_id(7).body)
-    assert (transcript.id, transcript.status) == ("000000000007", "succeeded")
-    assert {each.end_ms is not None for each in transcript.segments} == {True}
+def test_tencent_has_a_sentence_a_line() -> None:
+    """With its times in minutes and seconds."""
+    fields = parse_qs(tencent(250).partition(b"\r\n\r\n")[2].decode())
+    assert fields["requestId"] == [ID.decode()]
+    assert fields["text"] == ["[0:5.420,0:7.820]  明天早上说哈。\n"]
 
 
-@pytest.mark.parametrize("vendor", PROVIDERS)
-@pytest.mark.parametrize("size_bytes", [1_000, 100_000])
-def test_has_the_size(vendor: Vendor, size_bytes: int) -> None:
-    """A body is as large as asked for, but for less than one sentence."""
-    body = message(vendor, "token", size_bytes).body
-    assert size_bytes - 150 < len(body) <= size_bytes
-    assert body.count(ID.encode()) == 1
+def test_tencent_detail_has_words() -> None:
+    """Each with its times."""
+    fields = parse_qs(tencent_detail(5_000).partition(b"\r\n\r\n")[2].decode())
+    sentences = json.loads(fields["resultDetail"][0])
+    assert [word["Word"] for word in sentences[-1]["Words"]] == ["腾讯云", "语音识别", "欢迎", "您"]
 
 
-def test_raw_request() -> None:
-    """It goes over the wire as HTTP/1.1 says."""
-    raw = Message("/path", (("token", "t"),), b"body").raw()
-    assert raw == (
-        b"POST /path HTTP/1.1\r\nHost: 127.0.0.1\r\ntoken: t\r\nContent-Length: 4\r\n\r\nbody"
-    )
+def test_huawei_has_lattices() -> None:
+    """One a sentence."""
+    result = json.loads(huawei(1_000).partition(b"\r\n\r\n")[2])["body"]["body"]
+    assert result["aid"] == ID.decode()
+    assert {lattice["end"] for lattice in result["lattices"]} == {5970}
