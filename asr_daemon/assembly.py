@@ -1,19 +1,17 @@
 """The only place that turns configuration into objects, and knows every provider and renderer."""
 
+import asyncio
 import os
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import assert_never
+from tempfile import TemporaryFile
+from typing import IO, assert_never, cast
 
 from msgspec import Struct
 
 from asr_daemon.config.model import Config, Format, ListenSettings, OutputSettings
-from asr_daemon.http.guesses import Guesses
-from asr_daemon.http.intake import Endpoint, Intake
-from asr_daemon.http.limits import Memory
-from asr_daemon.http.refusals import Refusals
-from asr_daemon.http.tls import Tls, load_tls
+from asr_daemon.errors import CannotStore
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics
 from asr_daemon.providers.huawei import Huawei, HuaweiTokenInterface
@@ -27,6 +25,10 @@ from asr_daemon.store.index import Index
 from asr_daemon.store.rejected import Quota
 from asr_daemon.store.space import Space
 from asr_daemon.store.store import REJECTED, Store
+from asr_daemon.web.access_log import AccessLog
+from asr_daemon.web.intake import Endpoint, Intake
+from asr_daemon.web.throttle import Throttle
+from asr_daemon.web.tls import Tls, load_tls
 
 
 class Stores(Struct, frozen=True):
@@ -116,7 +118,7 @@ def make_endpoints(
     """Return what the callback listeners serve, by path."""
     layout = Layout(config.output.layout, config.output.timezone)
     rooms = Rooms(layout, make_renderers(config.output), committer, heavy, metrics)
-    endpoints: dict[str, Endpoint] = {}
+    endpoints: dict[str, Receiver | HuaweiTokenInterface] = {}
     tencent, huawei = config.providers.tencent, config.providers.huawei
     if tencent.enabled:
         endpoints[tencent.path] = Receiver(Tencent(tencent), rooms)
@@ -126,7 +128,8 @@ def make_endpoints(
     for each in endpoints.values():
         if isinstance(each, Receiver):
             metrics.expect(each.name)
-    return endpoints
+    # The spools that they get are those that `open_spool` makes.
+    return cast(Mapping[str, Endpoint], endpoints)
 
 
 def make_renderers(output: OutputSettings) -> tuple[Renderer, ...]:
@@ -136,19 +139,50 @@ def make_renderers(output: OutputSettings) -> tuple[Renderer, ...]:
 
 
 def make_intake(
-    config: Config, memory: Memory, guesses: Guesses, refusals: Refusals, metrics: Metrics
+    config: Config, throttle: Throttle, access_log: AccessLog, metrics: Metrics
 ) -> Intake:
     """Return what is asked of every request to the callback listeners."""
     return Intake(
         body_bytes=config.limits.body_bytes,
-        header_timeout_s=config.limits.header_timeout_s,
-        body_min_rate_bytes_per_s=config.limits.body_min_rate_bytes_per_s,
         trusted_proxies=config.trusted_proxies,
-        memory=memory,
-        guesses=guesses,
-        refusals=refusals,
+        open_spool=TemporarySpool.open,
+        throttle=throttle,
+        access_log=access_log,
         answered=metrics.answered,
     )
+
+
+class TemporarySpool:
+    """A large body in a temporary file."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.size_bytes = 0
+        self._file = file
+
+    @classmethod
+    async def open(cls) -> "TemporarySpool":
+        """Return an empty one; raise `CannotStore`."""
+        try:
+            return cls(await asyncio.to_thread(TemporaryFile))
+        except OSError as error:
+            raise CannotStore("the body cannot be stored") from error
+
+    async def write(self, chunk: bytes) -> None:
+        """Append to it; raise `CannotStore`."""
+        try:
+            await asyncio.to_thread(self._file.write, chunk)
+        except OSError as error:
+            raise CannotStore("the body cannot be stored") from error
+        self.size_bytes += len(chunk)
+
+    def read(self) -> bytes:
+        """Return all of it."""
+        self._file.seek(0)
+        return self._file.read()
+
+    def discard(self) -> None:
+        """Delete it; again does nothing."""
+        self._file.close()
 
 
 def make_tls(listen: ListenSettings) -> Tls | None:
