@@ -35,15 +35,15 @@ def test_no_cycles() -> None:
 @pytest.mark.parametrize(
     ("room", "strangers"),
     [
-        ("providers", ("tornado", "sqlite3", "os.path", "asr_daemon.http", "asr_daemon.store")),
+        ("providers", ("tornado", "sqlite3", "os.path", "asr_daemon.web", "asr_daemon.store")),
         ("renderers", ("tornado", "os", "pathlib", "asr_daemon.config", "asr_daemon.store")),
         ("store", ("tornado", "json", "asr_daemon.providers", "asr_daemon.renderers")),
-        ("http", ("sqlite3", "asr_daemon.store", "asr_daemon.config")),
-        ("config", ("tornado", "asr_daemon.http", "asr_daemon.store")),
+        ("web", ("sqlite3", "asr_daemon.store", "asr_daemon.config")),
+        ("config", ("tornado", "asr_daemon.web", "asr_daemon.store")),
         ("transcript", ("asr_daemon",)),
         ("errors", ("asr_daemon",)),
         ("layout", ("tornado", "os", "pathlib", "asr_daemon.config", "asr_daemon.store")),
-        ("receiver", ("tornado", "os", "pathlib", "asr_daemon.http", "asr_daemon.config")),
+        ("receiver", ("tornado", "os", "pathlib", "asr_daemon.web", "asr_daemon.config")),
     ],
 )
 def test_rooms(room: str, strangers: tuple[str, ...]) -> None:

@@ -46,6 +46,7 @@ class State(Enum):
     BODY = "receives a body"
     WORKING = "waits for the endpoint"
     ANSWERING = "sends an answer"
+    DELAYED = "waits to be told that its credentials are wrong"
     DISCARDING = "receives the body of a refused request"
     CLOSING = "has sent its last answer"
     CLOSED = "is closed"
@@ -168,6 +169,10 @@ class Connection(HTTPServerConnectionDelegate):
     def answer(self) -> None:
         """Note that an answer is sent."""
         self._move(State.ANSWERING, self._owner.timeouts.header_s)
+
+    def delay(self) -> None:
+        """Note that a request has wrong credentials, and that its refusal is delayed."""
+        self._move(State.DELAYED, LINGER_S)
 
     def discard(self) -> None:
         """Note that a request is refused, whose body is not received yet."""

@@ -1,7 +1,7 @@
 """How many connections there may be, and which give way: in all, and by client address.
 
-A busy daemon makes senders wait. A connection is closed for another one only when it has been idle
-for a while, or its upload is slow.
+A busy daemon makes senders wait. A connection is closed for another one only when its sender has
+wrong credentials, when it has been idle for a while, or when its upload is slow.
 """
 
 import asyncio
@@ -20,7 +20,14 @@ RESERVED_DESCRIPTORS = 256
 
 _SWEEP_S = 0.5
 
-_EVICTABLE = (State.NEW, State.IDLE, State.HEAD, State.DISCARDING, State.CLOSING)
+_IDLE = (
+    State.NEW,
+    State.IDLE,
+    State.HEAD,
+    State.DELAYED,
+    State.DISCARDING,
+    State.CLOSING,
+)
 
 
 class Connections:
@@ -86,7 +93,7 @@ class Connections:
     def moved(self, connection: Connection) -> None:
         """Note that a connection is in another state."""
         self._idle.pop(connection, None)
-        if connection.state in _EVICTABLE:
+        if connection.state in _IDLE:
             self._idle[connection] = None
         elif connection.state is State.CLOSED:
             self._leave(connection)
@@ -130,8 +137,7 @@ class Connections:
         )
 
     def _queue(self, connection: Connection) -> None:
-        queue = self._queues.get(connection.network, ())
-        if len(queue) >= self._most_per_address or len(self) >= self._most:
+        if len(self) >= self._most:
             connection.abort()
             return
         self._queues.setdefault(connection.network, deque()).append(connection)
@@ -174,9 +180,10 @@ class Connections:
         if network is None:
             yield from (queue[-1] for queue in self._queues.values())
         now_s = self.clock()
+        delayed = (one for one in self._idle if one.state is State.DELAYED)
         idle = takewhile(lambda one: one.since_s <= now_s - PATIENCE_S, self._idle)
         slow = (one for one in self._served if one.is_slow(now_s))
-        yield from (one for one in chain(idle, slow) if network in (None, one.network))
+        yield from (one for one in chain(delayed, idle, slow) if network in (None, one.network))
 
 
 def affordable_connections(wanted: int, descriptors: int) -> int:

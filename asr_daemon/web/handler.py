@@ -241,13 +241,13 @@ class CallbackRequest(HTTPMessageDelegate):
         return CannotStore("internal error")
 
     async def _refuse_attempt(self, error: WrongCredentials) -> None:
-        self._connection.discard()
         await self._delay()
         self._refuse(error)
 
     async def _delay(self) -> None:
         delay_s = self._intake.throttle.count(network_of(self._head.address))
         if delay_s:
+            self._connection.delay()
             await self._intake.throttle.wait(delay_s)
 
     def _refuse(self, error: CallbackError) -> None:

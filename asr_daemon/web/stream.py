@@ -28,7 +28,8 @@ _READ_BYTES = 16 * 1024
 _BUFFER_BYTES = MAX_HEAD_BYTES + 4 * _READ_BYTES
 """Never reached, for Tornado would log an error: a head is given up before."""
 
-_BARE_LF_OR_LONG_NAME = re.compile(rb"(?<!\r)\n|\n[^:\n]{257}")
+_DOUBTFUL = re.compile(rb"(?<!\r)\n|\r(?!\n)|\n[^:\s]{257}")
+"""A CR or LF that is not half of a line's end, or a long name."""
 
 
 class AcceptedStream(IOStream):
@@ -68,11 +69,12 @@ class AcceptedStream(IOStream):
     async def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> bytes:
         """Return a head, of which more is required than Tornado does.
 
-        A proxy may not take a bare LF for the end of a line (RFC 9112, 2.2), and would see other
-        headers. Tornado remembers a thousand header names, whatever their length.
+        A proxy may not take a bare LF for the end of a line (RFC 9112, 2.2), or may take a bare CR
+        for one, and would see other headers. Tornado remembers a thousand names of headers,
+        whatever their length.
         """
         head = await super().read_until_regex(regex, max_bytes)
-        if head.count(b"\n") > MAX_HEADER_LINES + 3 or _BARE_LF_OR_LONG_NAME.search(head):
+        if head.count(b"\n") > MAX_HEADER_LINES + 2 or _DOUBTFUL.search(head):
             raise HTTPInputError("a head that may be read in another way")
         return head
 
