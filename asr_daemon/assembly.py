@@ -2,14 +2,9 @@
 
 from collections.abc import Mapping
 from concurrent.futures import Executor
-from typing import assert_never
+from typing import assert_never, cast
 
 from asr_daemon.config.model import Config, Format, ListenSettings, OutputSettings
-from asr_daemon.http.guesses import Guesses
-from asr_daemon.http.intake import Endpoint, Intake
-from asr_daemon.http.limits import Memory
-from asr_daemon.http.refusals import Refusals
-from asr_daemon.http.tls import Tls, load_tls
 from asr_daemon.index.index import Index
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics
@@ -21,6 +16,10 @@ from asr_daemon.receiver import Commit, Receiver, Rooms
 from asr_daemon.renderers.base import Renderer
 from asr_daemon.renderers.json import JsonRenderer, read_fingerprint
 from asr_daemon.renderers.text import TextRenderer
+from asr_daemon.web.access_log import AccessLog
+from asr_daemon.web.intake import Endpoint, Intake
+from asr_daemon.web.throttle import Throttle
+from asr_daemon.web.tls import Tls, load_tls
 
 
 def make_output(config: Config) -> FilesystemOutput:
@@ -55,7 +54,7 @@ def make_endpoints(
     """Return what the callback listeners serve, by path."""
     layout = Layout(config.output.layout, config.output.timezone)
     rooms = Rooms(layout, make_renderers(config.output), committer, output.stage, heavy, metrics)
-    endpoints: dict[str, Endpoint] = {}
+    endpoints: dict[str, Receiver | HuaweiTokenInterface] = {}
     tencent, huawei = config.providers.tencent, config.providers.huawei
     if tencent.enabled:
         endpoints[tencent.path] = Receiver(Tencent(tencent), rooms)
@@ -65,7 +64,8 @@ def make_endpoints(
     for each in endpoints.values():
         if isinstance(each, Receiver):
             metrics.expect(each.name)
-    return endpoints
+    # The spools that they get are those that `open_spool` makes.
+    return cast(Mapping[str, Endpoint], endpoints)
 
 
 def make_renderers(output: OutputSettings) -> tuple[Renderer, ...]:
@@ -75,17 +75,19 @@ def make_renderers(output: OutputSettings) -> tuple[Renderer, ...]:
 
 
 def make_intake(
-    config: Config, memory: Memory, guesses: Guesses, refusals: Refusals, metrics: Metrics
+    config: Config,
+    output: FilesystemOutput,
+    throttle: Throttle,
+    access_log: AccessLog,
+    metrics: Metrics,
 ) -> Intake:
     """Return what is asked of every request to the callback listeners."""
     return Intake(
         body_bytes=config.limits.body_bytes,
-        header_timeout_s=config.limits.header_timeout_s,
-        body_min_rate_bytes_per_s=config.limits.body_min_rate_bytes_per_s,
         trusted_proxies=config.trusted_proxies,
-        memory=memory,
-        guesses=guesses,
-        refusals=refusals,
+        open_spool=output.open_spool,
+        throttle=throttle,
+        access_log=access_log,
         answered=metrics.answered,
     )
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import ssl
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +12,14 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from asr_daemon.assembly import make_tls
-from asr_daemon.config.model import LimitsSettings, ListenSettings
+from asr_daemon.config.model import ListenSettings
 from asr_daemon.errors import Obstacle
-from asr_daemon.http.limits import Connections
-from asr_daemon.http.listener import Converse, Listener
-from asr_daemon.http.tls import WARN_AHEAD_S, Tls
 from asr_daemon.ports import Ports, hold_off, shown
+from asr_daemon.web.connections import Connections
+from asr_daemon.web.in_flight import InFlight
+from asr_daemon.web.intake import Routing
+from asr_daemon.web.server import CallbackServer
+from asr_daemon.web.tls import WARN_AHEAD_S, Tls
 
 _DAY_S = 86_400.0
 
@@ -31,7 +34,7 @@ _Place = tuple[str, int, int]
 class _Serving(Struct, frozen=True):
     """A listener that is open, and what for."""
 
-    listener: Listener
+    server: CallbackServer
     settings: ListenSettings
     tls: Tls | None
 
@@ -57,14 +60,15 @@ class Listeners:
         self,
         ports: Ports,
         connections: Connections,
-        converse: Converse,
+        routing: Routing,
+        in_flight: InFlight,
     ) -> None:
-        """Take what opens ports, counts connections, and gets each of them."""
+        """Take what opens ports, and what all listeners have in common."""
         self._ports = ports
         self._connections = connections
-        self._converse = converse
+        self._routing = routing
+        self._in_flight = in_flight
         self._serving: dict[_Place, _Serving] = {}
-        self._retired: list[Listener] = []
         self._complaints: dict[str, str] = {}
         self._warned_at_s: dict[str, float] = {}
 
@@ -85,13 +89,13 @@ class Listeners:
         return [
             f"{_scheme(each.tls)}://{shown(*one.getsockname()[:2])}"
             for each in self._serving.values()
-            for one in each.listener.sockets
+            for one in each.server.sockets
         ]
 
     @property
     def sockets(self) -> list[socket.socket]:
         """What is listened on."""
-        return [one for each in self._serving.values() for one in each.listener.sockets]
+        return [one for each in self._serving.values() for one in each.server.sockets]
 
     async def prepare(
         self, settings: Sequence[ListenSettings], giving_way: Sequence[socket.socket] = ()
@@ -122,22 +126,21 @@ class Listeners:
         self._complain(complaints)
         return plan
 
-    def put_in_place(self, plan: Plan, limits: LimitsSettings) -> None:
+    def put_in_place(self, plan: Plan) -> None:
         """Listen as planned: new listeners begin before old ones end, and none is interrupted."""
         serving = {}
         for place, settings in plan.settings.items():
             tls = plan.tls[place]
             context = None if tls is None else tls.context
             if place in self._serving:
-                listener = self._serving[place].listener
-                listener.change(limits.header_timeout_s, context)
+                server = self._serving[place].server
+                server.tls = context
             else:
                 sockets = plan.sockets[place]
-                timeout_s = limits.header_timeout_s
-                listener = Listener(sockets, self._converse, self._connections, timeout_s, context)
-                listener.start()
+                server = self._make_server(sockets, context)
+                server.start()
                 _announce(sockets, tls)
-            serving[place] = _Serving(listener, settings, tls)
+            serving[place] = _Serving(server, settings, tls)
         for place in self._serving.keys() - serving.keys():
             self._retire(place)
         self._serving = serving
@@ -156,12 +159,12 @@ class Listeners:
     def stop(self) -> None:
         """Accept no more; what waits at ports that stay open is left to the next process."""
         for place, each in self._serving.items():
-            self._end(place, each.listener)
+            self._end(place, each.server)
 
-    async def close_connections(self) -> None:
-        """Close every connection."""
-        for listener in (*self._retired, *(each.listener for each in self._serving.values())):
-            await listener.close_connections()
+    def _make_server(
+        self, sockets: list[socket.socket], tls: ssl.SSLContext | None
+    ) -> CallbackServer:
+        return CallbackServer(sockets, self._routing, self._in_flight, self._connections, tls)
 
     async def _load(
         self, place: _Place, wanted: ListenSettings, key: str, complaints: dict[str, str]
@@ -184,17 +187,15 @@ class Listeners:
 
     def _retire(self, place: _Place) -> None:
         """End a listener; its connections are closed when they are done."""
-        retired = self._serving[place].listener
         _log.info("callbacks are no longer received at %s", shown(*place[:2]))
-        self._end(place, retired)
-        self._retired = [each for each in (*self._retired, retired) if not each.is_idle]
+        self._end(place, self._serving[place].server)
 
-    def _end(self, place: _Place, listener: Listener) -> None:
+    def _end(self, place: _Place, server: CallbackServer) -> None:
         is_inherited = self._ports.is_inherited(place[1])
         if not is_inherited:
-            for each in listener.sockets:
+            for each in server.sockets:
                 hold_off(each)
-        listener.stop(leave_waiting=is_inherited)
+        server.stop(leave_waiting=is_inherited)
 
 
 def tls_obstacle(key: str, error: OSError) -> Obstacle:

@@ -1,9 +1,12 @@
 """Internet addresses and the networks that they are in."""
 
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Network = IPv4Network | IPv6Network
+
+IPV6_PREFIX = 64
+"""What one customer of an internet provider has of IPv6, and so counts as one address."""
 
 
 def is_in(address: str, networks: tuple[Network, ...]) -> bool:
@@ -38,6 +41,17 @@ def client_address(peer: str, headers: Mapping[str, str], trusted: tuple[Network
         if not is_in(hop, trusted):
             return hop if _is_address(hop) else peer
     return hops[0]
+
+
+def network_of(address: str) -> str:
+    """Return what an address counts against: itself, or the IPv6 network of its customer."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address) or parsed.ipv4_mapped is not None:
+        return address
+    return str(ip_network((int(parsed), IPV6_PREFIX), strict=False))
 
 
 def reachable(address: str) -> str:

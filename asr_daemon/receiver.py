@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from typing import Protocol
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from asr_daemon.errors import CallbackError, CannotStore, NoRoomForRejected, NotUnderstood
 from asr_daemon.layout import Layout
@@ -37,6 +38,18 @@ LARGEST_HELD = 1024 * 1024
 """Files up to this many bytes are held in memory until they are committed."""
 
 _log = logging.getLogger(__name__)
+
+
+class SpooledBody(Protocol):
+    """A large body on disk."""
+
+    def read(self) -> bytes:
+        """Return all of it; on any thread."""
+        ...
+
+    def discard(self) -> None:
+        """Delete it."""
+        ...
 
 
 class Commit(Protocol):
@@ -77,14 +90,16 @@ class Receiver:
         """Judge a request by its head, as `Provider.admit` does."""
         self._provider.admit(head)
 
-    async def respond(self, callback: Callback) -> Answer:
+    async def respond(self, head: Head, body: bytes | SpooledBody, received_at: datetime) -> Answer:
         """Return the answer for a callback whose result is on stable storage.
 
         Raises:
             CallbackError: it is not, and `refuse` words the answer.
         """
         began_s = time.monotonic()
-        callback = structs.replace(callback, body=bytes(callback.body))
+        if not isinstance(body, bytes):
+            body = await _read_back(body)
+        callback = Callback(head, body, received_at)
         try:
             result, stored = await self._commit(callback, self._result)
         except NotUnderstood as error:
@@ -216,6 +231,13 @@ class Receiver:
             "ms": round(took_s * 1000, 1),
         }
         _log.info("callback acknowledged", extra={"fields": fields})
+
+
+async def _read_back(body: SpooledBody) -> bytes:
+    try:
+        return await asyncio.to_thread(body.read)
+    finally:
+        body.discard()
 
 
 def _considerately(make: Callable[[Callback], Result], callback: Callback) -> Result:

@@ -108,6 +108,8 @@ class Reloader:
             await self._service.renew_certificates()
         else:
             self._accept(needs_restart)
+            for warning in reading.warnings:
+                _log.warning("%s", warning)
 
     def _config_in(self, reading: Reading) -> Config:
         if reading.config is None:

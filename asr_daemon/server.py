@@ -17,7 +17,6 @@ from asr_daemon.config.load import ConfigError, problem_at
 from asr_daemon.config.model import Config
 from asr_daemon.config.watch import is_other_than_file
 from asr_daemon.errors import AsrDaemonError, Obstacle
-from asr_daemon.http.admin import Reports, make_application
 from asr_daemon.listeners import tls_obstacle
 from asr_daemon.metrics import Metrics
 from asr_daemon.output.base import describe
@@ -26,6 +25,7 @@ from asr_daemon.ports import Ports, obstacles_at
 from asr_daemon.reload import Reloader, Standing
 from asr_daemon.service import Service, root_obstacle
 from asr_daemon.systemd import Manager
+from asr_daemon.web.admin import Reports, make_application
 
 BEAT_S = 1.0
 """How often the service manager is told how things are."""

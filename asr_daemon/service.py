@@ -20,18 +20,19 @@ from tornado.web import Application
 from asr_daemon.assembly import make_endpoints, make_intake, make_output, output_settings
 from asr_daemon.config.model import AdminSettings, Config, LimitsSettings
 from asr_daemon.errors import Obstacle
-from asr_daemon.http.admin import AdminServer
-from asr_daemon.http.callbacks import Router
-from asr_daemon.http.exchange import Exchanges
-from asr_daemon.http.guesses import Guesses
-from asr_daemon.http.limits import Connections, Memory, affordable_connections
-from asr_daemon.http.refusals import Refusals
 from asr_daemon.listeners import Listeners, Plan
 from asr_daemon.metrics import Metrics
 from asr_daemon.output.base import describe
 from asr_daemon.output.committer import Committer
 from asr_daemon.output.filesystem.space import Room
 from asr_daemon.ports import Ports, shown
+from asr_daemon.web.access_log import AccessLog
+from asr_daemon.web.admin import AdminServer
+from asr_daemon.web.connection import Timeouts
+from asr_daemon.web.connections import Connections, affordable_connections
+from asr_daemon.web.in_flight import InFlight
+from asr_daemon.web.routing import Router
+from asr_daemon.web.throttle import Throttle
 
 DRAIN_S = 0.3
 """Between closing the listeners and the connections.
@@ -60,14 +61,13 @@ class Service:
         self._ports = ports
         self._metrics = metrics
         self._admin_application = admin
-        self._exchanges = Exchanges()
-        self._connections = Connections(0, 0)
-        self._memory = Memory(0)
-        self._guesses = Guesses()
-        self._refusals = Refusals()
+        self._in_flight = InFlight()
+        self._connections = Connections(_timeouts(LimitsSettings()))
+        self._throttle = Throttle()
+        self._access_log = AccessLog()
         self._heavy = ThreadPoolExecutor(1, thread_name_prefix="heavy")
-        self._router = Router(self._exchanges)
-        self._listeners = Listeners(ports, self._connections, self._router.converse)
+        self._router = Router()
+        self._listeners = Listeners(ports, self._connections, self._router, self._in_flight)
 
     async def start(self, config: Config) -> None:
         """Serve under the first configuration.
@@ -86,6 +86,7 @@ class Service:
         plan = await self._listeners.prepare(config.listen)
         self._admin = self._open_admin(config.admin)
         self._put_in_place(config, plan)
+        self._connections.start()
         self._add_gauges()
         for port in self._ports.unused([*(each.port for each in config.listen), config.admin.port]):
             _log.warning("nothing is configured for port %d, which was passed on open", port)
@@ -111,13 +112,15 @@ class Service:
     async def stop(self) -> None:
         """Take no more connections, answer what was received, and end."""
         deadline_s = time.monotonic() + self._config.limits.shutdown_s
-        self._exchanges.leave()
+        self._in_flight.is_draining = True
+        self._throttle.release()
         self._listeners.stop()
+        self._connections.serve_queued()
         if self._connections:
             await asyncio.sleep(min(DRAIN_S, self._config.limits.shutdown_s))
-        await self._exchanges.settle(deadline_s - time.monotonic())
-        await self._exchanges.refuse()
-        await self._listeners.close_connections()
+        await self._in_flight.settle(deadline_s - time.monotonic())
+        await self._in_flight.refuse()
+        await self._connections.close(DRAIN_S)
         await self._admin.stop()
         self._heavy.shutdown(wait=False)
         if await self._committer.stop(LAST_BATCH_S):
@@ -175,15 +178,17 @@ class Service:
         limits = config.limits
         self._output.settings = output_settings(config)
         self._connections.limit(
-            _affordable(limits), limits.connections_per_address, config.trusted_proxies
+            _affordable(limits),
+            limits.connections_per_address,
+            config.trusted_proxies,
+            _timeouts(limits),
         )
-        self._memory.limit(limits.memory_bytes)
-        intake = make_intake(config, self._memory, self._guesses, self._refusals, self._metrics)
+        intake = make_intake(config, self._output, self._throttle, self._access_log, self._metrics)
         endpoints = make_endpoints(
             config, self._committer, self._output, self._heavy, self._metrics
         )
         self._router.serve(endpoints, intake)
-        self._listeners.put_in_place(plan, limits)
+        self._listeners.put_in_place(plan)
         self._metrics.certificates(self._listeners.certificates)
         self._config = config
 
@@ -199,7 +204,7 @@ class Service:
         gauge(
             "asr_daemon_in_flight_bytes",
             "Bytes of bodies that are received and not yet answered",
-            lambda: self._exchanges.in_flight_bytes,
+            lambda: self._in_flight.received_bytes,
         )
         gauge(
             "asr_daemon_free_bytes",
@@ -234,6 +239,14 @@ def _with_active(config: Config, active: Config) -> tuple[Config, tuple[str, ...
     }
     config = structs.replace(config, output=output, state=active.state, admin=active.admin)
     return config, tuple(key for key, has_changed in differs.items() if has_changed)
+
+
+def _timeouts(limits: LimitsSettings) -> Timeouts:
+    return Timeouts(
+        header_s=limits.header_timeout_s,
+        idle_s=limits.idle_timeout_s,
+        body_min_rate_bytes_per_s=limits.body_min_rate_bytes_per_s,
+    )
 
 
 def _affordable(limits: LimitsSettings) -> int:

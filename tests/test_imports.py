@@ -37,19 +37,19 @@ def test_no_cycles() -> None:
     [
         (
             "providers",
-            ("tornado", "sqlite3", "os.path", "asr_daemon.http", "asr_daemon.output"),
+            ("tornado", "sqlite3", "os.path", "asr_daemon.web", "asr_daemon.output"),
         ),
         ("renderers", ("tornado", "os", "pathlib", "asr_daemon.config", "asr_daemon.output")),
         ("output", ("tornado", "json", "asr_daemon.providers", "asr_daemon.renderers")),
         ("output.base", ("sqlite3", "pathlib", "asr_daemon.index")),
         ("output.committer", ("os", "sqlite3", "asr_daemon.index", "asr_daemon.output.filesystem")),
         ("index", ("asr_daemon.output", "asr_daemon.config", "asr_daemon.renderers")),
-        ("http", ("sqlite3", "asr_daemon.output", "asr_daemon.config")),
-        ("config", ("tornado", "asr_daemon.http", "asr_daemon.output")),
+        ("web", ("sqlite3", "asr_daemon.output", "asr_daemon.config")),
+        ("config", ("tornado", "asr_daemon.web", "asr_daemon.output")),
         ("transcript", ("asr_daemon",)),
         ("errors", ("asr_daemon",)),
         ("layout", ("tornado", "os", "pathlib", "asr_daemon.config", "asr_daemon.output")),
-        ("receiver", ("tornado", "os", "pathlib", "asr_daemon.http", "asr_daemon.config")),
+        ("receiver", ("tornado", "os", "pathlib", "asr_daemon.web", "asr_daemon.config")),
     ],
 )
 def test_rooms(room: str, strangers: tuple[str, ...]) -> None:

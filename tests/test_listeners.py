@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 import trustme
 
-from asr_daemon.config.model import LimitsSettings, ListenSettings, TlsSettings
+from asr_daemon.config.model import ListenSettings, TlsSettings
 from asr_daemon.errors import Obstacle
-from asr_daemon.http.callbacks import Router
-from asr_daemon.http.exchange import Exchanges
-from asr_daemon.http.limits import Connections
 from asr_daemon.listeners import Listeners
 from asr_daemon.ports import Ports
+from asr_daemon.web.connection import Timeouts
+from asr_daemon.web.connections import Connections
+from asr_daemon.web.in_flight import InFlight
+from asr_daemon.web.routing import Router
 
-LIMITS = LimitsSettings()
+TIMEOUTS = Timeouts(header_s=9.0, idle_s=9.0, body_min_rate_bytes_per_s=9)
 FREE = ListenSettings(address="127.0.0.1", port=0)
 DAY_S = 86_400.0
 
@@ -26,7 +27,7 @@ def with_listeners(test: Callable[[Listeners], Awaitable[None]]) -> None:
     """Run a test with no listener open yet, and close what it leaves open."""
 
     async def run() -> None:
-        listeners = Listeners(Ports(), Connections(99, 99), Router(Exchanges()).converse)
+        listeners = Listeners(Ports(), Connections(TIMEOUTS), Router(), InFlight())
         await test(listeners)
         listeners.stop()
 
@@ -36,7 +37,7 @@ def with_listeners(test: Callable[[Listeners], Awaitable[None]]) -> None:
 async def serve(listeners: Listeners, *settings: ListenSettings) -> list[int]:
     """Put listeners in place, and return their ports."""
     plan = await listeners.prepare(settings)
-    listeners.put_in_place(plan, LIMITS)
+    listeners.put_in_place(plan)
     return [each.getsockname()[1] for each in listeners.sockets]
 
 

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from asr_daemon.networks import client_address, is_in, reachable
+from asr_daemon.networks import client_address, is_in, network_of, reachable
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("::1/128"))
 
@@ -55,3 +55,17 @@ def test_client_address(peer: str, headers: dict[str, str], address: str) -> Non
 def test_reachable(listened_on: str, address: str) -> None:
     """Who listens on every address is reached on loopback."""
     assert reachable(listened_on) == address
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "::ffff:192.0.2.7"),
+        ("unix", "unix"),
+    ],
+)
+def test_network_of(address: str, network: str) -> None:
+    """Of IPv6 a whole network belongs to one customer."""
+    assert network_of(address) == network

@@ -111,7 +111,7 @@ def receive(
     with ThreadPoolExecutor(1, thread_name_prefix="heavy") as heavy:
         rooms = Rooms(layout, renderers, committer, stage, heavy, Metrics())
         receiver = Receiver(provider or Provider(), rooms)
-        return asyncio.run(receiver.respond(Callback(HEAD, body, NOW)))
+        return asyncio.run(receiver.respond(HEAD, body, NOW))
 
 
 def test_a_result_is_committed_then_acknowledged() -> None:

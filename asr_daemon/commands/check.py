@@ -4,14 +4,17 @@ import os
 from argparse import Namespace
 
 from asr_daemon.commands.base import DONE, Command, source
-from asr_daemon.config.load import ConfigError, load, problem_at
+from asr_daemon.config.load import ConfigError, load_with_warnings, problem_at
 from asr_daemon.server import check_start
 
 
 def run(options: Namespace) -> int:
     """Say everything that is wrong with the configuration, or that nothing is."""
     file = source(options)
-    obstacles = check_start(load(file, os.environ))
+    config, warnings = load_with_warnings(file, os.environ)
+    for warning in warnings:
+        print(f"{warning} (warning)")
+    obstacles = check_start(config)
     if obstacles:
         raise ConfigError(
             [problem_at(file, each.key, each.wrong, each.right) for each in obstacles]

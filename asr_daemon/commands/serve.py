@@ -11,19 +11,23 @@ from typing import NoReturn
 
 from asr_daemon import logs
 from asr_daemon.commands.base import DONE, Command, source
-from asr_daemon.config.load import load
+from asr_daemon.config.load import load_with_warnings
 from asr_daemon.config.model import Config
 from asr_daemon.server import Server
 from asr_daemon.systemd import Manager
+
+_log = logging.getLogger(__name__)
 
 
 def run(options: Namespace) -> NoReturn:
     """Run the daemon in the foreground."""
     file = source(options)
-    config = load(file, os.environ)
+    config, warnings = load_with_warnings(file, os.environ)
     manager = Manager(os.environ)
     journal = manager.is_journal(sys.stderr.fileno())
     logs.configure(config.log.level, config.log.format, journal=journal)
+    for warning in warnings:
+        _log.warning("%s", warning)
     # What is loaded by now stays for good; to look through it for garbage takes ten milliseconds.
     gc.collect()
     gc.freeze()

@@ -20,6 +20,9 @@ from asr_daemon.config.scalar import name_shape, read_scalar
 from asr_daemon.config.sources import Sources
 from asr_daemon.secret import Secret
 
+REMOVED = {"limits.memory": "large bodies wait on disk: remove the line"}
+"""Settings of earlier versions, which have no effect and do no harm, with what to do."""
+
 _CORE_TAGS = {"str", "int", "float", "bool", "null", "timestamp", "value", "merge", "map", "seq"}
 _SECRET_TAGS = {"!file", "!env"}
 _NO_BLANK = re.compile(r"([a-z_]+):\S")
@@ -33,13 +36,16 @@ class Bound(Struct, frozen=True):
     problems: tuple[Problem, ...]
     doubtful: frozenset[str]
     """The paths of settings whose value in `config` is not what the file means to say."""
+    warnings: tuple[Problem, ...] = ()
+    """Settings of earlier versions that have no effect."""
 
 
 def bind(document: Document, sources: Sources) -> Bound:
     """Make a configuration of a document, as far as it goes, and say what is wrong with it."""
     binder = _Binder(document.file, sources)
     config = binder.section(Config, document.root, "")
-    return Bound(config, tuple(binder.problems), frozenset(binder.doubtful))
+    problems, warnings = tuple(binder.problems), tuple(binder.warnings)
+    return Bound(config, problems, frozenset(binder.doubtful), warnings)
 
 
 class _Binder:
@@ -47,6 +53,7 @@ class _Binder:
 
     def __init__(self, file: str, sources: Sources) -> None:
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
         self.doubtful: set[str] = set()
         self._file = file
         self._sources = sources
@@ -57,12 +64,16 @@ class _Binder:
         values: dict[str, Any] = {}
         for entry in node.entries:
             field = fields.get(entry.name)
+            path = join(key, entry.name)
+            if path in REMOVED:
+                self.warnings.append(self._problem(path, entry.value.line, _no_effect(path)))
+                continue
             if field is None:
                 self._note_unknown(entry, key, fields)
                 continue
             kind = unwrap(field.type)
             if not _stands_for_default(kind, entry.value):
-                values[field.name] = self._try(kind, entry.value, join(key, entry.name))
+                values[field.name] = self._try(kind, entry.value, path)
         self._note_missing(fields, node, key)
         values = {name: value for name, value in values.items() if value is not UNSET}
         complete = all(field.name in values for field in fields.values() if field.required)
@@ -100,8 +111,11 @@ class _Binder:
         return tuple(value for value in values if value is not UNSET)
 
     def _note(self, key: str, line: int, wrong: Wrong) -> None:
-        self.problems.append(Problem(self._file, line, key, wrong.wrong, wrong.right))
+        self.problems.append(self._problem(key, line, wrong))
         self.doubtful.add(key)
+
+    def _problem(self, key: str, line: int, wrong: Wrong) -> Problem:
+        return Problem(self._file, line, key, wrong.wrong, wrong.right)
 
     def _note_missing(
         self, fields: Mapping[str, structs.FieldInfo], node: Section, key: str
@@ -127,6 +141,10 @@ class _Binder:
         else:
             right = f"the settings here are {', '.join(known)}"
         self._note(join(key, entry.name), entry.value.line, Wrong("is no setting here", right))
+
+
+def _no_effect(path: str) -> Wrong:
+    return Wrong("has no effect", REMOVED[path])
 
 
 def _stands_for_default(kind: Kind, node: Node) -> bool:

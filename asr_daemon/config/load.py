@@ -20,6 +20,7 @@ __all__ = [
     "example",
     "find",
     "load",
+    "load_with_warnings",
     "problem_at",
     "read",
 ]
@@ -57,6 +58,8 @@ class Reading(Struct, frozen=True):
     """Empty if there is a configuration."""
     files: frozenset[Path]
     """The file and those that it names, whether or not they are there: a change of any counts."""
+    warnings: tuple[Problem, ...] = ()
+    """Settings of earlier versions that have no effect."""
     is_empty: bool = False
     """Whether no setting stands in the file, so that everything is as by default."""
 
@@ -70,10 +73,11 @@ def read(path: Path, environ: Mapping[str, str]) -> Reading:
     sources = Sources(path.absolute().parent, environ)
     try:
         document = read_document(path)
-        config = _configure(document, sources)
+        config, warnings = _configure(document, sources)
     except ConfigError as error:
         return Reading(None, error.problems, _looked_at(path, sources))
-    return Reading(config, (), _looked_at(path, sources), is_empty=not document.root.entries)
+    files = _looked_at(path, sources)
+    return Reading(config, (), files, warnings, is_empty=not document.root.entries)
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -82,12 +86,19 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     Raises:
         ConfigError: with every problem in the file, in the order of its lines.
     """
+    return load_with_warnings(path, environ)[0]
+
+
+def load_with_warnings(
+    path: Path | None, environ: Mapping[str, str]
+) -> tuple[Config, tuple[Problem, ...]]:
+    """Return the configuration as `load` does, and the settings in the file without effect."""
     if path is None:
-        return Config()
+        return Config(), ()
     reading = read(path, environ)
     if reading.config is None:
         raise ConfigError(reading.problems)
-    return reading.config
+    return reading.config, reading.warnings
 
 
 def example() -> str:
@@ -109,7 +120,7 @@ def _looked_at(path: Path, sources: Sources) -> frozenset[Path]:
     return frozenset({path.absolute(), *sources.files})
 
 
-def _configure(document: Document, sources: Sources) -> Config:
+def _configure(document: Document, sources: Sources) -> tuple[Config, tuple[Problem, ...]]:
     bound = bind(document, sources)
     doubtful = bound.doubtful.union(problem.key for problem in document.problems)
     broken = [
@@ -120,7 +131,7 @@ def _configure(document: Document, sources: Sources) -> Config:
     problems = [*document.problems, *bound.problems, *broken]
     if problems:
         raise ConfigError(problems)
-    return bound.config
+    return bound.config, bound.warnings
 
 
 def _depends_on(finding: Finding, doubtful: Iterable[str]) -> bool:

@@ -136,10 +136,11 @@ class LimitsSettings(Struct, frozen=True, kw_only=True):
     """What one sender, and all together, may ask of the machine."""
 
     body_bytes: Size = field(default=64 * MIB, name="body")
-    memory_bytes: Size = field(default=256 * MIB, name="memory")
+    large_bodies: Count = 1
     connections: Count = 1000
     connections_per_address: Count = 200
     header_timeout_s: Duration = field(default=10.0, name="header_timeout")
+    idle_timeout_s: Duration = field(default=75.0, name="idle_timeout")
     body_min_rate_bytes_per_s: Size = field(default=16 * KIB, name="body_min_rate")
     free_space_bytes: SizeOrNone = field(default=256 * MIB, name="free_space")
     rejected_bytes: SizeOrNone = field(default=1 * GIB, name="rejected")

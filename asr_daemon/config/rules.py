@@ -8,7 +8,6 @@ from itertools import combinations, product
 from msgspec import Struct
 
 from asr_daemon.config.model import Config
-from asr_daemon.config.notation import format_size
 
 SHORTEST_PUBLIC_KEY = 16
 """Characters of a key that may be the only thing between the internet and the tree."""
@@ -161,14 +160,6 @@ def _formats(config: Config) -> Iterator[Finding]:
             yield Finding(key, f"{name} stands there twice", "write it once", (key,))
 
 
-def _memory_takes_a_body(config: Config) -> Iterator[Finding]:
-    body, memory = config.limits.body_bytes, config.limits.memory_bytes
-    if memory < body:
-        wrong = f"{format_size(memory)} is less than one body may have ({format_size(body)})"
-        right = f"write at least {format_size(body)}, or a smaller limits.body"
-        yield Finding("limits.memory", wrong, right, ("limits.memory", "limits.body"))
-
-
 _RULES = (
     _some_listener,
     _distinct_listeners,
@@ -178,5 +169,4 @@ _RULES = (
     _no_key_to_guess,
     _distinct_clients,
     _formats,
-    _memory_takes_a_body,
 )

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Meta
 
 from asr_daemon.config import kinds
+from asr_daemon.config.bind import REMOVED
 from asr_daemon.config.document import Node, Scalar, Section, Sequence
 from asr_daemon.config.kinds import Kind, Marker, describe, unwrap
 from asr_daemon.config.load import example
@@ -65,6 +66,10 @@ _RULES: dict[str, _Schema] = {
 def config_schema() -> _Schema:
     """Return the schema, in the words of draft 2020-12, as a value for a JSON encoder."""
     whole = _or_nothing(_section(read_settings(example())))
+    for path, right in REMOVED.items():
+        section, _, name = path.partition(".")
+        removed = {"deprecated": True, "description": f"Has no effect; {right}."}
+        whole["properties"][section]["properties"][name] = removed
     return {"title": "Configuration of asr-daemon", **whole}
 
 

@@ -6,6 +6,7 @@ interface, then each result with the token, and asks anew when the token is over
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from secrets import token_hex
 from typing import Any
 
@@ -158,9 +159,9 @@ class HuaweiTokenInterface:
         check_address(head.address, self._settings.allow)
         _check_path(head, self._settings.token_path)
 
-    async def respond(self, callback: Callback) -> Answer:
-        """Do as `issue`; it has nothing to wait for."""
-        return self.issue(callback.body)
+    async def respond(self, head: Head, body: object, received_at: datetime) -> Answer:
+        """Do as `issue`; it has nothing to wait for, and no body so large that it is spooled."""
+        return self.issue(body if isinstance(body, bytes) else b"")
 
     def issue(self, body: bytes) -> Answer:
         """Return the answer with a token for the credentials in the body.

@@ -17,6 +17,16 @@ def test_nothing_is_wrong(tmp_path: Path, run: Run) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_a_setting_without_effect_is_a_warning(tmp_path: Path, run: Run) -> None:
+    """A daemon starts with it."""
+    file = tmp_path / "asr-daemon.yaml"
+    limits = "limits: {memory: 256MiB}"
+    file.write_text(f"output: {{root: {tmp_path}/root}}\nstate: {tmp_path}/state\n{limits}\n")
+    warning = "limits.memory: has no effect, large bodies wait on disk: remove the line"
+    told = f"{file}:3: {warning} (warning)\n{file}: ok\n"
+    assert run("check", "--config", file) == (0, told, "")
+
+
 def test_every_mistake_is_told(tmp_path: Path, run: Run) -> None:
     """With its line, and what would be right."""
     file = tmp_path / "asr-daemon.yaml"

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from asr_daemon.config.bind import bind
 from asr_daemon.config.document import parse
-from asr_daemon.config.load import example, find, load, problem_at
-from asr_daemon.config.model import Config
+from asr_daemon.config.load import example, find, load, load_with_warnings, problem_at
+from asr_daemon.config.model import Config, LimitsSettings
 from asr_daemon.config.problems import ConfigError
 from asr_daemon.config.sources import Sources
 from asr_daemon.secret import Secret
@@ -43,6 +43,17 @@ def test_a_default_file_out_of_reach_is_not_passed_over(tmp_path: Path) -> None:
 def test_no_file_is_the_defaults() -> None:
     """They need neither files nor variables."""
     assert load(None, {}) == Config()
+
+
+def test_a_setting_that_was_removed_has_no_effect(tmp_path: Path) -> None:
+    """A file of an earlier version is valid, and its reader is warned."""
+    file = tmp_path / "asr-daemon.yaml"
+    file.write_text("limits:\n  shutdown: 5s\n  memory: 1MiB\n")
+    config, warnings = load_with_warnings(file, {})
+    assert config == Config(limits=LimitsSettings(shutdown_s=5.0))
+    assert list(map(str, warnings)) == [
+        f"{file}:3: limits.memory: has no effect, large bodies wait on disk: remove the line"
+    ]
 
 
 def test_secrets_are_found_beside_the_file(load_text: Load, tmp_path: Path) -> None:

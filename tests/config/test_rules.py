@@ -10,7 +10,6 @@ from asr_daemon.config.model import (
     Config,
     HuaweiClientSettings,
     HuaweiSettings,
-    LimitsSettings,
     ListenSettings,
     OutputSettings,
     ProvidersSettings,
@@ -217,18 +216,6 @@ def test_formats_differ() -> None:
     assert told(Config(output=OutputSettings(formats=("json", "txt", "txt")))) == [
         "output.formats: txt stands there twice, write it once"
     ]
-
-
-def test_the_memory_takes_the_largest_body() -> None:
-    """Else such a body would wait for ever."""
-    limits = LimitsSettings(body_bytes=2048, memory_bytes=2047)
-    assert told(Config(limits=limits)) == [
-        (
-            "limits.memory: 2047B is less than one body may have (2KiB), "
-            "write at least 2KiB, or a smaller limits.body"
-        )
-    ]
-    assert told(Config(limits=replace(limits, memory_bytes=2048))) == []
 
 
 @pytest.mark.parametrize(

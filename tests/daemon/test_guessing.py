@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from asr_daemon.http.guesses import FREE_GUESSES, INTERVAL_S
 from asr_daemon.providers.tokens import issue_token
 from asr_daemon.sample import HUAWEI_CALLBACK, TENCENT_CALLBACK
 from asr_daemon.secret import Secret
+from asr_daemon.web.throttle import FREE_ATTEMPTS, INTERVAL_S, MAX_DELAY_S
 from tests.conftest import NoteFigure
 from tests.daemon.clients import TENCENT_PATH
 from tests.daemon.crowd import GoodClient, Habit, crowd, memory_bytes
@@ -41,6 +41,8 @@ PROVIDERS = {
 OUTSIDE = "127.1.0.1"
 GUESSER = "127.0.9.9"
 HONEST = "127.0.9.1"
+MAX_CONNECTIONS = 200
+"""From one address: each has a refusal in `MAX_DELAY_S` at least."""
 UNREAD = "Content-Length: 1000000"
 """Of a body that is never sent."""
 
@@ -233,7 +235,7 @@ def test_ipv6_addresses_of_one_customer(tmp_path: Path) -> None:
             return time.monotonic()
 
         began_s = time.monotonic()
-        for number in range(FREE_GUESSES):
+        for number in range(FREE_ATTEMPTS):
             guess(f"2001:db8:1:2::{number}")
         held_up = [pool.submit(guess, f"2001:db8:1:2:{number}::1") for number in range(20)]
         first, _ = wait(held_up, return_when=FIRST_COMPLETED)
@@ -264,15 +266,18 @@ def check_guessing(
         note_figure("ms is the p99 of who does not guess, meanwhile", loaded_ms)
         more_bytes = memory_bytes(daemon.process.pid, peak=True) - memory
         note_figure("bytes of memory more", more_bytes)
-        assert FREE_GUESSES <= told[("401",)] <= FREE_GUESSES + took_s / INTERVAL_S + 1
+        most = FREE_ATTEMPTS + took_s / INTERVAL_S + 1
+        if took_s > MAX_DELAY_S:
+            most += MAX_CONNECTIONS * (took_s / MAX_DELAY_S)
+        assert FREE_ATTEMPTS <= told[("401",)] <= most
         assert told[("200",)] == len(others.took_s)
-        assert ("400",) not in told
+        assert told[("400",)] == 1  # the right one, whose body is empty
         assert others.refused == []
         assert more_bytes < 60_000_000
 
 
 def test_guesses_are_one_a_second(tmp_path: Path, note_figure: NoteFigure) -> None:
-    """However many come at once, a right one among them is not told sooner than its turn."""
+    """However many come at once; only the right one among them is answered at once."""
     check_guessing(tmp_path, 40, 10, 2.0, note_figure)
 
 
@@ -304,7 +309,7 @@ def check_neighbour(
 
 
 def test_a_neighbour_of_a_guesser(tmp_path: Path, note_figure: NoteFigure) -> None:
-    """Whose key was right before is not hindered by guesses from the same address."""
+    """Who has the right key is not hindered by guesses from the same address."""
     check_neighbour(tmp_path, 40, 1.0, note_figure)
 
 

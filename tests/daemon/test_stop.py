@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from asr_daemon.http.guesses import FREE_GUESSES
+from asr_daemon.web.throttle import FREE_ATTEMPTS
 from tests.conftest import NoteFigure
 from tests.daemon.clients import TENCENT_PATH, Damage, Ledger, body_of, find_damage, senders
 from tests.daemon.process import Daemon, results
@@ -245,34 +245,33 @@ def test_configuration_on_a_disk_that_does_not_answer(tmp_path: Path) -> None:
         assert daemon.stop(NO_SIGNAL) == 0
 
 
-def test_sender_that_waits_for_its_turn(tmp_path: Path) -> None:
-    """A request that is held back since others guessed at its sender's address is answered too."""
+def test_refusals_that_are_delayed(tmp_path: Path) -> None:
+    """They do not hold up the end, nor a right request from the address of who guesses."""
     key, body = "0123456789abcdef", body_of("patient", "x")
     with serving(tmp_path, providers={"tencent": {"key": key}}) as daemon:
-        for _ in range(FREE_GUESSES):
+        for _ in range(FREE_ATTEMPTS):
             assert daemon.post(TENCENT_PATH, body).status == 401
-        # Before it are some whose turns come one a second.
+        # Their refusals are delayed, by up to ten seconds.
         guesses = [Upload(daemon, body, sent=len(body)) for _ in range(20)]
         upload = Upload(daemon, body, sent=len(body), query=f"?key={key}")
+        began_s = time.monotonic()
         leave(daemon)
         assert upload.answer() == (200, True)
+        assert [guess.answer() for guess in guesses] == [(401, True)] * 20
         assert daemon.stop(NO_SIGNAL) == 0
-        for each in guesses:
-            each.close()
+        assert time.monotonic() - began_s < 2.0
 
 
-def test_upload_that_waits_for_memory(tmp_path: Path) -> None:
-    """An upload whose turn comes only when another one is done is answered like that one."""
-    body = body_of("large", "x" * 90_000)
-    with serving(tmp_path, limits={"body": "100KiB", "memory": "400KiB"}) as daemon:
-        first = Upload(daemon, body, sent=80_000)
-        eventually(lambda: in_flight(daemon, 80_000), "the first one has the memory")
-        second = Upload(daemon, body, sent=len(body))
+def test_large_upload_that_is_completed_meanwhile(tmp_path: Path) -> None:
+    """The same of a body that is spooled while it arrives."""
+    body = body_of("large", "x" * 900_000)
+    with serving(tmp_path) as daemon:
+        upload = Upload(daemon, body, sent=800_000)
+        eventually(lambda: in_flight(daemon, 800_000), "most of it")
         leave(daemon)
         eventually(lambda: is_closed(daemon), "the listener is closed")
-        first.complete()
-        assert first.answer() == (200, True)
-        assert second.answer() == (200, True)
+        upload.complete()
+        assert upload.answer() == (200, True)
         assert daemon.stop(NO_SIGNAL) == 0
 
 

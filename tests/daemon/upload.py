@@ -57,6 +57,16 @@ class Upload:
         self._connection.recv(1, socket.MSG_PEEK)
         self._connection.settimeout(30.0)
 
+    def is_closed(self) -> bool:
+        """Return whether the daemon has closed the connection without an answer."""
+        self._connection.setblocking(False)
+        try:
+            return self._connection.recv(1) == b""
+        except BlockingIOError:
+            return False
+        except ConnectionResetError:
+            return True
+
     def answer(self) -> tuple[int, bool]:
         """Return the status of the answer, and whether it announces the end of the connection."""
         with self._connection, HTTPResponse(self._connection, method="POST") as response:

@@ -10,7 +10,8 @@ _OUTPUT = "asr_daemon/output/filesystem/output.py"
 _COMMITTER = "asr_daemon/output/committer.py"
 _RECEIVER = "asr_daemon/receiver.py"
 _ASSEMBLY = "asr_daemon/assembly.py"
-_EXCHANGE = "asr_daemon/http/exchange.py"
+_HANDLER = "asr_daemon/web/handler.py"
+_IN_FLIGHT = "asr_daemon/web/in_flight.py"
 
 _CHECK_SPACE = "self._space.check(settings.free_space_bytes)"
 _LINK = "            _each(attempts, lambda attempt: self._link(attempt, modes, plan_again))\n"
@@ -27,7 +28,7 @@ STOP_TESTS = (
     "tests/daemon/test_stop.py::test_upload_that_is_completed_late",
 )
 
-END_TESTS = ("tests/http/test_exchange.py::test_uploads_are_refused_at_the_end",)
+END_TESTS = ("tests/web/test_handler.py::test_uploads_are_refused_at_the_end",)
 
 
 class Mutant(NamedTuple):
@@ -453,23 +454,23 @@ ANSWERS = (
     ),
     Mutant(
         "requests are refused as soon as the daemon is told to leave",
-        _EXCHANGE,
-        "                while self._under_way:\n                    self._fewer",
-        "                while False:\n                    self._fewer",
+        _IN_FLIGHT,
+        "                await self._until_none()",
+        "                pass",
         STOP_TESTS,
     ),
     Mutant(
         "who is refused at the end is not told so",
-        _EXCHANGE,
-        "except asyncio.CancelledError:\n",
-        "except asyncio.CancelledError:\n            raise\n",
+        _HANDLER,
+        'self._refuse(ShuttingDown("the daemon is shutting down"))',
+        "self._connection.abort()",
         END_TESTS,
     ),
     Mutant(
         "answers at the end do not say that they are the last",
-        _EXCHANGE,
-        'option = "close" if is_last else',
-        "option = None if is_last else",
+        _HANDLER,
+        'headers["Connection"] = "close"',
+        "pass",
         STOP_TESTS,
     ),
 )

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from asr_daemon.errors import CallbackError, CannotStore, NotUnderstood, WrongCredentials
-from asr_daemon.http.refusals import MOST_SENDERS, QUIET_S, Refusal, Refusals
+from asr_daemon.web.access_log import MOST_SENDERS, QUIET_S, AccessLog, Refusal
 
 
 class Clock:
@@ -37,7 +37,7 @@ def fields(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
 
 def test_one_line(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     """A refusal is one line with what an admin asks for."""
-    Refusals(clock).note(refusal(WrongCredentials("the key is wrong")))
+    AccessLog(clock).note(refusal(WrongCredentials("the key is wrong")))
     assert fields(caplog) == [
         {
             "provider": "tencent",
@@ -53,7 +53,7 @@ def test_one_line(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
 
 def test_strangers_are_counted(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     """Of who guesses there is a line a minute, which says how many more there were."""
-    refusals = Refusals(clock)
+    refusals = AccessLog(clock)
     for _ in range(30):
         refusals.note(refusal(WrongCredentials("wrong")))
     refusals.note(refusal(WrongCredentials("wrong"), "192.0.2.2"))
@@ -68,7 +68,7 @@ def test_strangers_are_counted(clock: Clock, caplog: pytest.LogCaptureFixture) -
 
 def test_results_are_each_said(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     """What may have been a result is named each time."""
-    refusals = Refusals(clock)
+    refusals = AccessLog(clock)
     for _ in range(3):
         refusals.note(refusal(NotUnderstood("no result")))
     assert len(fields(caplog)) == 3
@@ -76,13 +76,13 @@ def test_results_are_each_said(clock: Clock, caplog: pytest.LogCaptureFixture) -
 
 def test_trouble_is_said_elsewhere(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     """A full disk is not said again for every result."""
-    Refusals(clock).note(refusal(CannotStore("disk full")))
+    AccessLog(clock).note(refusal(CannotStore("disk full")))
     assert fields(caplog) == []
 
 
 def test_memory_is_bounded(clock: Clock) -> None:
     """However many strangers come, few are remembered."""
-    refusals = Refusals(clock)
+    refusals = AccessLog(clock)
     for number in range(MOST_SENDERS + 50):
         for _ in range(2):
             refusals.note(refusal(WrongCredentials("wrong"), str(number)))

@@ -36,15 +36,15 @@ class Refusal(Struct, frozen=True):
     error: CallbackError
     status: int
     address: str
-    origin: str
-    """Whom the address counts against."""
+    network: str
+    """What the address counts against."""
     body_bytes: int
     """What was received of the body."""
     took_s: float
     """Since the head was there."""
 
 
-class Refusals:
+class AccessLog:
     """Says what is refused, and counts what it does not say again."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -78,7 +78,7 @@ class Refusals:
 
     def _tell(self, refusal: Refusal) -> int | None:
         """Return how many were not said if this one is to be, else `None`."""
-        key = (refusal.provider, type(refusal.error), refusal.origin)
+        key = (refusal.provider, type(refusal.error), refusal.network)
         now_s = self._clock()
         said_at_s = self._said_at_s.get(key)
         if said_at_s is not None and now_s - said_at_s < QUIET_S:

@@ -8,7 +8,7 @@ import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from tornado.netutil import bind_sockets
 
-from asr_daemon.http.admin import AdminServer, Reports, make_application
+from asr_daemon.web.admin import AdminServer, Reports, make_application
 
 FACTS = {
     "version": "1 < 2",

@@ -1,6 +1,7 @@
 """The callback listeners' router: which endpoint serves a path."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import msgspec
 
@@ -11,18 +12,15 @@ from asr_daemon.errors import (
     NotFound,
     ShuttingDown,
 )
-from asr_daemon.http.connection import Connection
-from asr_daemon.http.exchange import Exchanges, converse
-from asr_daemon.http.intake import Endpoint, Intake
-from asr_daemon.providers.base import Answer, Callback, Head
+from asr_daemon.providers.base import Answer, Head
+from asr_daemon.web.intake import Body, Endpoint, Intake
 
 
 class Router:
-    """Has the requests of each connection answered by the endpoints of their paths."""
+    """Finds the endpoint that serves a path."""
 
-    def __init__(self, exchanges: Exchanges) -> None:
-        """Take what is told of the requests that are under way; `serve` has to follow."""
-        self._exchanges = exchanges
+    def __init__(self) -> None:
+        """Begin with nothing; `serve` has to follow."""
         self._endpoints: list[tuple[str, Endpoint]] = []
         self._nowhere = _Nowhere()
         self.intake: Intake
@@ -39,10 +37,6 @@ class Router:
         longest_first = sorted(endpoints, key=len, reverse=True)
         self._endpoints = [(path.rstrip("/"), endpoints[path]) for path in longest_first]
         self.intake = intake
-
-    async def converse(self, connection: Connection) -> None:
-        """Answer the requests of a connection until it is or has to be closed."""
-        await converse(connection, self, self._exchanges)
 
     def find(self, path: str) -> Endpoint:
         """Return what serves a path."""
@@ -61,7 +55,7 @@ class _Nowhere:
     def admit(self, head: Head) -> None:
         raise NotFound("no such path")
 
-    async def respond(self, callback: Callback) -> Answer:
+    async def respond(self, head: Head, body: Body, received_at: datetime) -> Answer:
         raise NotFound("no such path")
 
     def refuse(self, error: CallbackError) -> Answer:

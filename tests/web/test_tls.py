@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from asr_daemon.http.tls import load_tls
+from asr_daemon.web.tls import load_tls
 
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 

@@ -1,0 +1,90 @@
+"""What the web room asks of the rest: endpoints, and a place for large bodies."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Protocol
+
+from msgspec import Struct
+
+from asr_daemon.errors import CallbackError
+from asr_daemon.networks import Network
+from asr_daemon.providers.base import Answer, Head
+from asr_daemon.web.access_log import AccessLog
+from asr_daemon.web.throttle import Throttle
+
+MEMORY_BYTES = 256 * 1024
+"""Bodies up to this size are held in memory; longer ones are spooled while they arrive."""
+
+
+class Spool(Protocol):
+    """A large body on disk."""
+
+    @property
+    def size_bytes(self) -> int:
+        """What was written."""
+        ...
+
+    async def write(self, chunk: bytes) -> None:
+        """Append to it; raise `CannotStore`."""
+        ...
+
+    def discard(self) -> None:
+        """Delete it; again does nothing."""
+        ...
+
+
+Body = bytes | Spool
+
+
+class Endpoint(Protocol):
+    """What is served at a path."""
+
+    @property
+    def name(self) -> str:
+        """How logs and metrics call it."""
+        ...
+
+    @property
+    def anonymous_bytes(self) -> int | None:
+        """The largest body whose sender shows credentials in it; `None` if the head has them."""
+        ...
+
+    def admit(self, head: Head) -> None:
+        """Judge a request by its head; raise `CallbackError` to refuse it unread."""
+        ...
+
+    async def respond(self, head: Head, body: Body, received_at: datetime) -> Answer:
+        """Answer a complete request, whose body it owns; raise `CallbackError` to refuse it."""
+        ...
+
+    def refuse(self, error: CallbackError) -> Answer:
+        """Return the answer to a request that is refused."""
+        ...
+
+
+class Intake(Struct, frozen=True, kw_only=True):
+    """What is asked of every request, and what is reported of it."""
+
+    body_bytes: int
+    """The largest body."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Whose word on the client address is believed."""
+    open_spool: Callable[[], Awaitable[Spool]]
+    """Returns a place for a large body; raises `CannotStore`."""
+    throttle: Throttle
+    access_log: AccessLog
+    answered: Callable[[str, int], None]
+    """Called with the endpoint and status of every answer."""
+
+
+class Routing(Protocol):
+    """What is served at the moment."""
+
+    @property
+    def intake(self) -> Intake:
+        """What is asked of a request whose head is there now."""
+        ...
+
+    def find(self, path: str) -> Endpoint:
+        """Return what serves a path."""
+        ...

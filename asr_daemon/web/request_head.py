@@ -1,0 +1,100 @@
+"""What the head of a request says of itself, where it can be read in one way only.
+
+Tornado has parsed it, strictly (RFC 9112). What it leaves to others is refused here, so that no
+proxy in front can have read another request.
+"""
+
+import re
+
+from msgspec import Struct
+from tornado.httputil import HTTPHeaders, RequestStartLine
+
+from asr_daemon.errors import MalformedRequest
+
+MAX_PARAMETERS = 1000
+"""Of a URL; a sender without credentials could have a hundred thousand of them parsed."""
+
+_HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+;=:%\[\]-]*")
+_LENGTH = re.compile(r"[0-9]{1,18}")
+
+
+class RequestHead(Struct, frozen=True):
+    """The head of one request, as far as HTTP goes."""
+
+    path: str
+    """Percent-encoded, and as Latin-1."""
+    query: str
+    """What stands behind the `?`; empty where there is none."""
+    length: int | None
+    """Of the body, in bytes; `None` where it comes in chunks."""
+    is_last: bool
+    """No request follows on the same connection."""
+    expects_continue: bool
+    """The sender sends the body when it is told to, or has waited for long enough."""
+
+
+def read_head(line: RequestStartLine, headers: HTTPHeaders) -> RequestHead:
+    """Return what a head says.
+
+    Raises:
+        MalformedRequest: it could be read in another way.
+    """
+    if line.path.count("&") >= MAX_PARAMETERS:
+        raise MalformedRequest(f"the URL has more than {MAX_PARAMETERS} parameters")
+    _check_host(headers, line.version)
+    path, query = _split_target(line.path)
+    length = _read_length(headers, line.version)
+    expects_continue = _expects_continue(headers) and length != 0 and line.version != "HTTP/1.0"
+    return RequestHead(path, query, length, _is_last(headers, line.version), expects_continue)
+
+
+def _split_target(target: str) -> tuple[str, str]:
+    """Return path and query of a request target, which may be a whole URL (RFC 9112, 3.2.2)."""
+    path, _, query = target.partition("?")
+    if not path.startswith("/"):
+        _, _, behind_scheme = path.partition("://")
+        _, slash, rest = behind_scheme.partition("/")
+        path = slash + rest
+    return path, query
+
+
+def _check_host(headers: HTTPHeaders, version: str) -> None:
+    """Look at the host that is asked for, which nothing here depends on (RFC 9112, 3.2)."""
+    host = headers.get("Host", "" if version == "HTTP/1.0" else None)
+    if host is None or not _HOST.fullmatch(host):
+        raise MalformedRequest("the Host header is missing, or is not one host")
+
+
+def _read_length(headers: HTTPHeaders, version: str) -> int | None:
+    """Return the length of the body, `None` if it comes in chunks (RFC 9112, 6.1 and 6.3).
+
+    A proxy may not see chunks in another version than 1.1, and any coding but chunks may end
+    anywhere.
+    """
+    announced = headers.get("Content-Length")
+    if "Transfer-Encoding" in headers:
+        if announced is not None:
+            raise MalformedRequest("Content-Length and Transfer-Encoding exclude each other")
+        if headers["Transfer-Encoding"].lower() != "chunked" or version != "HTTP/1.1":
+            raise MalformedRequest("Transfer-Encoding may only be chunked, and not in this version")
+        return None
+    if announced is None:
+        return 0
+    if not _LENGTH.fullmatch(announced):
+        raise MalformedRequest("Content-Length is not one number")
+    return int(announced)
+
+
+def _is_last(headers: HTTPHeaders, version: str) -> bool:
+    listed = {option.strip() for option in headers.get("Connection", "").lower().split(",")}
+    if version == "HTTP/1.1":
+        return "close" in listed
+    # Tornado keeps no other connection (`HTTP1Connection`).
+    return not (version == "HTTP/1.0" and listed == {"keep-alive"} and "Content-Length" in headers)
+
+
+def _expects_continue(headers: HTTPHeaders) -> bool:
+    expected = headers.get("Expect")
+    if expected is not None and expected.lower() != "100-continue":
+        raise MalformedRequest("Expect may only be 100-continue")
+    return expected is not None
