@@ -10,9 +10,10 @@ from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics
 from asr_daemon.output.filesystem.output import FilesystemOutput, Settings
 from asr_daemon.output.filesystem.staging import Modes
+from asr_daemon.pipeline import Commit, Converter, Pipeline
+from asr_daemon.providers.base import Provider
 from asr_daemon.providers.huawei import Huawei, HuaweiTokenInterface
 from asr_daemon.providers.tencent import Tencent
-from asr_daemon.receiver import Commit, Receiver, Rooms
 from asr_daemon.renderers.base import Renderer
 from asr_daemon.renderers.json import JsonRenderer, read_fingerprint
 from asr_daemon.renderers.text import TextRenderer
@@ -20,6 +21,7 @@ from asr_daemon.web.access_log import AccessLog
 from asr_daemon.web.intake import Endpoint, Intake
 from asr_daemon.web.throttle import Throttle
 from asr_daemon.web.tls import Tls, load_tls
+from asr_daemon.worker import Worker
 
 
 def make_output(config: Config) -> FilesystemOutput:
@@ -48,22 +50,25 @@ def make_endpoints(
     config: Config,
     committer: Commit,
     output: FilesystemOutput,
-    heavy: Executor,
+    medium: Executor,
     metrics: Metrics,
 ) -> Mapping[str, Endpoint]:
     """Return what the callback listeners serve, by path."""
     layout = Layout(config.output.layout, config.output.timezone)
-    rooms = Rooms(layout, make_renderers(config.output), committer, output.stage, heavy, metrics)
-    endpoints: dict[str, Receiver | HuaweiTokenInterface] = {}
+    renderers = make_renderers(config.output)
+    worker = Worker(output.open_spool, config.limits.large_bodies)
+
+    def pipeline(provider: Provider) -> Pipeline:
+        metrics.expect(provider.name)
+        return Pipeline(Converter(provider, layout, renderers), committer, medium, worker, metrics)
+
+    endpoints: dict[str, Pipeline | HuaweiTokenInterface] = {}
     tencent, huawei = config.providers.tencent, config.providers.huawei
     if tencent.enabled:
-        endpoints[tencent.path] = Receiver(Tencent(tencent), rooms)
+        endpoints[tencent.path] = pipeline(Tencent(tencent))
     if huawei.enabled:
-        endpoints[huawei.path] = Receiver(Huawei(huawei), rooms)
+        endpoints[huawei.path] = pipeline(Huawei(huawei))
         endpoints[huawei.token_path] = HuaweiTokenInterface(huawei)
-    for each in endpoints.values():
-        if isinstance(each, Receiver):
-            metrics.expect(each.name)
     # The spools that they get are those that `open_spool` makes.
     return cast(Mapping[str, Endpoint], endpoints)
 

@@ -65,7 +65,7 @@ class Service:
         self._connections = Connections(_timeouts(LimitsSettings()))
         self._throttle = Throttle()
         self._access_log = AccessLog()
-        self._heavy = ThreadPoolExecutor(1, thread_name_prefix="heavy")
+        self._medium = ThreadPoolExecutor(1, thread_name_prefix="medium")
         self._router = Router()
         self._listeners = Listeners(ports, self._connections, self._router, self._in_flight)
 
@@ -122,7 +122,7 @@ class Service:
         await self._in_flight.refuse()
         await self._connections.close(DRAIN_S)
         await self._admin.stop()
-        self._heavy.shutdown(wait=False)
+        self._medium.shutdown(wait=False)
         if await self._committer.stop(LAST_BATCH_S):
             self._output.close()
         else:
@@ -185,7 +185,7 @@ class Service:
         )
         intake = make_intake(config, self._output, self._throttle, self._access_log, self._metrics)
         endpoints = make_endpoints(
-            config, self._committer, self._output, self._heavy, self._metrics
+            config, self._committer, self._output, self._medium, self._metrics
         )
         self._router.serve(endpoints, intake)
         self._listeners.put_in_place(plan)

@@ -49,7 +49,7 @@ def test_no_cycles() -> None:
         ("transcript", ("asr_daemon",)),
         ("errors", ("asr_daemon",)),
         ("layout", ("tornado", "os", "pathlib", "asr_daemon.config", "asr_daemon.output")),
-        ("receiver", ("tornado", "os", "pathlib", "asr_daemon.web", "asr_daemon.config")),
+        ("pipeline", ("tornado", "os", "pathlib", "asr_daemon.web", "asr_daemon.config")),
     ],
 )
 def test_rooms(room: str, strangers: tuple[str, ...]) -> None:

@@ -47,7 +47,7 @@ class _Waiting:
 class Committer:
     """Hands results from the event loop to the thread, and outcomes back.
 
-    `start`, `commit`, `report` and `stop` are called on the event loop.
+    `start`, `commit` and `stop` are called on the event loop.
     """
 
     def __init__(self, output: Output, observe: Observe) -> None:
@@ -107,10 +107,6 @@ class Committer:
         if isinstance(outcome, CannotStore):
             raise outcome
         return outcome
-
-    def report(self, refusal: CannotStore) -> None:
-        """Note a result that storage refused before its commit, such as while it was staged."""
-        self._health.unhealthy(_reason(refusal), 1)
 
     async def stop(self, timeout_s: float | None = None) -> bool:
         """Commit what is queued, then end the thread; return whether it ended within the time.

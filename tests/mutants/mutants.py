@@ -8,7 +8,7 @@ _STAGING = "asr_daemon/output/filesystem/staging.py"
 _SYNCS = "asr_daemon/output/filesystem/syncs.py"
 _OUTPUT = "asr_daemon/output/filesystem/output.py"
 _COMMITTER = "asr_daemon/output/committer.py"
-_RECEIVER = "asr_daemon/receiver.py"
+_PIPELINE = "asr_daemon/pipeline.py"
 _ASSEMBLY = "asr_daemon/assembly.py"
 _HANDLER = "asr_daemon/web/handler.py"
 _IN_FLIGHT = "asr_daemon/web/in_flight.py"
@@ -21,7 +21,7 @@ OUTPUT_TESTS = (f"{_FOLDER}/test_tree.py", f"{_FOLDER}/test_output.py")
 SYNCS_TESTS = (f"{_FOLDER}/test_syncs.py",)
 STAGING_TESTS = (f"{_FOLDER}/test_staging.py",)
 COMMITTER_TESTS = ("tests/output/test_committer.py",)
-RECEIVER_TESTS = ("tests/test_receiver.py",)
+PIPELINE_TESTS = ("tests/test_pipeline.py",)
 SERVING_TESTS = ("tests/daemon/test_lost_index.py::test_index_that_is_harmed_meanwhile",)
 STOP_TESTS = (
     "tests/daemon/test_stop.py::test_slow_disk",
@@ -440,10 +440,10 @@ ANSWERS = (
     ),
     Mutant(
         "results are acknowledged without being committed",
-        _RECEIVER,
-        "result, stored = await self._commit(callback, self._result)",
-        "result = self._result(callback); stored = Stored(result.stem, duplicate=False)",
-        RECEIVER_TESTS,
+        _PIPELINE,
+        "stored = await self._commit(result)\n            self._record",
+        "stored = Stored(result.marker, duplicate=False)\n            self._record",
+        PIPELINE_TESTS,
     ),
     Mutant(
         "results whose senders have been refused are written",

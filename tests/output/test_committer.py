@@ -223,22 +223,6 @@ def test_sender_that_hangs_up_in_the_queue_is_not_stored() -> None:
     assert output.batches == [["first"], ["last"]]
 
 
-def test_refusal_before_the_commit_is_reported() -> None:
-    """A large file that cannot be staged is refused before there is a result to commit."""
-
-    async def run() -> str | None:
-        committer = make(Output())
-        committer.start()
-        refusal = CannotStore("the result cannot be stored now")
-        refusal.__cause__ = OSError(28, "No space left on device", "/root")
-        committer.report(refusal)
-        found = committer.unhealthy
-        await committer.stop()
-        return found
-
-    assert asyncio.run(run()) == "No space left on device: /root"
-
-
 def test_a_thread_that_has_ended(caplog: pytest.LogCaptureFixture) -> None:
     """Should the thread end all the same, that is logged, and nobody waits for it in vain."""
     output = Output()
