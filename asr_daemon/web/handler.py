@@ -242,7 +242,9 @@ class CallbackRequest(HTTPMessageDelegate):
 
     async def _refuse_attempt(self, error: WrongCredentials) -> None:
         await self._delay()
-        self._refuse(error)
+        self._is_ignored = not self._connection.is_open
+        if not self._is_ignored:
+            self._refuse(error)
 
     async def _delay(self) -> None:
         delay_s = self._intake.throttle.count(network_of(self._head.address))

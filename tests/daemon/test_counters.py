@@ -55,7 +55,7 @@ def is_calm(daemon: Daemon) -> bool:
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
     """Run a daemon that asks for credentials and takes bodies up to 100 KiB."""
-    limits = {"body": "100KiB", "memory": "1MiB"}
+    limits = {"body": "100KiB"}
     with serving(tmp_path, providers=PROVIDERS, limits=limits) as started:
         yield started
 

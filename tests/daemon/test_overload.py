@@ -88,4 +88,5 @@ def test_uploads_that_stall(tmp_path: Path) -> None:
             assert time.monotonic() - sent_s < 5.0
         for upload in stalled:
             eventually(upload.is_closed, "it is cut off")
+            upload.close()
         assert 9.0 < time.monotonic() - began_s < 15.0
