@@ -76,7 +76,10 @@ class Wrk:
 
 def read_load(output: str) -> Load:
     """Return what `callbacks.lua` printed after what wrk prints for people."""
-    return msgspec.json.decode(output[output.rindex('\n{"answers"') :], type=Load)
+    _, _, printed = output.rpartition("\n{")
+    if not printed:
+        raise Failed(f"wrk has not finished: {output}")
+    return msgspec.json.decode("{" + printed, type=Load)
 
 
 def post_all(server: Server, request: bytes, connections: int, seconds: int) -> Load:
