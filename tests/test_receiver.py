@@ -183,10 +183,10 @@ def test_large_bodies_are_decoded_beside_the_loop(size: int, thread: str) -> Non
 def test_large_files_are_staged(tmp_path: Path) -> None:
     """A file that is too large to be held is written before its result, and discarded after it."""
     committer = Committer()
-    staging = Staging(str(tmp_path), durable=True)
-    staging.open(Modes(0o640, 0o750))
+    staging = Staging(str(tmp_path), Modes(0o640, 0o750), durable=True)
+    staging.open()
     before = len(os.listdir("/proc/self/fd"))
-    receive(b"x" * LARGEST_HELD, committer, stage=lambda: staging.create(0o640))
+    receive(b"x" * LARGEST_HELD, committer, stage=staging.create)
     staging.executor.shutdown()
     assert committer.staged[0] == b"x" * LARGEST_HELD + b"\n"
     assert len(committer.staged) == 2
