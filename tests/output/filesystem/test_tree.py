@@ -545,15 +545,15 @@ def test_name_that_is_taken_before_the_link(
     make_output: MakeOutput, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is replaced: the result gets the next name."""
-    output, link = make_output(), os.link
+    output, fsync = make_output(), os.fsync
     taken = tmp_path / "root/tencent/2026/11/21/42.txt"
+    taken.parent.mkdir(parents=True)
 
-    def take_and_link(source: str, target: str, dst_dir_fd: int) -> None:
-        if not taken.exists():
-            taken.write_bytes(b"somebody else's")
-        link(source, target, dst_dir_fd=dst_dir_fd)
+    def sync_and_take(descriptor: int) -> None:
+        fsync(descriptor)
+        taken.write_bytes(b"somebody else's")
 
-    monkeypatch.setattr(os, "link", take_and_link)
+    monkeypatch.setattr(os, "fsync", sync_and_take)
     assert output.store([result()]) == [Stored("tencent/2026/11/21/42~2.json", False)]
     assert taken.read_bytes() == b"somebody else's"
 
