@@ -176,7 +176,7 @@ class Service:
     def _put_in_place(self, config: Config, plan: Plan) -> None:
         """Serve so from the next request on; here nothing fails."""
         limits = config.limits
-        self._output.settings = output_settings(config)
+        self._output.apply(output_settings(config))
         self._connections.limit(
             _affordable(limits),
             limits.connections_per_address,

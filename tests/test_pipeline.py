@@ -109,8 +109,8 @@ def _read(content: bytes | bytearray | StagedFile) -> bytes:
 @pytest.fixture
 def staging(tmp_path: Path) -> Staging:
     """Return a staging directory."""
-    made = Staging(str(tmp_path), durable=True)
-    made.open(Modes(0o640, 0o750))
+    made = Staging(str(tmp_path), Modes(0o640, 0o750), durable=True)
+    made.open()
     return made
 
 
@@ -138,7 +138,7 @@ async def _respond(
     )
 
     async def open_spool() -> SpooledBody:
-        return await SpooledBody.open(lambda: staging.create(0o640), staging.executor)
+        return await SpooledBody.open(staging.create, staging.executor)
 
     received: Body = body
     if spool:

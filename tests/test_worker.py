@@ -79,11 +79,11 @@ def run(
     tmp_path: Path, convert: Callable[[Callback], Result], body: bytes, timeout_s: float = 30.0
 ) -> tuple[Result, dict[str, bytes]]:
     """Return the result of a body in a child process, and what its files hold."""
-    staging = Staging(str(tmp_path), durable=True)
-    staging.open(Modes(0o640, 0o750))
+    staging = Staging(str(tmp_path), Modes(0o640, 0o750), durable=True)
+    staging.open()
 
     async def open_spool() -> SpooledBody:
-        return await SpooledBody.open(lambda: staging.create(0o640), staging.executor)
+        return await SpooledBody.open(staging.create, staging.executor)
 
     async def convert_body() -> Result:
         spool = await open_spool()

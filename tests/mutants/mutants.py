@@ -14,7 +14,7 @@ _HANDLER = "asr_daemon/web/handler.py"
 _IN_FLIGHT = "asr_daemon/web/in_flight.py"
 
 _CHECK_SPACE = "self._space.check(settings.free_space_bytes)"
-_LINK = "            _each(attempts, lambda attempt: self._link(attempt, modes, plan_again))\n"
+_LINK = "            _each(attempts, partial(self._link, plan_again))\n"
 
 _FOLDER = "tests/output/filesystem"
 OUTPUT_TESTS = (f"{_FOLDER}/test_tree.py", f"{_FOLDER}/test_output.py")
@@ -88,7 +88,7 @@ SYNCS = (
     Mutant(
         "no file is synced",
         _TREE,
-        "self._sync_files(attempts, modes)",
+        "self._sync_files(attempts)",
         "pass",
     ),
     Mutant(
@@ -205,14 +205,14 @@ SYNCS = (
     Mutant(
         "a file that could not be synced is synced again",
         _TREE,
-        "_release(attempt)\n        self._stage(attempt, modes)\n        _sync_own",
+        "_release(attempt)\n        self._stage(attempt)\n        _sync_own",
         "_sync_own",
     ),
     Mutant(
         "a file that could not be synced does not matter",
         _TREE,
-        "self._stage(attempt, modes)\n        _sync_own(attempt)",
-        "self._stage(attempt, modes)",
+        "self._stage(attempt)\n        _sync_own(attempt)",
+        "self._stage(attempt)",
     ),
 )
 
@@ -247,14 +247,13 @@ AT_ONCE = (
     Mutant(
         "files that could not be synced at once are not written anew",
         _TREE,
-        "            _each(attempts, lambda attempt: self._sync_again(attempt, modes))\n"
-        "            return",
+        "            _each(attempts, self._sync_again)\n            return",
         "            return",
     ),
     Mutant(
         "files that could not be synced at once are synced one by one",
         _TREE,
-        "_each(attempts, lambda attempt: self._sync_again(attempt, modes))\n            return",
+        "_each(attempts, self._sync_again)\n            return",
         "_each(attempts, _sync_own)\n            return",
     ),
     Mutant(
@@ -282,8 +281,8 @@ ORDER = (
     Mutant(
         "files are linked before they are synced",
         _TREE,
-        f"            self._sync_files(attempts, modes)\n{_LINK}",
-        f"{_LINK}            self._sync_files(attempts, modes)\n",
+        f"            self._sync_files(attempts)\n{_LINK}",
+        f"{_LINK}            self._sync_files(attempts)\n",
     ),
     Mutant(
         "the JSON is linked before the text",
@@ -350,8 +349,8 @@ TREE = (
     Mutant(
         "the root is not compared before a batch",
         _TREE,
-        "            self.check_root()\n            self._staging.ensure(modes)\n            _each",
-        "            self._staging.ensure(modes)\n            _each",
+        "            self.check_root()\n            self._staging.ensure()\n            _each",
+        "            self._staging.ensure()\n            _each",
     ),
     Mutant(
         "the root is not compared after a batch",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from asr_daemon.errors import NoRoomForRejected
+from asr_daemon.errors import CannotStore, NoRoomForRejected
 from asr_daemon.index.index import Entry, Index
 from asr_daemon.output.base import Outcome, Result, Stored, describe, refusal_of
 from asr_daemon.output.filesystem.names import BatchNames, Names, Plan, ReadFingerprint
@@ -19,8 +19,6 @@ from asr_daemon.output.filesystem.tree import Tree
 
 REJECTED = "rejected"
 """The status, and the first folder below the root, of rejected bodies."""
-
-_NO_ROOM = NoRoomForRejected("there is no room left for rejected bodies (limits.rejected)")
 
 
 class Settings(Struct, frozen=True):
@@ -52,14 +50,13 @@ class FilesystemOutput:
             root: the directory of the tree; made if it is missing.
             index: what is remembered of results.
             read_fingerprint: reads the marker of a result that is there.
-            settings: until others are set.
+            settings: until others are applied.
             durable: sync before a result counts as stored; otherwise the page cache is enough.
         """
         path = os.path.abspath(root)
-        self.settings = settings
-        """The next batch, and the next file that is staged, use what is set here."""
+        self._settings = settings
         self._index = index
-        self._staging = Staging(path, durable=durable)
+        self._staging = Staging(path, settings.modes, durable=durable)
         self._tree = Tree(path, self._staging)
         self._names = Names(path, read_fingerprint)
         self._space = Space(root)
@@ -72,7 +69,7 @@ class FilesystemOutput:
             OSError: the root cannot be used.
         """
         try:
-            self._tree.open(self.settings.modes)
+            self._tree.open()
         except OSError:
             self._tree.close()
             raise
@@ -92,6 +89,11 @@ class FilesystemOutput:
         """
         self._tree.check()
 
+    def apply(self, settings: Settings) -> None:
+        """Use other settings from the next batch on; on any thread."""
+        self._settings = settings
+        self._staging.modes = settings.modes
+
     @property
     def room(self) -> Room | None:
         """What was left on the disk at the last check; `None` if that is not known."""
@@ -104,7 +106,7 @@ class FilesystemOutput:
         or within the window, and is acknowledged only when it is durable: it is indexed after the
         syncs, and a second one in a batch shares the fate of the first.
         """
-        settings = self.settings
+        settings = self._settings
         identities = {result.identity for result in batch}
         known = self._index.find(identities, settings.duplicate_window_s)
         settled: dict[str, Outcome] = {
@@ -123,11 +125,10 @@ class FilesystemOutput:
 
         Thoroughly, a small file is written and synced for that; otherwise it is only looked.
         """
-        settings = self.settings
         try:
-            self._space.check(settings.free_space_bytes)
+            self._space.check(self._settings.free_space_bytes)
             if thoroughly:
-                self._tree.probe(settings.modes)
+                self._tree.probe()
             else:
                 self._tree.check_root()
         except OSError as error:
@@ -140,10 +141,9 @@ class FilesystemOutput:
         Raises:
             CannotStore: there is no room for it, or it cannot be made.
         """
-        settings = self.settings
         try:
-            self._space.check(settings.free_space_bytes)
-            return self._tree.stage(settings.modes)
+            self._space.check(self._settings.free_space_bytes)
+            return self._tree.stage()
         except OSError as error:
             raise refusal_of(error) from error
 
@@ -160,24 +160,31 @@ class FilesystemOutput:
             self._space.check(settings.free_space_bytes)
         except OSError as error:
             return [refusal_of(error)] * len(results)
+        taken: dict[str, int] = {}
         outcomes: dict[str, Outcome] = {}
-        wanted: list[Result] = []
         for result in results:
-            if self._has_room(result, settings):
-                wanted.append(result)
-            else:
-                outcomes[result.identity] = _NO_ROOM
+            if result.status == REJECTED:
+                try:
+                    taken[result.identity] = self._take_room(result, settings)
+                except CannotStore as refusal:
+                    outcomes[result.identity] = refusal
+        wanted = [result for result in results if result.identity not in outcomes]
         written = self._write(wanted, settings)
-        for result, outcome in zip(wanted, written, strict=True):
-            outcomes[result.identity] = outcome
-            if result.status == REJECTED and not _is_new(outcome):
-                self._quota.give_back(result.size_bytes)
+        outcomes.update(zip((result.identity for result in wanted), written, strict=True))
+        for identity, size_bytes in taken.items():
+            if not _is_new(outcomes[identity]):
+                self._quota.give_back(size_bytes)
         return [outcomes[result.identity] for result in results]
 
-    def _has_room(self, result: Result, settings: Settings) -> bool:
-        if result.status != REJECTED:
-            return True
-        return self._quota.take(result.size_bytes, settings.rejected_bytes)
+    def _take_room(self, result: Result, settings: Settings) -> int:
+        """Count a rejected body, and return its size. Raise `CannotStore` if it has no room."""
+        try:
+            size_bytes = result.size_bytes
+        except OSError as error:
+            raise refusal_of(error) from error
+        if not self._quota.take(size_bytes, settings.rejected_bytes):
+            raise NoRoomForRejected("there is no room left for rejected bodies (limits.rejected)")
+        return size_bytes
 
     def _write(self, results: Sequence[Result], settings: Settings) -> list[Outcome]:
         """Name the results, write them, and index what was stored."""
@@ -185,7 +192,7 @@ class FilesystemOutput:
         names = BatchNames(self._names, results, partial(self._index.taken, window_s=window_s))
         plans: list[Plan | OSError] = [_planned(names, result) for result in results]
         writable = [plan for plan in plans if isinstance(plan, Plan)]
-        written = iter(self._tree.write(writable, settings.modes, names.plan_again))
+        written = iter(self._tree.write(writable, names.plan_again))
         ends = [next(written) if isinstance(plan, Plan) else plan for plan in plans]
         stored = [plan for plan in ends if isinstance(plan, Plan)]
         self._index.record([_entry(plan) for plan in stored], window_s)

@@ -155,8 +155,10 @@ class Staging:
     away and came back under another device number, or was replaced by a copy or an empty one.
     """
 
-    def __init__(self, root: str, *, durable: bool) -> None:
+    def __init__(self, root: str, modes: Modes, *, durable: bool) -> None:
         """Name the folder; `open` touches it."""
+        self.modes = modes
+        """Of the next file or directory that is made."""
         self.path = os.path.join(root, STAGING)
         self.is_durable = durable
         self.executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="staging")
@@ -172,14 +174,14 @@ class Staging:
         """What tells the tree from others; known after `open`."""
         return self._mark.removeprefix(_MARK)
 
-    def open(self, modes: Modes) -> None:
+    def open(self) -> None:
         """Make the folder, lock it, empty it, and find or make its mark; syncs nothing.
 
         Raises:
             OSError: it cannot be made, is a link, or another daemon has it.
         """
         with suppress(FileExistsError):
-            make_directory(self.path, modes.directory)
+            self.make_directory(self.path)
         self._lock = os.open(self.path, _DIRECTORY)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -189,7 +191,7 @@ class Staging:
         self._empty(self._lock)
         self._mark = self._mark or f"{_MARK}{token_hex(8)}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        os.close(os.open(os.path.join(self.path, self._mark), flags, modes.file))
+        os.close(os.open(os.path.join(self.path, self._mark), flags, self.modes.file))
         self._takes_unnamed = os.path.isdir(_OPEN_FILES)
 
     def close(self) -> None:
@@ -208,15 +210,15 @@ class Staging:
         """Whether the mark that `open` left is below the root now."""
         return os.path.lexists(os.path.join(self.path, self._mark))
 
-    def ensure(self, modes: Modes) -> None:
+    def ensure(self) -> None:
         """Make the folder again if somebody removed it; only for a root that is the right one.
 
         The mark is not made again: should the root be another one by now, it must not seem ours.
         """
         if not os.path.isdir(self.path):
-            make_directory(self.path, modes.directory)
+            self.make_directory(self.path)
 
-    def create(self, mode: int) -> StagedFile:
+    def create(self) -> StagedFile:
         """Return a new empty file; on any thread.
 
         Where the file system can do it the file has no name until it is linked: that is one change
@@ -228,7 +230,7 @@ class Staging:
             staged = StagedFile(self, os.open(path, _NAMED, 0o600), path)
         try:
             # Whatever the umask.
-            os.fchmod(staged.descriptor, mode)
+            os.fchmod(staged.descriptor, self.modes.file)
         except OSError:
             staged.release()
             raise
@@ -239,6 +241,14 @@ class Staging:
         # With a descriptor of a directory, which an absolute path makes no use of, Python follows
         # the link that stands for an open file.
         os.link(staged.path, path, dst_dir_fd=self._lock)
+
+    def make_directory(self, path: str) -> None:
+        """Make a directory, here or among the results; an inherited set-group-ID bit stays."""
+        os.mkdir(path, self.modes.directory)
+        made = os.stat(path).st_mode
+        if made & 0o777 != self.modes.directory:
+            # Whatever the umask.
+            os.chmod(path, self.modes.directory | made & stat.S_ISGID)
 
     def _open_unnamed(self) -> StagedFile | None:
         try:
@@ -258,14 +268,6 @@ class Staging:
                 # A folder is nothing of ours, and not in the way.
                 with suppress(IsADirectoryError):
                     os.unlink(name, dir_fd=folder)
-
-
-def make_directory(path: str, mode: int) -> None:
-    """Make a directory of this mode, whatever the umask; an inherited set-group-ID bit stays."""
-    os.mkdir(path, mode)
-    made = os.stat(path).st_mode
-    if made & 0o777 != mode:
-        os.chmod(path, mode | made & stat.S_ISGID)
 
 
 def check_writable(path: str) -> None:

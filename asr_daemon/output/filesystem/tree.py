@@ -11,16 +11,11 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from asr_daemon.output.filesystem.names import Plan
-from asr_daemon.output.filesystem.staging import (
-    Modes,
-    StagedFile,
-    Staging,
-    check_writable,
-    make_directory,
-)
+from asr_daemon.output.filesystem.staging import StagedFile, Staging, check_writable
 from asr_daemon.output.filesystem.syncs import FileSystemSync
 
 _MOST_DURABLE_DIRECTORIES = 4096
@@ -85,21 +80,21 @@ class Tree:
         tree_id = self._staging.tree_id
         return tree_id if self._staging.is_durable else f"{tree_id}-unsynced"
 
-    def open(self, modes: Modes) -> None:
+    def open(self) -> None:
         """Make the root and an empty staging folder, durably.
 
         Raises:
             OSError: the root cannot be made, read or written, or another daemon has it.
         """
         for directory in _missing(self._root):
-            make_directory(directory, modes.directory)
+            self._staging.make_directory(directory)
             self._sync(os.path.dirname(directory))
         # The root may have been made by a process that was killed before it was synced; where its
         # parent may not be read, it was not.
         with suppress(PermissionError):
             self._sync(os.path.dirname(self._root))
         self._root_identity = _identity(self._root)
-        self._staging.open(modes)
+        self._staging.open()
         self._sync(self._staging.path)
         self._sync(self._root)
 
@@ -128,18 +123,18 @@ class Tree:
             raise OSError(errno.ESTALE, "not the directory that it was at start", self._root)
         self._root_identity = identity
 
-    def stage(self, modes: Modes) -> StagedFile:
+    def stage(self) -> StagedFile:
         """Return a new empty file in the staging folder; on any thread. Raise `OSError` if not."""
         self.check_root()
-        self._staging.ensure(modes)
-        return self._staging.create(modes.file)
+        self._staging.ensure()
+        return self._staging.create()
 
-    def probe(self, modes: Modes) -> None:
+    def probe(self) -> None:
         """Raise `OSError` unless a small file can be written, synced and linked now.
 
         This is done in the staging folder; where the last result failed, permissions are checked.
         """
-        staged = self.stage(modes)
+        staged = self.stage()
         linked = os.path.join(self._staging.path, _PROBE)
         try:
             staged.write(b"probe")
@@ -152,9 +147,7 @@ class Tree:
         if self._last_failed is not None:
             check_writable(self._last_failed)
 
-    def write(
-        self, plans: Sequence[Plan], modes: Modes, plan_again: PlanAgain
-    ) -> list[Plan | OSError]:
+    def write(self, plans: Sequence[Plan], plan_again: PlanAgain) -> list[Plan | OSError]:
         """Make each result durable; return for each, in order, as what it was stored, or why not.
 
         One that fails does not hold up the others. Files that were found are made durable too.
@@ -163,10 +156,10 @@ class Tree:
         self._entered.clear()
         try:
             self.check_root()
-            self._staging.ensure(modes)
-            _each(attempts, lambda attempt: self._stage(attempt, modes))
-            self._sync_files(attempts, modes)
-            _each(attempts, lambda attempt: self._link(attempt, modes, plan_again))
+            self._staging.ensure()
+            _each(attempts, self._stage)
+            self._sync_files(attempts)
+            _each(attempts, partial(self._link, plan_again))
             self._sync_directories(attempts)
             self.check_root()
         except OSError as error:
@@ -182,17 +175,17 @@ class Tree:
     def _directory(self, plan: Plan) -> str:
         return os.path.join(self._root, plan.result.directory).rstrip("/")
 
-    def _stage(self, attempt: _Attempt, modes: Modes) -> None:
+    def _stage(self, attempt: _Attempt) -> None:
         for _, content in attempt.plan.result.files:
             if isinstance(content, StagedFile):
                 content.hold()
                 attempt.staged.append(content)
             else:
-                staged = self._staging.create(modes.file)
+                staged = self._staging.create()
                 attempt.staged.append(staged)
                 staged.write(content)
 
-    def _sync_files(self, attempts: Sequence[_Attempt], modes: Modes) -> None:
+    def _sync_files(self, attempts: Sequence[_Attempt]) -> None:
         """Sync what was staged: many files at once, or a few one by one."""
         if not self._staging.is_durable:
             return
@@ -201,43 +194,43 @@ class Tree:
         try:
             done = len(files) >= _MANY_FILES and self._at_once.sync(files[0].descriptor)
         except OSError:
-            _each(attempts, lambda attempt: self._sync_again(attempt, modes))
+            _each(attempts, self._sync_again)
             return
         if not done:
             for staged in files:
                 _begin_writing(staged.descriptor)
-            _each(attempts, lambda attempt: self._sync_staged(attempt, modes))
+            _each(attempts, self._sync_staged)
 
-    def _sync_staged(self, attempt: _Attempt, modes: Modes) -> None:
+    def _sync_staged(self, attempt: _Attempt) -> None:
         try:
             _sync_own(attempt)
         except OSError:
-            self._sync_again(attempt, modes)
+            self._sync_again(attempt)
 
-    def _sync_again(self, attempt: _Attempt, modes: Modes) -> None:
+    def _sync_again(self, attempt: _Attempt) -> None:
         """Stage a result once more, after a sync that failed.
 
         A page that could not be written may be marked clean, so that a second sync of the same file
         would succeed without the data: only a file written again can be trusted.
         """
         _release(attempt)
-        self._stage(attempt, modes)
+        self._stage(attempt)
         _sync_own(attempt)
 
-    def _link(self, attempt: _Attempt, modes: Modes, plan_again: PlanAgain) -> None:
+    def _link(self, plan_again: PlanAgain, attempt: _Attempt) -> None:
         try:
-            self._place(attempt, modes)
+            self._place(attempt)
         except (FileExistsError, FileNotFoundError):
             # The name is somebody else's by now, or a reader that tidies up has removed a folder
             # that was still empty: once more.
             self._entered.clear()
             attempt.plan = plan_again(attempt.plan)
-            self._place(attempt, modes)
+            self._place(attempt)
 
-    def _place(self, attempt: _Attempt, modes: Modes) -> None:
+    def _place(self, attempt: _Attempt) -> None:
         """Link what is not there; sync what is: whoever wrote it may have been killed before."""
         result = attempt.plan.result
-        self._enter(attempt, modes)
+        self._enter(attempt)
         for (suffix, _), staged in zip(result.files, attempt.staged, strict=True):
             path = os.path.join(self._root, result.path(attempt.plan.stem, suffix))
             if suffix in attempt.plan.found:
@@ -245,15 +238,15 @@ class Tree:
             else:
                 self._staging.link(staged, path)
 
-    def _enter(self, attempt: _Attempt, modes: Modes) -> None:
+    def _enter(self, attempt: _Attempt) -> None:
         """Make the folder of a result; note what has to be synced for its name to be durable."""
         path = self._directory(attempt.plan)
         entered = self._entered.get(path)
         if entered is None:
-            entered = self._entered[path] = self._make(path, modes)
+            entered = self._entered[path] = self._make(path)
         attempt.entered = entered
 
-    def _make(self, directory: str, modes: Modes) -> _Entered:
+    def _make(self, directory: str) -> _Entered:
         """Make a directory if it is missing.
 
         One that was there before this process may have been made by one that was killed before the
@@ -261,7 +254,7 @@ class Tree:
         """
         # A root that went away meanwhile is not made again: its mount point would be filled.
         for missing in _missing(directory, self._root):
-            make_directory(missing, modes.directory)
+            self._staging.make_directory(missing)
             # A reader may have removed one whose inode the new one has got.
             self._durable_directories.pop(missing, None)
         identity = _identity(directory)

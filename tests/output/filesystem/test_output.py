@@ -185,7 +185,7 @@ def test_window_that_changes_holds_for_the_next_batch(make_output: MakeOutput) -
     """What was committed longer ago is written again under the name of its day."""
     output = make_output()
     output.store([result("21")])
-    output.settings = structs.replace(SETTINGS, duplicate_window_s=-1.0)
+    output.apply(structs.replace(SETTINGS, duplicate_window_s=-1.0))
     assert output.store([result("22")]) == [Stored("tencent/22/42.json", False)]
 
 

@@ -19,15 +19,15 @@ from asr_daemon.output.filesystem.staging import Modes, StagedFile, Staging
 @pytest.fixture
 def staging(tmp_path: Path) -> Iterator[Staging]:
     """Return an open staging folder."""
-    made = Staging(str(tmp_path), durable=True)
-    made.open(Modes(0o640, 0o750))
+    made = Staging(str(tmp_path), Modes(0o640, 0o750), durable=True)
+    made.open()
     yield made
     made.close()
 
 
 async def opened(staging: Staging) -> SpooledBody:
     """Return an empty body in a staging folder."""
-    return await SpooledBody.open(lambda: staging.create(0o640), staging.executor)
+    return await SpooledBody.open(staging.create, staging.executor)
 
 
 def test_body_is_read_as_it_was_written(staging: Staging) -> None:
@@ -74,7 +74,7 @@ def test_frozen_disk_is_a_refusal_when_time_is_up(
 
     def stage() -> StagedFile:
         thaw.wait()
-        staged.append(staging.create(0o640))
+        staged.append(staging.create())
         return staged[0]
 
     async def run() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from asr_daemon.output.filesystem.staging import Modes, StagedFile, Staging, make_directory
+from asr_daemon.output.filesystem.staging import Modes, StagedFile, Staging
 
 OPEN = os.open
 MODES = Modes(0o640, 0o750)
@@ -18,7 +18,7 @@ MODES = Modes(0o640, 0o750)
 @pytest.fixture
 def staging(tmp_path: Path) -> Iterator[Staging]:
     """Return the staging folder of `tmp_path`, not yet open."""
-    made = Staging(str(tmp_path), durable=True)
+    made = Staging(str(tmp_path), MODES, durable=True)
     yield made
     made.close()
 
@@ -28,7 +28,7 @@ def test_leftovers_are_removed(staging: Staging, tmp_path: Path) -> None:
     (tmp_path / ".staging/@eaDir").mkdir(parents=True)
     (tmp_path / ".staging/7.json").write_bytes(b"half")
     staging.check()
-    staging.open(MODES)
+    staging.open()
     assert sorted(os.listdir(tmp_path / ".staging")) == ["@eaDir", f"tree-{staging.tree_id}"]
 
 
@@ -38,7 +38,7 @@ def test_a_link_is_not_followed(staging: Staging, tmp_path: Path) -> None:
     elsewhere.mkdir()
     (elsewhere / "precious").write_bytes(b"x")
     (tmp_path / ".staging").symlink_to(elsewhere)
-    for attempt in (staging.check, lambda: staging.open(MODES)):
+    for attempt in (staging.check, staging.open):
         with pytest.raises(OSError, match=r"Not a directory|symbolic links"):
             attempt()
     assert (elsewhere / "precious").exists()
@@ -46,27 +46,27 @@ def test_a_link_is_not_followed(staging: Staging, tmp_path: Path) -> None:
 
 def test_the_mark_stays(staging: Staging, tmp_path: Path) -> None:
     """A tree keeps its id over restarts, and a new one has another."""
-    staging.open(MODES)
+    staging.open()
     first = staging.tree_id
     staging.close()
-    again = Staging(str(tmp_path), durable=True)
-    again.open(MODES)
+    again = Staging(str(tmp_path), MODES, durable=True)
+    again.open()
     assert again.tree_id == first
     again.close()
     shutil.rmtree(tmp_path / ".staging")
-    anew = Staging(str(tmp_path), durable=True)
-    anew.open(MODES)
+    anew = Staging(str(tmp_path), MODES, durable=True)
+    anew.open()
     assert anew.tree_id != first
     anew.close()
 
 
 def test_tidied_away(staging: Staging, tmp_path: Path) -> None:
     """The folder can be made anew, but not its mark: what is there now may be another root."""
-    staging.open(MODES)
-    staging.ensure(MODES)
+    staging.open()
+    staging.ensure()
     assert staging.is_marked()
     shutil.rmtree(tmp_path / ".staging")
-    staging.ensure(MODES)
+    staging.ensure()
     assert (tmp_path / ".staging").is_dir()
     assert not staging.is_marked()
 
@@ -83,10 +83,10 @@ def test_files_are_linked(
     staging: Staging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opening: Callable[..., int]
 ) -> None:
     """With a name in the folder or without, no two are the same and none is left there."""
-    staging.open(MODES)
+    staging.open()
     monkeypatch.setattr(os, "open", opening)
     for number in range(3):
-        staged = staging.create(MODES.file)
+        staged = staging.create()
         staged.write(b"%d" % number)
         staging.link(staged, str(tmp_path / f"{number}.txt"))
         staged.release()
@@ -96,9 +96,9 @@ def test_files_are_linked(
 
 def test_a_name_that_is_taken_is_left_alone(staging: Staging, tmp_path: Path) -> None:
     """Nothing is ever replaced."""
-    staging.open(MODES)
+    staging.open()
     (tmp_path / "1.txt").write_bytes(b"first")
-    staged = staging.create(MODES.file)
+    staged = staging.create()
     with pytest.raises(FileExistsError):
         staging.link(staged, str(tmp_path / "1.txt"))
     staged.release()
@@ -107,16 +107,16 @@ def test_a_name_that_is_taken_is_left_alone(staging: Staging, tmp_path: Path) ->
 
 def test_a_second_daemon_is_kept_out(staging: Staging, tmp_path: Path) -> None:
     """Of two daemons with one root the second does not start."""
-    staging.open(MODES)
+    staging.open()
     with pytest.raises(OSError, match="another asr-daemon writes there"):
-        Staging(str(tmp_path), durable=True).open(MODES)
+        Staging(str(tmp_path), MODES, durable=True).open()
 
 
 @pytest.fixture
 def staged(staging: Staging) -> StagedFile:
     """Return an empty file in an open staging folder."""
-    staging.open(MODES)
-    return staging.create(MODES.file)
+    staging.open()
+    return staging.create()
 
 
 def test_content_of_a_staged_file_is_read_from_the_start(staged: StagedFile) -> None:
@@ -132,8 +132,8 @@ def test_discarded_file_is_closed_and_gone(
 ) -> None:
     """It may be discarded twice; nothing can be done with it any more."""
     monkeypatch.setattr(os, "open", refusing_unnamed)
-    staging.open(MODES)
-    staged = staging.create(MODES.file)
+    staging.open()
+    staged = staging.create()
     for _ in range(2):
         staged.discard()
     staging.executor.shutdown()
@@ -189,9 +189,9 @@ def test_modes_do_not_depend_on_the_umask(staging: Staging, tmp_path: Path) -> N
     tmp_path.chmod(0o2755)
     before = os.umask(0o077)
     try:
-        staging.open(MODES)
-        staged = staging.create(MODES.file)
-        make_directory(f"{tmp_path}/day", 0o750)
+        staging.open()
+        staged = staging.create()
+        staging.make_directory(f"{tmp_path}/day")
     finally:
         os.umask(before)
     assert os.fstat(staged.descriptor).st_mode & 0o7777 == 0o640

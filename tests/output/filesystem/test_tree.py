@@ -545,15 +545,15 @@ def test_name_that_is_taken_before_the_link(
     make_output: MakeOutput, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is replaced: the result gets the next name."""
-    output, link = make_output(), os.link
+    output, fsync = make_output(), os.fsync
     taken = tmp_path / "root/tencent/2026/11/21/42.txt"
+    taken.parent.mkdir(parents=True)
 
-    def take_and_link(source: str, target: str, dst_dir_fd: int) -> None:
-        if not taken.exists():
-            taken.write_bytes(b"somebody else's")
-        link(source, target, dst_dir_fd=dst_dir_fd)
+    def sync_and_take(descriptor: int) -> None:
+        fsync(descriptor)
+        taken.write_bytes(b"somebody else's")
 
-    monkeypatch.setattr(os, "link", take_and_link)
+    monkeypatch.setattr(os, "fsync", sync_and_take)
     assert output.store([result()]) == [Stored("tencent/2026/11/21/42~2.json", False)]
     assert taken.read_bytes() == b"somebody else's"
 
@@ -849,11 +849,15 @@ def test_staged_file_whose_sync_fails_is_refused(
     text.release()
 
 
-def test_staged_file_that_was_discarded_is_refused(output: FilesystemOutput) -> None:
-    """Its sender has given up; nothing else is stored in its place."""
+@pytest.mark.parametrize("status", ["succeeded", "rejected"])
+def test_staged_file_that_was_discarded_is_refused(output: FilesystemOutput, status: str) -> None:
+    """Its sender has given up; the others of the batch are stored."""
     text = staged(output)
     text.release()
-    assert isinstance(output.store([large(text)])[0], CannotStore)
+    gone = structs.replace(large(text), status=status, identity="gone")
+    refused, stored = output.store([gone, result("43")])
+    assert isinstance(refused, CannotStore)
+    assert stored == Stored("tencent/2026/11/21/43.json", False)
 
 
 def test_staged_file_is_synced_beside_many_others(
@@ -879,7 +883,7 @@ def test_staged_file_is_synced_beside_many_others(
 
 def test_nothing_is_staged_without_room(output: FilesystemOutput) -> None:
     """A large body is refused when it begins, not when the disk is full."""
-    output.settings = structs.replace(SETTINGS, free_space_bytes=1 << 60)
+    output.apply(structs.replace(SETTINGS, free_space_bytes=1 << 60))
     with pytest.raises(CannotStore, match="No space left on device"):
         output.stage()
 
@@ -889,7 +893,7 @@ def test_modes_that_change_hold_for_the_next_batch(
 ) -> None:
     """What is there keeps its own."""
     output.store([result("1")])
-    output.settings = structs.replace(SETTINGS, modes=Modes(0o600, 0o700))
+    output.apply(structs.replace(SETTINGS, modes=Modes(0o600, 0o700)))
     output.store([result("2", day="22")])
     folder = tmp_path / "root/tencent/2026/11"
     names = ("21", "21/1.json", "22", "22/2.json")
