@@ -20,6 +20,15 @@ def test_callbacks(machine: Machine) -> None:
     assert machine.attempt(f"runuser -u bob -- sh -c '{read}'").returncode != 0
 
 
+def test_large_body(machine: Machine) -> None:
+    """The sandbox lets the daemon start the child process that converts it."""
+    body = "code=0&requestId=large&text=" + 6_000_000 * "x"
+    machine.write("/root/large", body)
+    machine.run("asr-daemon send tencent --file /root/large")
+    transcript = machine.run("cat /var/lib/asr-daemon/transcripts/tencent/*/*/*/large.txt")
+    assert len(transcript) == 6_000_001
+
+
 def test_retention(machine: Machine) -> None:
     """With the lines uncommented old results go, though they are read daily; others stay."""
     machine.run(
