@@ -64,9 +64,9 @@ setup(
         "tornado>=6.6.1,<7",
         # YAML as a tree with line numbers; 6.0.1 is the first that builds with Cython 3.
         "PyYAML>=6.0.1,<7",
-        # Notices edits of the configuration; 7 is the first that tells writes from other changes
-        # and needs one inotify instance for all directories.
-        "watchdog>=7,<8",
+        # Notices edits of the configuration; 7 tells writes from changes of attributes
+        # and needs one inotify instance for all directories, tried with 7.1.
+        "watchdog>=7.1,<8",
         # Typed, strict and fast JSON and frozen values; tried with 0.22, and it is not yet 1.0.
         "msgspec>=0.20,<0.23",
         # Metrics in the format that Prometheus reads; tried with 0.26.
