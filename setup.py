@@ -1,49 +1,97 @@
 """Packaging of asr-daemon: what is installed and what it needs, each bound with its reason."""
 
+import re
+from pathlib import Path
+
 from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+[VERSION] = re.findall(
+    r'^__version__ = "(.+)"$', (HERE / "asr_daemon/__init__.py").read_text(), re.M
+)
+
+GENERATE = [
+    # Completion for bash and zsh; what it makes is compared with the files here, so one minor
+    # release at a time.
+    "shtab>=1.13,<1.14",
+    # asr-daemon(1); the same.
+    "argparse-manpage>=4.8,<4.9",
+]
 
 setup(
     name="asr-daemon",
-    version="0.1.0",
+    version=VERSION,
     description="Receives speech recognition callbacks and commits transcripts as durable files",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
     license="Apache-2.0",
+    license_files=["LICENSE"],
+    keywords=[
+        "speech recognition",
+        "ASR",
+        "transcription",
+        "callback",
+        "webhook",
+        "Tencent Cloud",
+        "Huawei",
+        "Tornado",
+    ],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: No Input/Output (Daemon)",
+        "Framework :: AsyncIO",
+        "Intended Audience :: System Administrators",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Multimedia :: Sound/Audio :: Speech",
+        "Typing :: Typed",
+    ],
+    # tomllib, ExceptionGroup and asyncio.timeout are in the standard library since then.
     python_requires=">=3.11",
     packages=find_packages(include=["asr_daemon", "asr_daemon.*"]),
     package_data={
         "asr_daemon": ["py.typed"],
-        # A link to etc/asr-daemon.yaml, the one original; wheels get what is behind it.
-        "asr_daemon.config": ["asr-daemon.yaml"],
+        # What init and schema print; scripts/generate writes them.
+        "asr_daemon.config": ["asr-daemon.yaml", "asr-daemon.schema.json"],
     },
     entry_points={"console_scripts": ["asr-daemon = asr_daemon.cli:main"]},
     install_requires=[
-        # The listener relies on how 6.6 hands over bodies; 6.7 will change signatures.
-        "tornado>=6.6.1,<6.7",
+        # 6.6 reads heads strictly and answers when a handler is cancelled, 6.6.1 decodes forms in
+        # linear time; 7 may remove what 6 deprecates.
+        "tornado>=6.6.1,<7",
         # YAML as a tree with line numbers; 6.0.1 is the first that builds with Cython 3.
         "PyYAML>=6.0.1,<7",
-        # Will notice edits of the configuration; tried with 7.
-        "watchdog>=6,<8",
+        # Notices edits of the configuration; 7 tells writes from changes of attributes
+        # and needs one inotify instance for all directories, tried with 7.1.
+        "watchdog>=7.1,<8",
         # Typed, strict and fast JSON and frozen values; tried with 0.22, and it is not yet 1.0.
         "msgspec>=0.20,<0.23",
         # Metrics in the format that Prometheus reads; tried with 0.26.
         "prometheus_client>=0.21,<1",
-        # Time zones on machines that carry none of their own, such as a minimal Debian.
+        # Time zones on machines that have none of their own, such as a minimal Debian.
         "tzdata>=2024.1",
     ],
     extras_require={
+        "generate": GENERATE,
         "test": [
+            # The tests check that generated files are up to date.
+            *GENERATE,
             # Runs the tests; pytest-tornado uses hooks that pytest 10 removes.
             "pytest>=8,<10",
             # The event loop fixtures of the listener's tests.
             "pytest-tornado>=0.8.1,<0.9",
             # pytest-tornado imports pkg_resources, which setuptools 81 removed.
             "setuptools<81",
-            # Generated bodies for the decoders.
+            # Generated bodies for the parsers.
             "hypothesis>=6.100,<7",
             # Serves the disks that lose power; 3.1 is what they are tried with.
             "mfusepy>=3.1,<4",
             # Certificates for the tests of TLS, on cryptography, which makes an encrypted key.
             "trustme>=1.2,<2",
-            # Judges by the schemas that the daemon prints; 4.0 is the first with draft 2020-12.
+            # Validates by the schemas that the daemon prints; 4.0 is the first with draft 2020-12.
             "jsonschema>=4,<5",
         ],
         "bench": [

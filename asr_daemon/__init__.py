@@ -1,5 +1,4 @@
 """asr-daemon receives the callbacks of speech recognition vendors and commits them as files."""
 
-from importlib.metadata import version
-
-__version__ = version("asr-daemon")
+__version__ = "0.1.0"
+"""The one place of the version: setup.py, the manual pages and the scripts read it from here."""

@@ -1,4 +1,4 @@
-"""The command line: which command, and the exit status that a script sees."""
+"""Parse the command line, run the command, return the exit status."""
 
 import os
 import sys
@@ -20,7 +20,7 @@ from asr_daemon.systemd import Manager
 
 _STANDARD_ERROR = 2
 _ERROR = "<3>"
-"""Makes a line an error in the journal (sd-daemon(3)), which takes it off."""
+"""Marks a line as an error for the journal (sd-daemon(3)), which removes the mark."""
 
 COMMANDS = (
     serve.COMMAND,
@@ -33,9 +33,9 @@ COMMANDS = (
 
 DESCRIPTION = """\
 Receives the callbacks of speech recognition vendors (Tencent Cloud ASR, Huawei
-CEC/OIAP) and commits each result as files, before it is acknowledged.
+CEC/OIAP) and commits each result as durable files before it acknowledges it.
 
-Without a configuration it listens on loopback only, asks for no credentials,
+Without a configuration it listens on loopback only, requires no credentials,
 and writes below ./transcripts."""
 
 
@@ -46,23 +46,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(options)
     except ConfigError as error:
-        _tell(str(error))
+        _report(str(error))
         return INVALID_CONFIGURATION
     except AsrDaemonError as error:
-        _tell(f"asr-daemon: {error}")
+        _report(f"asr-daemon: {error}")
         return FAILED
     except KeyboardInterrupt:
         return FAILED
 
 
-def _tell(trouble: str) -> None:
-    """Say on standard error, which may be the journal, why a command is not done."""
+def _report(failure: str) -> None:
+    """Print why a command failed on standard error, which may be the journal."""
     prefix = _ERROR if Manager(os.environ).is_journal(_STANDARD_ERROR) else ""
-    print(*(f"{prefix}{line}" for line in trouble.split("\n")), sep="\n", file=sys.stderr)
+    print(*(f"{prefix}{line}" for line in failure.split("\n")), sep="\n", file=sys.stderr)
 
 
 def make_parser() -> ArgumentParser:
-    """Return the parser of all commands; the manual and the completion are made of it too."""
+    """Return the parser of all commands; manual page and completion are generated from it."""
     parser = ArgumentParser(
         prog="asr-daemon",
         description=DESCRIPTION,
@@ -70,7 +70,7 @@ def make_parser() -> ArgumentParser:
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"asr-daemon {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in COMMANDS:
         _add(commands.add_parser, command)
     return parser

@@ -1,4 +1,4 @@
-"""Reads the configuration anew when its files change, and has it put in place if it is sound."""
+"""Reload the configuration when its files change, and apply it if it is valid."""
 
 import asyncio
 import logging
@@ -13,35 +13,38 @@ from asr_daemon import logs
 from asr_daemon.config.load import ConfigError, Reading, problem_at, read
 from asr_daemon.config.model import Config
 from asr_daemon.config.problems import Problem
-from asr_daemon.config.watch import Watch, is_other_than_file
+from asr_daemon.config.watcher import Watcher, is_other_than_file
 from asr_daemon.errors import Obstacle
 from asr_daemon.metrics import Metrics
 from asr_daemon.service import Service
 from asr_daemon.systemd import Manager
 
+_NOT_APPLIED = "configuration not applied, the previous one stays active"
+_NEEDS_RESTART = "a change takes effect at the next restart"
+
 _log = logging.getLogger(__name__)
 
 
 class Standing(Struct, frozen=True):
-    """What is known of the configuration that is used, and of the file as it is now."""
+    """What is known of the active configuration, and of the file as it is now."""
 
     loaded_at: datetime
     problems: tuple[str, ...] = ()
-    """Why the file as it is now is not used, a line each; empty if it is."""
+    """Why the file as it is now is not applied, a line each; empty if it is."""
     needs_restart: tuple[str, ...] = ()
-    """Settings in the file that hold from the next start on."""
+    """Settings in the file that take effect at the next restart."""
 
     @property
     def notes(self) -> list[str]:
         """What an admin should know of it, a sentence each."""
         return [
-            *(f"the configuration stays as it was: {each}" for each in self.problems),
-            *(f"{key}: a change waits for a restart" for key in self.needs_restart),
+            *(f"{_NOT_APPLIED}: {problem}" for problem in self.problems),
+            *(f"{key}: {_NEEDS_RESTART}" for key in self.needs_restart),
         ]
 
 
 class Reloader:
-    """Keeps a service in step with a configuration file."""
+    """Keeps a service in step with the configuration file that it was started from."""
 
     def __init__(
         self,
@@ -51,63 +54,60 @@ class Reloader:
         manager: Manager,
         metrics: Metrics,
     ) -> None:
-        """Take the file from which the service was started."""
         self._source = source
         self._environ = environ
         self._service = service
         self._manager = manager
         self._metrics = metrics
-        self._watch = Watch()
+        self._watcher = Watcher()
         self.standing = Standing(datetime.now(UTC))
 
     def ask(self) -> None:
-        """Read the file anew even if it has not changed."""
-        self._watch.ask()
+        """Reload the file even if it has not changed."""
+        self._watcher.ask()
 
     async def run(self) -> None:
         """Follow the file until cancelled."""
         try:
             reading = await self._read()
             if reading.config != self._service.config:
-                await self._take(reading)
+                await self._apply(reading)
             else:
                 # They may have changed since they were loaded, before anything was watched.
                 await self._service.renew_certificates()
             while True:
-                await self._watch.changed()
+                await self._watcher.changed()
                 self._manager.reloading()
-                await self._take(await self._read())
+                await self._apply(await self._read())
                 self._manager.ready()
         finally:
-            self._watch.close()
+            self._watcher.close()
 
     async def _read(self) -> Reading:
-        """Return what the file says, such that any later change is noticed."""
-        reading = await asyncio.to_thread(self._look)
+        """Return what the file says when neither it nor what it refers to is being written."""
         while True:
-            # Whatever the file says now, certificates in use may be renewed.
-            await self._watch.aim(reading.files | certificate_files(self._service.config))
-            again = await asyncio.to_thread(self._look)
-            if again == reading:
+            reading = await asyncio.to_thread(self._look)
+            # Even if the file is invalid, the active certificates may be renewed.
+            files = reading.files | certificate_files(self._service.config)
+            if await self._watcher.aim(files):
                 return reading
-            reading = again
 
     def _look(self) -> Reading:
         if is_other_than_file(self._source):
-            wrong, right = "is no regular file any more", "write the settings into a file"
+            wrong, right = "no longer a regular file", "write the settings into a file"
             problem = Problem(str(self._source), 1, "(file)", wrong, right)
             return Reading(None, (problem,), frozenset({self._source.absolute()}))
         return read(self._source, self._environ)
 
-    async def _take(self, reading: Reading) -> None:
-        """Put what was read in place, or say why not and keep what is."""
+    async def _apply(self, reading: Reading) -> None:
+        """Apply what was read, or report why not and keep the active configuration."""
         try:
             needs_restart = await self._service.change(self._config_in(reading))
         except (ConfigError, Obstacle) as error:
-            self._refuse(self._problems(error))
+            self._report_invalid(self._problems(error))
             await self._service.renew_certificates()
         else:
-            self._accept(needs_restart)
+            self._report_applied(needs_restart)
             for warning in reading.warnings:
                 _log.warning("%s", warning)
 
@@ -115,11 +115,8 @@ class Reloader:
         if reading.config is None:
             raise ConfigError(reading.problems)
         if reading.is_empty and reading.config != self._service.config:
-            # Whoever empties a file is in the middle of writing it, or has lost it.
-            wrong, right = (
-                "holds no setting any more",
-                "write it anew, or restart with the defaults",
-            )
+            # An emptied file is more likely a mistake than the wish for all defaults.
+            wrong, right = "contains no settings", "write them, or restart with the defaults"
             raise ConfigError([Problem(str(self._source), 1, "(file)", wrong, right)])
         return reading.config
 
@@ -132,25 +129,25 @@ class Reloader:
             # The file has changed since, and will be read again.
             return (f"{self._source}: {error}",)
 
-    def _refuse(self, problems: tuple[str, ...]) -> None:
+    def _report_invalid(self, problems: tuple[str, ...]) -> None:
         self._metrics.reloaded("invalid")
         self.standing = structs.replace(self.standing, problems=problems)
-        for each in problems:
-            _log.error("the configuration stays as it was: %s", each)
+        for problem in problems:
+            _log.error("%s: %s", _NOT_APPLIED, problem)
 
-    def _accept(self, needs_restart: tuple[str, ...]) -> None:
+    def _report_applied(self, needs_restart: tuple[str, ...]) -> None:
         self._metrics.reloaded("applied")
         self.standing = Standing(datetime.now(UTC), needs_restart=needs_restart)
         log = self._service.config.log
         journal = self._manager.is_journal(sys.stderr.fileno())
         logs.configure(log.level, log.format, journal=journal)
-        _log.info("the configuration was read anew and is in use")
-        for each in needs_restart:
-            _log.warning("%s: a change waits for a restart", each)
+        _log.info("configuration applied")
+        for key in needs_restart:
+            _log.warning("%s: %s", key, _NEEDS_RESTART)
 
 
 def certificate_files(config: Config) -> frozenset[Path]:
     """Return the files of all listeners that speak TLS."""
-    pairs = [each.tls for each in config.listen if each.tls is not None]
-    files = [file for tls in pairs for file in (tls.certificate, tls.key, tls.client_ca)]
+    settings = [listener.tls for listener in config.listen if listener.tls is not None]
+    files = [file for tls in settings for file in (tls.certificate, tls.key, tls.client_ca)]
     return frozenset(file for file in files if file is not None)

@@ -15,7 +15,7 @@ from asr_daemon import __version__
 from asr_daemon.assembly import make_output, make_tls
 from asr_daemon.config.load import ConfigError, problem_at
 from asr_daemon.config.model import Config
-from asr_daemon.config.watch import is_other_than_file
+from asr_daemon.config.watcher import is_other_than_file
 from asr_daemon.errors import AsrDaemonError, Obstacle
 from asr_daemon.listeners import tls_obstacle
 from asr_daemon.metrics import Metrics

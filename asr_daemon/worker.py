@@ -150,6 +150,7 @@ class Worker:
             os.close(held)
             with suppress(ProcessLookupError):
                 process.kill()
+            await process.wait()
         if process.returncode != 0:
             raise WorkerFailed(_how_it_ended(process.returncode))
         return msgspec.msgpack.decode(encoded, type=Reply)

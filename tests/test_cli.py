@@ -31,10 +31,10 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.findall(r"^    ([a-z]+) ", out, re.MULTILINE) == [each.name for each in COMMANDS]
     assert out.endswith(
         "exit status:\n"
-        "  0   done\n"
-        "  1   failed; a line on standard error says why\n"
-        "  2   the command line is wrong\n"
-        "  78  the configuration is not valid\n"
+        "  0   success\n"
+        "  1   failure; a line on standard error says why\n"
+        "  2   usage error\n"
+        "  78  invalid configuration\n"
     )
 
 
@@ -72,7 +72,7 @@ def test_wrong_use(arguments: list[str], told: str, capsys: pytest.CaptureFixtur
         (
             "lisen: []\nadmn: {}\n",
             78,
-            ["FILE:1: lisen: is no setting", "FILE:2: admn: is no setting"],
+            ["FILE:1: lisen: unknown setting", "FILE:2: admn: unknown setting"],
         ),
         ("output: {root: FILE}\n", 1, ["asr-daemon: FILE:1: output.root: cannot be used"]),
         (

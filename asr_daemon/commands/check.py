@@ -1,4 +1,4 @@
-"""`asr-daemon check`: says whether the daemon would start with this."""
+"""`asr-daemon check`: report whether the daemon would start with this configuration."""
 
 import os
 from argparse import Namespace
@@ -9,7 +9,7 @@ from asr_daemon.server import check_start
 
 
 def run(options: Namespace) -> int:
-    """Say everything that is wrong with the configuration, or that nothing is."""
+    """Report everything that is wrong with the configuration, or that nothing is."""
     file = source(options)
     config, warnings = load_with_warnings(file, os.environ)
     for warning in warnings:
@@ -17,7 +17,7 @@ def run(options: Namespace) -> int:
     obstacles = check_start(config)
     if obstacles:
         raise ConfigError(
-            [problem_at(file, each.key, each.wrong, each.right) for each in obstacles]
+            [problem_at(file, found.key, found.wrong, found.right) for found in obstacles]
         )
     print(f"{file or 'built-in defaults'}: ok")
     return DONE
@@ -25,16 +25,16 @@ def run(options: Namespace) -> int:
 
 COMMAND = Command(
     name="check",
-    summary="say what is wrong with the configuration",
+    summary="check the configuration and report every problem",
     description="""\
-Does what a start does and changes nothing: reads the configuration, resolves
-its secrets, loads its certificates, and looks whether its folders can be
-written to and its addresses listened on. Run it as the daemon's user, whose
-permissions count. A port that somebody listens on is taken for the daemon's.
+Follows the path of a start without changing anything: validates the
+configuration, resolves its secrets, loads its certificates, and tries whether
+its directories can be written and its addresses listened on. Run it as the
+daemon's user, whose permissions count. A port that is in use is taken to be
+the daemon's own.
 
-Every problem is told at once, one a line, with the line it stands on and what
-would be right:
+All problems are reported at once, one a line, with what to write instead:
 
-  FILE:LINE: KEY: what is wrong, what would be right""",
+  FILE:LINE: key.path: what is wrong; what to write""",
     run=run,
 )

@@ -11,11 +11,11 @@ from pathlib import Path
 import msgspec
 
 from asr_daemon.commands.base import DONE, FAILED, Command, CommandFailed, source
-from asr_daemon.config.bind import bind
 from asr_daemon.config.document import Document, parse, read_document
 from asr_daemon.config.load import ConfigError
 from asr_daemon.config.model import AdminSettings
 from asr_daemon.config.sources import Sources
+from asr_daemon.config.validate import validate
 from asr_daemon.networks import reachable
 from asr_daemon.status import Status
 
@@ -51,10 +51,10 @@ def admin_in(file: Path | None) -> AdminSettings:
         return AdminSettings()
     sources = Sources(file.absolute().parent, os.environ)
     try:
-        return bind(read_document(file), sources).config.admin
+        return validate(read_document(file), sources).config.admin
     except ConfigError as error:
         above = _above(file, error.problems[0].line)
-        admin = AdminSettings() if above is None else bind(above, sources).config.admin
+        admin = AdminSettings() if above is None else validate(above, sources).config.admin
         asking = "at the default address"
         if admin != AdminSettings():
             asking = "where the lines above that say"

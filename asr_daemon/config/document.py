@@ -1,4 +1,4 @@
-"""One YAML file as a tree of frozen nodes that know their lines.
+"""Parse one YAML file into a tree of frozen nodes that know their lines.
 
 The tree holds what was written, not what YAML makes of it: `0640` is still those four characters.
 """
@@ -11,7 +11,7 @@ import yaml
 from msgspec import Struct
 
 from asr_daemon.config.problems import ConfigError, Problem, Wrong, quote
-from asr_daemon.config.syntax import compose
+from asr_daemon.config.syntax import compose, lookalike
 
 LARGEST_FILE_BYTES = 256 * 1024
 """More than any configuration needs, and little enough to be parsed in seconds."""
@@ -21,14 +21,14 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
 class Node(Struct, frozen=True):
-    """Anything in the tree: the line to name for it, and its YAML tag without the usual prefix."""
+    """Anything in the tree: the line to report, and its YAML tag without the usual prefix."""
 
     line: int
     tag: str
 
 
 class Scalar(Node, frozen=True):
-    """A single value as it was written."""
+    """A single value as written."""
 
     text: str
     quoted: bool = False
@@ -41,30 +41,30 @@ class Sequence(Node, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    """A name in a section, and what belongs to it."""
+    """A key in a section, and its value."""
 
     name: str
     value: Node
 
 
 class Section(Node, frozen=True):
-    """A mapping; each name is there once."""
+    """A mapping; no key occurs twice."""
 
     entries: tuple[Entry, ...] = ()
 
 
 class Document(Struct, frozen=True):
-    """A file that was read and is sound YAML."""
+    """A file that is valid YAML."""
 
     file: str
     root: Section
     lines: Mapping[str, int]
     """The line of every setting and item, by its path such as `listen[0].port`."""
     problems: tuple[Problem, ...] = ()
-    """What is wrong so far without hindering the search for more, such as keys given twice."""
+    """What is wrong so far without hindering validation, such as duplicate settings."""
 
     def line_of(self, key: str) -> int:
-        """Return the line of `key`, or of the nearest section around it that is in the file."""
+        """Return the line of `key`, or of the nearest section around it that the file has."""
         while key not in self.lines:
             key = key[: max(key.rfind("."), key.rfind("["), 0)]
         return self.lines[key]
@@ -73,7 +73,7 @@ class Document(Struct, frozen=True):
 def join(key: str, name: str) -> str:
     """Return the path of the setting `name` in the section `key`.
 
-    Of `key:value`, written without a blank, only the key is shown: the value may be a secret.
+    Of `key:value`, written without a space, only the key is shown: the value may be a secret.
     """
     word, colon, _ = name.partition(":")
     shown = name if _PLAIN_NAME.fullmatch(name) else quote(f"{word}:..." if colon else name)
@@ -84,16 +84,16 @@ def read_document(path: Path) -> Document:
     """Read and parse one file.
 
     Raises:
-        ConfigError: it cannot be read, is too large, not UTF-8, or not sound YAML.
+        ConfigError: it cannot be read, is too large, not UTF-8, or not valid YAML.
     """
     return parse(_decode(_read(path), path), str(path))
 
 
 def parse(text: str, file: str) -> Document:
-    """Parse `text`; `file` is how messages name it.
+    """Parse `text`; `file` is its name in messages.
 
     Raises:
-        ConfigError: it is not sound YAML, or no mapping.
+        ConfigError: it is not valid YAML, or not a mapping.
     """
     raw = compose(text, file)
     builder = _Builder(file)
@@ -102,8 +102,8 @@ def parse(text: str, file: str) -> Document:
     elif isinstance(raw, yaml.MappingNode):
         root = builder.section(raw, "", 1)
     else:
-        line, wrong = raw.start_mark.line + 1, "the file is no mapping of settings"
-        right = 'write lines of "key: value", such as asr-daemon init writes'
+        line, wrong = raw.start_mark.line + 1, "not a mapping of settings"
+        right = 'write lines of "key: value" (asr-daemon init writes an example)'
         raise ConfigError([Problem(file, line, "(top level)", wrong, right)])
     return Document(file, root, builder.lines, tuple(builder.problems))
 
@@ -114,12 +114,12 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
-        wrong = f"cannot be read ({getattr(error, 'strerror', None) or 'no path of a file'})"
+        wrong = f"cannot be read ({getattr(error, 'strerror', None) or 'invalid path'})"
         if isinstance(error, PermissionError):
             right = "let the daemon's user read it, or run this with sudo"
         raise ConfigError([Problem(str(path), 1, "(file)", wrong, right)]) from None
     if len(content) > LARGEST_FILE_BYTES:
-        wrong = f"has more than {LARGEST_FILE_BYTES // 1024} KiB"
+        wrong = f"larger than {LARGEST_FILE_BYTES // 1024} KiB"
         raise ConfigError([Problem(str(path), 1, "(file)", wrong, right)])
     return content
 
@@ -129,12 +129,12 @@ def _decode(content: bytes, path: Path) -> str:
         return content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        problem = Problem(str(path), line, "(file)", "is not UTF-8", "save the file in UTF-8")
+        problem = Problem(str(path), line, "(file)", "not UTF-8", "save the file as UTF-8")
         raise ConfigError([problem]) from None
 
 
 class _Builder:
-    """Turns PyYAML's nodes into ours, noting where each key stands and which stands twice."""
+    """Turns PyYAML's nodes into ours, noting the line of each key and which are duplicates."""
 
     def __init__(self, file: str) -> None:
         self.lines = {"": 1}
@@ -176,11 +176,13 @@ class _Builder:
 def _check_name(raw: yaml.Node, first_line: int | None) -> None:
     if not isinstance(raw, yaml.ScalarNode):
         right = "put values that start with a brace or bracket in quotes"
-        raise Wrong("a key is a mapping or list itself", right)
+        raise Wrong("a key is a mapping or a list", right)
+    if raw.style is None and (odd := lookalike(str(raw.value))):
+        raise Wrong(*odd)
     if raw.tag == f"{_CORE_TAG}merge":
-        raise Wrong("merge keys are not taken", "write the settings out")
+        raise Wrong("merge keys are not supported", "write the settings out")
     if first_line is not None:
-        raise Wrong(f"is given twice, first on line {first_line}", "keep one of the two")
+        raise Wrong(f"duplicate setting, first on line {first_line}", "keep one of the two")
 
 
 def _line(raw: yaml.Node) -> int:

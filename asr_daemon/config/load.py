@@ -1,4 +1,4 @@
-"""From a file to the configuration: everything that is wrong at once, or values to rely on."""
+"""Load the configuration of a file, or report everything that is wrong with it at once."""
 
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
@@ -6,12 +6,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from asr_daemon.config.bind import bind
+from asr_daemon.config.checks import Finding, check
 from asr_daemon.config.document import Document, read_document
 from asr_daemon.config.model import Config
 from asr_daemon.config.problems import ConfigError, Problem
-from asr_daemon.config.rules import Finding, check
 from asr_daemon.config.sources import Sources
+from asr_daemon.config.validate import validate
 
 __all__ = [
     "DEFAULT_FILE",
@@ -21,12 +21,13 @@ __all__ = [
     "find",
     "load",
     "load_with_warnings",
+    "packaged",
     "problem_at",
     "read",
 ]
 
 DEFAULT_FILE = Path("/etc/asr-daemon/asr-daemon.yaml")
-"""What is read if nothing else is named, and it is there."""
+"""What is read if nothing else is named and it exists."""
 
 
 def find(
@@ -34,8 +35,8 @@ def find(
 ) -> Path | None:
     """Return the file to load: `explicit`, else `$ASR_DAEMON_CONFIG`, else `default` if it exists.
 
-    `None` means the built-in defaults. A file that is named need not exist: `load` tells of it. So
-    does it of a default file that is there and may not be looked at.
+    `None` means the built-in defaults. Whether a named file exists is left to `load`, and so is a
+    default file that exists but cannot be accessed.
     """
     if explicit is not None:
         return explicit
@@ -51,24 +52,24 @@ def find(
 
 
 class Reading(Struct, frozen=True):
-    """What a file says: a configuration, or what is wrong with it."""
+    """The content of a file: a configuration, or what is wrong with it."""
 
     config: Config | None
     problems: tuple[Problem, ...]
     """Empty if there is a configuration."""
     files: frozenset[Path]
-    """The file and those that it names, whether or not they are there: a change of any counts."""
+    """The file and those that it refers to, whether or not they exist: a change of any counts."""
     warnings: tuple[Problem, ...] = ()
     """Settings of earlier versions that have no effect."""
     is_empty: bool = False
-    """Whether no setting stands in the file, so that everything is as by default."""
+    """Whether the file has no setting, so that everything is the default."""
 
 
 def read(path: Path, environ: Mapping[str, str]) -> Reading:
-    """Return what is in `path`, secrets included.
+    """Read the configuration in `path`, secrets included.
 
-    Reads the file, and the files and variables that it names, anew at each call; opens nothing for
-    writing and keeps nothing.
+    Reads the file, and the files and variables that it refers to, again at each call; opens nothing
+    for writing and caches nothing.
     """
     sources = Sources(path.absolute().parent, environ)
     try:
@@ -81,7 +82,7 @@ def read(path: Path, environ: Mapping[str, str]) -> Reading:
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
-    """Return the configuration in `path`, as `read` does; `None` gives the built-in defaults.
+    """Return the configuration in `path`; `None` gives the built-in defaults.
 
     Raises:
         ConfigError: with every problem in the file, in the order of its lines.
@@ -103,11 +104,16 @@ def load_with_warnings(
 
 def example() -> str:
     """Return the commented configuration that `init` writes: every setting with its default."""
-    return files("asr_daemon.config").joinpath("asr-daemon.yaml").read_text(encoding="utf-8")
+    return packaged("asr-daemon.yaml")
+
+
+def packaged(name: str) -> str:
+    """Return a file of this package that `scripts/generate` wrote (see `reference.py`)."""
+    return files("asr_daemon.config").joinpath(name).read_text(encoding="utf-8")
 
 
 def problem_at(path: Path | None, key: str, wrong: str, right: str) -> Problem:
-    """Return a problem with a setting that shows only later, such as a folder that is read-only.
+    """Return a problem that only the start finds, such as a directory that is read-only.
 
     The line is that of `key`, or of the nearest section around it, in the file as it is now.
     """
@@ -121,17 +127,17 @@ def _looked_at(path: Path, sources: Sources) -> frozenset[Path]:
 
 
 def _configure(document: Document, sources: Sources) -> tuple[Config, tuple[Problem, ...]]:
-    bound = bind(document, sources)
-    doubtful = bound.doubtful.union(problem.key for problem in document.problems)
+    validated = validate(document, sources)
+    doubtful = validated.doubtful.union(problem.key for problem in document.problems)
     broken = [
         _locate(finding, document)
-        for finding in check(bound.config)
+        for finding in check(validated.config)
         if not _depends_on(finding, doubtful)
     ]
-    problems = [*document.problems, *bound.problems, *broken]
+    problems = [*document.problems, *validated.problems, *broken]
     if problems:
         raise ConfigError(problems)
-    return bound.config, bound.warnings
+    return validated.config, validated.warnings
 
 
 def _depends_on(finding: Finding, doubtful: Iterable[str]) -> bool:

@@ -1,10 +1,11 @@
-"""How single values are written in the file: durations, sizes, modes, networks, paths, names.
+"""Read and write single values: durations, sizes, modes, networks, paths, names.
 
-Each `read_...` turns text into a value, or raises `Wrong` with what would be right. Pure, except
-that time zones and encodings are looked up in what is installed.
+Each `read_...` turns text into a value or raises `Wrong` with what to write; each `write_...` does
+the opposite. Pure, except that time zones and encodings are those that are installed.
 """
 
 import re
+from collections.abc import Mapping
 from difflib import get_close_matches
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from zoneinfo import ZoneInfo, available_timezones
@@ -13,8 +14,6 @@ from asr_daemon.config.problems import Wrong, quote
 from asr_daemon.layout import check_layout
 from asr_daemon.networks import Network
 from asr_daemon.secret import Secret
-
-"""Characters; 16 of `openssl rand -hex` are 64 bits, out of reach for guessing over a network."""
 
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
 _NEARLY_DURATION = re.compile(r"([0-9]{1,9})\s*(ms|s|m|h|d)?", re.IGNORECASE)
@@ -31,8 +30,8 @@ _LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
 _HOST_NAME = re.compile(rf"(?:{_LABEL}\.)*(?![0-9]+\Z){_LABEL}")
 _URL_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 _URL_KEY = re.compile(r"[A-Za-z0-9._~-]+")
-_SURELY = 0.85
-"""How near the name of a time zone has to be: Asia/Bejing is not Asia/Beirut, nor is CST UCT."""
+_SIMILARITY = 0.85
+"""Of the name of a time zone that is suggested: Asia/Bejing is not Asia/Beirut, nor is CST UCT."""
 _ASCII_SAMPLE = "[0:1.640,0:4.600]  az AZ 09 %+&=\n"
 
 
@@ -40,7 +39,7 @@ def read_duration(text: str, least: str = "1ms") -> float:
     """Read `10s`, `5m`, `48h`, `250ms`, `7d` as seconds; at least `least`, at most ten years."""
     duration_s = _seconds(text)
     if duration_s is None:
-        raise Wrong(f"{quote(text)} is no duration", f"write {_nearest_duration(text)}")
+        raise Wrong(f"invalid duration {quote(text)}", f"write {_nearest_duration(text)}")
     if duration_s < (_seconds(least) or 0):
         raise Wrong(f"{text} is too short", f"write at least {least}")
     if duration_s > _LONGEST_DURATION_S:
@@ -56,35 +55,45 @@ def _seconds(text: str) -> float | None:
 def _nearest_duration(text: str) -> str:
     match = _NEARLY_DURATION.fullmatch(text)
     if match is None:
-        return "a whole number and one of ms, s, m, h, d, such as 10s or 48h"
-    return f"{match[1]}{(match[2] or 's').lower()} (the units are ms, s, m, h and d)"
+        return "a whole number and a unit (ms, s, m, h, d), such as 10s or 48h"
+    return f"{match[1]}{(match[2] or 's').lower()} (units: ms, s, m, h, d)"
+
+
+def write_duration(duration_s: float) -> str:
+    """Write seconds in the largest unit that leaves them whole."""
+    milliseconds = round(duration_s * 1000)
+    return _in_largest_unit(milliseconds, _MILLISECONDS)
 
 
 def read_size(text: str, least: int = 1) -> int:
     """Read `64MiB`, `16KiB`, `1GiB`, `512B` as bytes; at least `least`, at most 1 PiB."""
     match = _SIZE.fullmatch(text)
     if match is None:
-        raise Wrong(f"{quote(text)} is no size", f"write {_nearest_size(text)}")
+        raise Wrong(f"invalid size {quote(text)}", f"write {_nearest_size(text)}")
     size = int(match[1]) * _BYTES[match[2]]
     if size < least:
-        raise Wrong(f"{text} is too small", f"write at least {format_size(least)}")
+        raise Wrong(f"{text} is too small", f"write at least {write_size(least)}")
     if size > _LARGEST_SIZE:
         raise Wrong(f"{text} is too large", "write at most 1048576GiB")
     return size
 
 
-def format_size(size: int) -> str:
+def write_size(size_bytes: int) -> str:
     """Write a number of bytes in the largest unit that leaves it whole."""
-    unit = max((unit for unit in _BYTES if size % _BYTES[unit] == 0), key=_BYTES.__getitem__)
-    return f"{size // _BYTES[unit]}{unit}"
+    return _in_largest_unit(size_bytes, _BYTES)
+
+
+def _in_largest_unit(amount: int, units: Mapping[str, int]) -> str:
+    unit = max((unit for unit in units if amount % units[unit] == 0), key=units.__getitem__)
+    return f"{amount // units[unit]}{unit}"
 
 
 def _nearest_size(text: str) -> str:
     match = _NEARLY_SIZE.fullmatch(text)
     if match is None:
-        return "a whole number and one of B, KiB, MiB, GiB, such as 64MiB"
+        return "a whole number and a unit (B, KiB, MiB, GiB), such as 64MiB"
     unit = f"{match[2].upper()}iB" if match[2] else "B"
-    return f"{match[1]}{unit} (the units are B, KiB, MiB and GiB)"
+    return f"{match[1]}{unit} (units: B, KiB, MiB, GiB)"
 
 
 def read_file_mode(text: str) -> int:
@@ -99,14 +108,19 @@ def read_directory_mode(text: str) -> int:
 
 def _mode(text: str, owner: int, does: str) -> int:
     if _MODE.fullmatch(text) is None:
-        raise Wrong(f"{quote(text)} is no mode", 'write octal digits in quotes, such as "0640"')
+        raise Wrong(f"invalid mode {quote(text)}", 'write octal digits in quotes, such as "0640"')
     mode = int(text, 8)
     right = f'write "{(mode | owner) & ~_EVERYBODY_WRITES:04o}"'
     if mode & owner != owner:
         raise Wrong(f'"{text}" does not let the owner {does}', right)
     if mode & _EVERYBODY_WRITES:
-        raise Wrong(f'"{text}" lets every user of the machine write', right)
+        raise Wrong(f'"{text}" lets every user write', right)
     return mode
+
+
+def write_mode(mode: int) -> str:
+    """Write a mode in octal, as text that YAML takes for no number."""
+    return f'"{mode:04o}"'
 
 
 def read_network(text: str) -> Network:
@@ -115,17 +129,18 @@ def read_network(text: str) -> Network:
         loose = ip_network(text, strict=False)
     except ValueError:
         right = "write an address or CIDR such as 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32"
-        raise Wrong(f"{quote(text)} is no network", right) from None
+        raise Wrong(f"invalid network {quote(text)}", right) from None
     address = ip_address(text.partition("/")[0])
     if address != loose.network_address:
         raise Wrong(
-            f"{text} has bits set behind its prefix", f"write {loose} or the address without /"
+            f"{text} has bits set after its prefix",
+            f"write {loose}, or the address without a prefix",
         )
     if isinstance(loose, IPv6Network) and loose.prefixlen >= _MAPPED_PREFIX:
         mapped = loose.network_address.ipv4_mapped
         if mapped is not None:
             prefix = loose.prefixlen - _MAPPED_PREFIX
-            raise Wrong(f"{text} is an IPv4 network in disguise", f"write {mapped}/{prefix}")
+            raise Wrong(f"{text} is an IPv4 network mapped to IPv6", f"write {mapped}/{prefix}")
     return loose
 
 
@@ -138,9 +153,9 @@ def read_host(text: str) -> str:
         raise Wrong(f"{quote(text)} has brackets, which only URLs need", f"write {quote(bare)}")
     host, _, port = text.rpartition(":")
     if port.isdecimal() and host:
-        raise Wrong(f"{quote(text)} holds a port too", f"write {quote(host)} and port: {port}")
+        raise Wrong(f"{quote(text)} contains a port", f"write {quote(host)} and port: {port}")
     right = "write an IP address such as 127.0.0.1 (0.0.0.0 or :: for all), or a host name"
-    raise Wrong(f"{quote(text)} is neither an IP address nor a host name", right)
+    raise Wrong(f"invalid address {quote(text)}", right)
 
 
 def _is_ip_address(text: str) -> bool:
@@ -151,18 +166,18 @@ def _is_ip_address(text: str) -> bool:
 
 
 def read_url_path(text: str) -> str:
-    """Read the path of a URL that is compared byte by byte with what senders ask for."""
+    """Read the path of a URL; it is compared byte by byte with those of requests."""
     if not text.startswith("/"):
-        raise Wrong(f"{quote(text)} does not start with /", "write a path such as /callbacks/asr")
+        raise Wrong(f"{quote(text)} does not start with '/'", "write a path such as /callbacks/asr")
     if _URL_PATH.fullmatch(text) is None:
-        right = "write a path without ?, #, %, blanks and non-ASCII characters"
-        raise Wrong(f"{quote(text)} is more than a plain path", right)
+        right = "write a path without ?, #, %, spaces and non-ASCII characters"
+        raise Wrong(f"invalid path {quote(text)}", right)
     components = text[1:].split("/")
     if text != "/" and components[-1] == "":
-        raise Wrong(f"{quote(text)} ends with /", f"write {quote(text.rstrip('/') or '/')}")
+        raise Wrong(f"{quote(text)} ends with '/'", f"write {quote(text.rstrip('/') or '/')}")
     if text != "/" and not {"", ".", ".."}.isdisjoint(components):
-        right = "write a path without them: many senders remove them on the way"
-        raise Wrong(f"{quote(text)} has an empty, . or .. component", right)
+        right = "write a path without them (many senders remove them)"
+        raise Wrong(f"{quote(text)} has an empty, '.' or '..' component", right)
     return text
 
 
@@ -170,8 +185,8 @@ def read_url_key(text: str) -> Secret:
     """Read a secret that is part of a URL; never quotes it."""
     if _URL_KEY.fullmatch(text) is None:
         raise Wrong(
-            "the key holds characters that change their look in a URL",
-            "write A-Z a-z 0-9 - . _ ~ only (openssl rand -hex 16 makes such a key)",
+            "the key contains characters that URLs escape",
+            "write only A-Z a-z 0-9 - . _ ~ (openssl rand -hex 16 makes such a key)",
         )
     return Secret(text)
 
@@ -181,7 +196,7 @@ def read_layout(text: str) -> str:
     wrong = check_layout(text)
     if wrong is not None:
         raise Wrong(
-            f"{quote(text)} is no layout: {wrong}",
+            f"invalid layout {quote(text)}: {wrong}",
             'write one such as "{provider}/{year}/{month}/{day}/{id}"',
         )
     return text
@@ -192,9 +207,11 @@ def read_timezone(text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
     except (KeyError, ValueError, OSError):
-        near = get_close_matches(text, available_timezones(), n=1, cutoff=_SURELY)
-        right = quote(near[0]) if near else "a name such as UTC, Asia/Shanghai or Europe/Berlin"
-        raise Wrong(f"{quote(text)} is no time zone known here", f"write {right}") from None
+        near = get_close_matches(text, available_timezones(), n=1, cutoff=_SIMILARITY)
+        right = "write a name such as UTC, Asia/Shanghai or Europe/Berlin"
+        if near:
+            right = f"did you mean {quote(near[0])}?"
+        raise Wrong(f"unknown time zone {quote(text)}", right) from None
 
 
 def read_text_encoding(text: str) -> str:
@@ -204,9 +221,9 @@ def read_text_encoding(text: str) -> str:
     try:
         decoded = sample.decode(text, "replace")
     except (LookupError, ValueError):
-        raise Wrong(f"{quote(text)} is no encoding of text", right) from None
+        raise Wrong(f"unknown text encoding {quote(text)}", right) from None
     if decoded != _ASCII_SAMPLE:
-        raise Wrong(f"{quote(text)} does not leave ASCII as it is, as callbacks need", right)
+        raise Wrong(f"text encoding {quote(text)} not supported: it changes ASCII", right)
     return text
 
 
@@ -217,8 +234,8 @@ def read_name_by(text: str) -> str:
     kind, colon, name = text.partition(":")
     if kind != "query" or not colon or not name.strip():
         right = "write request_id, audio_key or query:NAME (a parameter of the callback URL)"
-        raise Wrong(f"{quote(text)} names nothing of a callback", right)
+        raise Wrong(f"{quote(text)} not supported", right)
     if name == "key":
         right = "write another parameter, such as query:job"
-        raise Wrong("the parameter key is the secret, and no result is named by it", right)
+        raise Wrong("the parameter key is the secret and cannot name results", right)
     return text

@@ -12,7 +12,7 @@ _LONGEST_QUOTE = 200
 
 
 class Problem(Struct, frozen=True):
-    """One mistake, where it stands, and what would be right there; holds no secret.
+    """One mistake: where it is, what is wrong, what to write; holds no secret.
 
     `key` is the path of the setting (`listen[0].port`), or a word in parentheses where the mistake
     is not in one setting: `(file)`, `(syntax)`, `(top level)`.
@@ -25,12 +25,12 @@ class Problem(Struct, frozen=True):
     right: str
 
     def __str__(self) -> str:
-        """Return the line that `check` prints: where, what is wrong, what would be right."""
-        return f"{self.file}:{self.line}: {self.key}: {self.wrong}, {self.right}"
+        """Return the line that `check` prints."""
+        return f"{self.file}:{self.line}: {self.key}: {self.wrong}; {self.right}"
 
 
 class ConfigError(AsrDaemonError):
-    """A configuration that is not taken, with every problem in it in the order of the lines."""
+    """An invalid configuration, with every problem in the order of the lines."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda problem: problem.line))
@@ -38,16 +38,15 @@ class ConfigError(AsrDaemonError):
 
 
 class Wrong(AsrDaemonError):
-    """A value that is not taken, while file and line are not at hand.
+    """An invalid value, raised where file and line are not known.
 
-    Both sentences are parts of one: "`wrong`, `right`". `wrong` follows the key as its subject
-    does a verb or stands alone; `right` is what to do. Neither may quote a secret.
+    `wrong` says what is wrong with it, `right` what to write or do. Neither may quote a secret.
     """
 
     def __init__(self, wrong: str, right: str) -> None:
         self.wrong = wrong
         self.right = right
-        super().__init__(f"{wrong}, {right}")
+        super().__init__(f"{wrong}; {right}")
 
 
 def quote(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Where values come from that do not stand in the configuration file: other files, variables."""
+"""Read what the configuration refers to: other files and environment variables."""
 
 from collections.abc import Mapping
 from errno import EINVAL
@@ -8,26 +8,28 @@ from stat import S_ISREG
 from asr_daemon.config.problems import Wrong, quote
 
 LARGEST_SECRET_BYTES = 64 * 1024
-"""So that a wrong path does not fill the memory."""
+"""Bounds what a wrong path makes us read."""
 
 
 class Sources:
-    """The surroundings of one configuration file, and which of them were looked at."""
+    """Reads what one configuration file refers to, and remembers which files it looked for.
+
+    Relative paths start in `directory`.
+    """
 
     def __init__(self, directory: Path, environ: Mapping[str, str]) -> None:
-        """Take the folder where relative paths of files to read start, and the variables."""
         self._directory = directory
         self._environ = environ
         self.files: set[Path] = set()
-        """Files that were asked for so far, whether or not they are there."""
+        """Files that were looked for so far, whether or not they exist."""
 
     def locate(self, name: str) -> Path:
-        """Return the path of a file to be read, which is there and can be opened now.
+        """Return the path of a file that exists and can be opened now.
 
-        A relative name is looked up in `$CREDENTIALS_DIRECTORY`, then beside the configuration.
+        A relative name is looked up in `$CREDENTIALS_DIRECTORY`, then next to the configuration.
 
         Raises:
-            Wrong: there is no such file, or it cannot be opened.
+            Wrong: it does not exist or cannot be opened.
         """
         for folder in self._folders():
             path = folder / name
@@ -38,19 +40,19 @@ class Sources:
                 continue
             except OSError as error:
                 right = "let the daemon's user read it, or name another file"
-                raise Wrong(f"{path} cannot be read ({error.strerror})", right) from None
+                raise Wrong(f"cannot read {path} ({error.strerror})", right) from None
             return path
         places = " or ".join(dict.fromkeys(str(folder / name) for folder in self._folders()))
-        raise Wrong(f"there is no file {places}", "create it or name another file")
+        raise Wrong(f"no such file: {places}", "create it or name another file")
 
     def read_secret_file(self, name: str) -> str:
-        """Return what a file holds, without one newline at its end.
+        """Return the content of a file, without one newline at its end.
 
         Raises:
             Wrong: it cannot be read, is too large, or not UTF-8.
         """
         path = self.locate(name)
-        right = "write the secret alone into it, as one line of UTF-8"
+        right = "write only the secret into it, on one line, in UTF-8"
         try:
             with path.open("rb") as file:
                 content = file.read(LARGEST_SECRET_BYTES + 1)
@@ -58,7 +60,7 @@ class Sources:
                 raise Wrong(f"{path} is too large for a secret", right)
             return content.decode().removesuffix("\n").removesuffix("\r")
         except OSError as error:
-            raise Wrong(f"{path} cannot be read ({error.strerror})", right) from None
+            raise Wrong(f"cannot read {path} ({error.strerror})", right) from None
         except UnicodeDecodeError:
             raise Wrong(f"{path} is not UTF-8", right) from None
 
@@ -70,9 +72,7 @@ class Sources:
         """
         value = self._environ.get(name)
         if value is None:
-            raise Wrong(
-                f"the environment variable {quote(name)} is not set", "set it or name another"
-            )
+            raise Wrong(f"environment variable {quote(name)} is not set", "set it or name another")
         return value
 
     def _folders(self) -> tuple[Path, ...]:
@@ -81,7 +81,7 @@ class Sources:
 
 
 def _check_readable(path: Path) -> None:
-    """Open and close a regular file; a pipe, which would block, is never opened."""
+    """Open and close a regular file; never open a pipe, which would block."""
     if not S_ISREG(path.stat().st_mode):
-        raise OSError(EINVAL, "it is no regular file")
+        raise OSError(EINVAL, "not a regular file")
     path.open("rb").close()

@@ -1,10 +1,11 @@
-"""YAML text to PyYAML's nodes, with what is wrong in words that an admin can act on.
+"""Parse YAML into PyYAML's nodes, with errors that an admin can act on.
 
-Anchors, aliases and several documents in one file are refused: a configuration has no need of
-them, they multiply, and a secret that starts with `&` or `*` would vanish in silence.
+Anchors, aliases and several documents in one file are refused: a configuration does not need them,
+they multiply, and a secret that starts with `&` or `*` would be lost silently.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 import yaml
@@ -15,60 +16,74 @@ DEEPEST_NESTING = 32
 """More than any configuration needs, and little enough for recursion."""
 
 _KEY = "(syntax)"
-_TOLD = (
-    (r"'\\t'", "a tab stands where YAML takes blanks only", "replace tabs by blanks"),
+_LOOKALIKES = {
+    "\uff1a": '":"',
+    "\uff0c": '","',
+    "\u201c": "a straight quote",
+    "\u201d": "a straight quote",
+    "\u2018": "a straight quote",
+    "\u2019": "a straight quote",
+    "\u00a0": "a space",
+    "\u3000": "a space",
+    "\u200b": "nothing",
+    "\ufeff": "nothing",
+}
+"""Characters that editors and web pages put in place of those that YAML needs."""
+
+_ERRORS = (
+    (r"'\\t'", "a tab where YAML allows only spaces", "replace tabs by spaces"),
     (
         r"cannot start any token",
-        "a value starts with a character that means something to YAML",
+        "a value starts with a character that is special in YAML",
         "put the value in quotes",
     ),
     (
         r"mapping values are not allowed",
-        "a colon stands where no key can be",
-        "look here and above for indentation and colons without a blank, or use quotes",
+        "a colon where no key can be",
+        "look here and above for wrong indentation and colons without a space, or use quotes",
     ),
     (
         r"could not find expected ':'",
-        "the line is neither a setting nor an item of a list",
-        'write "key: value" with a blank after the colon, or put long values in quotes',
+        "neither a setting nor an item of a list",
+        'write "key: value" with a space after the colon, or put long values in quotes',
     ),
     (
         r"expected <block end>",
-        "the line does not fit to those above",
-        "indent it as they are, and put a value that starts with a brace or quote into quotes",
+        "the line does not match the indentation above",
+        "indent it like the lines above, and put a value that starts with a brace in quotes",
     ),
-    (r"unexpected end of stream", "a quote is opened here and not closed", "close it"),
+    (r"unexpected end of stream", "a quote is opened here and never closed", "close it"),
     (
         r"expected ',' or",
-        "a brace or bracket is opened here and not closed, or a comma is missing",
-        "close it or write the comma",
+        "a brace or bracket is opened here and never closed, or a comma is missing",
+        "close it or add the comma",
     ),
     (r"tag|URI|expected '>'|expected ' '", "a value starts with !", "put the value in quotes"),
-    (r"escape", "an unknown escape stands in double quotes", "use single quotes"),
+    (r"escape", "unknown escape in double quotes", "use single quotes"),
     (
         r"sequence entries are not allowed",
-        "an item of a list stands where none can be",
+        "an item of a list where none can be",
         'put each "- " on a line of its own below the key',
     ),
     (r"chomping|line break", "a value starts with | or >", "put the value in quotes"),
     (r"another document", "a second document starts here", "keep one document and remove ---"),
     (
         r"expected the node content",
-        "a value is missing, or starts with a character that means something to YAML",
+        "a value is missing, or starts with a character that is special in YAML",
         "put the value in quotes",
     ),
     (r"alphabetic or numeric", "a value starts with & or *", "put the value in quotes"),
 )
-"""What PyYAML says, which may quote a piece of a secret, and what an admin is told instead."""
+"""PyYAML's messages, which may quote a piece of a secret, and ours in place of them."""
 
-_TOLD_WHERE_IT_OPENS = ("while scanning a ", "while parsing a flow")
+_REPORTED_WHERE_IT_OPENS = ("while scanning a ", "while parsing a flow")
 
 
 def compose(text: str, file: str) -> yaml.Node | None:
-    """Return the root of the one document in `text`, or `None` if there is nothing in it.
+    """Return the root of the one document in `text`, or `None` if it is empty.
 
     Raises:
-        ConfigError: the text is not sound YAML, or holds what is refused.
+        ConfigError: the text is not valid YAML, or contains what is not supported.
     """
     try:
         refused = tuple(_refuse(text, file))
@@ -77,13 +92,13 @@ def compose(text: str, file: str) -> yaml.Node | None:
         return yaml.compose(text, yaml.SafeLoader)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        wrong = f"the control character U+{ord(text[error.position]):04X} stands here"
+        wrong = f"control character U+{ord(text[error.position]):04X}"
         raise ConfigError([Problem(file, line, _KEY, wrong, "remove it")]) from None
     except yaml.MarkedYAMLError as error:
-        raise ConfigError([_problem(error, file)]) from None
+        raise ConfigError([_problem(error, text, file)]) from None
     except (ValueError, OverflowError):
         # PyYAML computes with the digits of escapes and of %YAML without looking at them.
-        wrong, right = "an escape or version has impossible digits", "use single quotes"
+        wrong, right = "invalid digits in an escape or version", "use single quotes"
         raise ConfigError([Problem(file, _line_of_digits(text), _KEY, wrong, right)]) from None
 
 
@@ -93,13 +108,13 @@ def _refuse(text: str, file: str) -> Iterator[Problem]:
     for event in yaml.parse(text, yaml.SafeLoader):
         line = event.start_mark.line + 1 if event.start_mark else 1
         if getattr(event, "anchor", None) is not None:
-            wrong = "anchors (&) and aliases (*) are not taken"
+            wrong = "anchors (&) and aliases (*) are not supported"
             right = "write the value out, or put it in quotes if that is how it starts"
             yield Problem(file, line, _KEY, wrong, right)
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST_NESTING:
-            wrong = f"the settings are nested deeper than {DEEPEST_NESTING} levels"
+            wrong = f"nested deeper than {DEEPEST_NESTING} levels"
             yield Problem(file, line, _KEY, wrong, "remove the inner brackets")
             return
 
@@ -109,17 +124,33 @@ def _line_of_digits(text: str) -> int:
     return text.count("\n", 0, match.start()) + 1 if match else 1
 
 
-def _problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
-    said = error.problem or ""
-    for pattern, wrong, right in _TOLD:
+def lookalike(text: str) -> tuple[str, str] | None:
+    """Return what is wrong and right if `text` has a character that only looks like YAML's own."""
+    for character in text:
+        if character in _LOOKALIKES:
+            name = unicodedata.name(character, "BYTE ORDER MARK").lower()
+            wrong = f"U+{ord(character):04X} ({name}) is not what YAML expects"
+            return wrong, f"replace it by {_LOOKALIKES[character]}, or put the text in quotes"
+    return None
+
+
+def _problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
+    line, said = _line(error), error.problem or ""
+    lines = text.split("\n")
+    # YAML takes a setting with a wrong colon for text, and fails only on the line below.
+    above = [line - 1] if line > 1 and ":" not in lines[line - 2] else []
+    for number in (line, *above):
+        if odd := lookalike(lines[number - 1].partition(" #")[0]):
+            return Problem(file, number, _KEY, *odd)
+    for pattern, wrong, right in _ERRORS:
         if re.search(pattern, said):
-            return Problem(file, _line(error), _KEY, wrong, right)
-    right = "look at brackets, quotes and indentation here"
-    return Problem(file, _line(error), _KEY, "this is no sound YAML", right)
+            return Problem(file, line, _KEY, wrong, right)
+    right = "look for wrong brackets, quotes and indentation here"
+    return Problem(file, line, _KEY, "invalid YAML", right)
 
 
 def _line(error: yaml.MarkedYAMLError) -> int:
     mark = error.problem_mark or error.context_mark
-    if error.context_mark and (error.context or "").startswith(_TOLD_WHERE_IT_OPENS):
+    if error.context_mark and (error.context or "").startswith(_REPORTED_WHERE_IT_OPENS):
         mark = error.context_mark
     return mark.line + 1 if mark else 1

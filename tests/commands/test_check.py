@@ -22,28 +22,26 @@ def test_a_setting_without_effect_is_a_warning(tmp_path: Path, run: Run) -> None
     file = tmp_path / "asr-daemon.yaml"
     limits = "limits: {memory: 256MiB}"
     file.write_text(f"output: {{root: {tmp_path}/root}}\nstate: {tmp_path}/state\n{limits}\n")
-    warning = "limits.memory: has no effect, large bodies wait on disk: remove the line"
+    warning = "limits.memory: has no effect; large bodies wait on disk: remove the line"
     told = f"{file}:3: {warning} (warning)\n{file}: ok\n"
     assert run("check", "--config", file) == (0, told, "")
 
 
-def test_every_mistake_is_told(tmp_path: Path, run: Run) -> None:
-    """With its line, and what would be right."""
+def test_all_mistakes_are_reported_with_line_and_remedy(tmp_path: Path, run: Run) -> None:
     file = tmp_path / "asr-daemon.yaml"
     file.write_text("lisen: []\nlimits: {shutdown: 10}\n")
     assert run("check", "-c", file) == (
         78,
         "",
         (
-            f"{file}:1: lisen: is no setting here, did you mean listen?\n"
-            f'{file}:2: limits.shutdown: "10" is no duration, '
-            "write 10s (the units are ms, s, m, h and d)\n"
+            f'{file}:1: lisen: unknown setting; did you mean "listen"?\n'
+            f'{file}:2: limits.shutdown: invalid duration "10"; '
+            "write 10s (units: ms, s, m, h, d)\n"
         ),
     )
 
 
-def test_what_only_a_start_finds_is_told(tmp_path: Path, run: Run) -> None:
-    """As a mistake of the setting."""
+def test_what_only_a_start_finds_is_reported(tmp_path: Path, run: Run) -> None:
     file = tmp_path / "asr-daemon.yaml"
     file.write_text(f"output:\n  root: {file}\nstate: {tmp_path}/state\n")
     status, _, err = run("check", "--config", file)
@@ -74,7 +72,7 @@ def checked(run: Run, folder: Path, settings: str) -> tuple[int, str]:
 def test_an_address_of_another_machine(tmp_path: Path, run: Run) -> None:
     """A start would fail, for callbacks and for the admin."""
     right = "write an address of this machine and a port that the daemon may listen on"
-    told = f"cannot listen on {ELSEWHERE}:0 (Cannot assign requested address), {right}\n"
+    told = f"cannot listen on {ELSEWHERE}:0 (Cannot assign requested address); {right}\n"
     admin = f"admin: {{address: {ELSEWHERE}, port: 0}}"
     assert checked(run, tmp_path, admin) == (78, f"3: admin.port: {told}")
     callbacks = f"listen: [{{port: 0}}, {{address: {ELSEWHERE}, port: 0}}]\nproviders: {OPEN}"

@@ -3,8 +3,7 @@
 import re
 from pathlib import Path
 
-from asr_daemon.commands.schema import schema_text
-from asr_daemon.config.load import example
+from asr_daemon.config.load import example, packaged
 from tests.commands.conftest import Run
 
 
@@ -13,13 +12,13 @@ def test_the_example_and_its_schema_are_written(tmp_path: Path, run: Run) -> Non
     file = tmp_path / "my.yaml"
     assert run("init", file) == (
         0,
-        f"{file}: written; now edit it, then `asr-daemon check --config {file}`\n",
+        f"{file}: written; edit it, then run: asr-daemon check --config {file}\n",
         "",
     )
     assert file.read_text(encoding="utf-8") == example()
     line = re.match(r"# yaml-language-server: \$schema=(\S+)\n", example())
     assert line is not None
-    assert (tmp_path / line[1]).read_text(encoding="utf-8") == schema_text("config")
+    assert (tmp_path / line[1]).read_text(encoding="utf-8") == packaged("asr-daemon.schema.json")
 
 
 def test_named_as_for_other_commands(tmp_path: Path, run: Run) -> None:
@@ -36,7 +35,7 @@ def test_what_is_there_is_left(tmp_path: Path, run: Run) -> None:
     assert run("init", file) == (
         1,
         "",
-        f"asr-daemon: {file} is there already and is left as it is\n",
+        f"asr-daemon: {file} already exists and was not changed\n",
     )
     assert [each.name for each in tmp_path.iterdir()] == ["asr-daemon.yaml"]
     assert file.read_text() == "log: {}\n"
@@ -47,11 +46,11 @@ def test_an_older_schema_is_replaced(tmp_path: Path, run: Run) -> None:
     schema = tmp_path / "asr-daemon.schema.json"
     schema.write_text("{}")
     assert run("init", tmp_path / "asr-daemon.yaml").status == 0
-    assert schema.read_text(encoding="utf-8") == schema_text("config")
+    assert schema.read_text(encoding="utf-8") == packaged("asr-daemon.schema.json")
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path, run: Run) -> None:
     """The file that cannot be written is named."""
     file = tmp_path / "no" / "asr-daemon.yaml"
-    told = f"asr-daemon: {file} cannot be written: No such file or directory\n"
+    told = f"asr-daemon: could not write {file}: No such file or directory\n"
     assert run("init", file) == (1, "", told)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from asr_daemon.config.schema import config_schema
+from asr_daemon.config.reference import schema as config_schema
 from asr_daemon.renderers.schema import transcript_schema
 from tests.commands.conftest import Run
 

@@ -27,7 +27,7 @@ def load_text(tmp_path: Path) -> Load:
 
 @pytest.fixture
 def told(load_text: Load, tmp_path: Path) -> Told:
-    """Return the problems of a text as `LINE: key: wrong, right`, with `DIR` for its folder."""
+    """Return the problems of a text as `LINE: key: wrong; right`, with `DIR` for its folder."""
 
     def tell(text: str, **environ: str) -> list[str]:
         with pytest.raises(ConfigError) as caught:

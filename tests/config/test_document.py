@@ -55,12 +55,12 @@ def test_what_is_not_there_has_the_line_of_what_is_around_it(key: str, line: int
     assert parse("listen:\n  - address: x\n    port: 1\n", "f").line_of(key) == line
 
 
-def test_a_key_given_twice_is_told_with_both_lines() -> None:
+def test_duplicate_settings_are_reported_with_both_lines() -> None:
     """At any depth; the first is kept, and the search goes on."""
     document = parse("log:\n  level: info\n  level: debug\nlog: {}\n", "f")
     assert [str(problem) for problem in document.problems] == [
-        "f:3: log.level: is given twice, first on line 2, keep one of the two",
-        "f:4: log: is given twice, first on line 1, keep one of the two",
+        "f:3: log.level: duplicate setting, first on line 2; keep one of the two",
+        "f:4: log: duplicate setting, first on line 1; keep one of the two",
     ]
     assert document.root.entries[0].value.line == 1
 
@@ -69,8 +69,8 @@ def test_merge_keys_and_braces_as_keys_are_refused() -> None:
     """So is a template that nobody filled in."""
     document = parse("admin: {<<: {port: 1}, {{ port }}: 2}\n", "f")
     assert [problem.wrong for problem in document.problems] == [
-        "merge keys are not taken",
-        "a key is a mapping or list itself",
+        "merge keys are not supported",
+        "a key is a mapping or a list",
     ]
 
 
@@ -83,13 +83,11 @@ def test_an_empty_file_is_an_empty_section(text: str) -> None:
 @pytest.mark.parametrize("text", ["- listen\n", "listen\n", '""\n', "8787\n"])
 def test_a_file_without_settings_is_refused(text: str) -> None:
     """A list or a word is no configuration."""
-    with pytest.raises(
-        ConfigError, match=r"f:1: \(top level\): the file is no mapping of settings"
-    ):
+    with pytest.raises(ConfigError, match=r"f:1: \(top level\): not a mapping of settings"):
         parse(text, "f")
 
 
-def test_a_missing_blank_does_not_show_the_value() -> None:
+def test_a_missing_space_does_not_show_the_value() -> None:
     """In `{key:SECRET}` everything is the key."""
     assert join("providers", "key:hunter2") == 'providers."key:..."'
 
@@ -105,21 +103,21 @@ def test_other_encodings_are_refused_with_the_line(tmp_path: Path) -> None:
     """The line is that of the first byte that is not UTF-8."""
     file = tmp_path / "gbk.yaml"
     file.write_bytes("state: x\noutput: {root: 语音结果}\n".encode("gbk"))
-    assert problem_of(file) == "gbk.yaml:2: (file): is not UTF-8, save the file in UTF-8"
+    assert problem_of(file) == "gbk.yaml:2: (file): not UTF-8; save the file as UTF-8"
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     """A file that was named has to be there."""
     said = problem_of(tmp_path / "no.yaml")
-    assert said.startswith("no.yaml:1: (file): cannot be read (No such file or directory), name")
+    assert said.startswith("no.yaml:1: (file): cannot be read (No such file or directory); name")
 
 
-def test_an_unreadable_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_file_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is there, so what helps is another user or other permissions."""
     error = PermissionError(EACCES, "Permission denied")
     monkeypatch.setattr(Path, "open", Mock(side_effect=error))
     assert problem_of(tmp_path / "root.yaml") == (
-        "root.yaml:1: (file): cannot be read (Permission denied), "
+        "root.yaml:1: (file): cannot be read (Permission denied); "
         "let the daemon's user read it, or run this with sudo"
     )
 
@@ -132,7 +130,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 
 def test_an_impossible_name_is_no_file(tmp_path: Path) -> None:
     """NUL is in no path."""
-    assert "cannot be read (no path of a file)" in problem_of(tmp_path / "a\0b")
+    assert "cannot be read (invalid path)" in problem_of(tmp_path / "a\0b")
 
 
 def test_a_huge_file_is_refused(tmp_path: Path) -> None:
@@ -141,4 +139,10 @@ def test_a_huge_file_is_refused(tmp_path: Path) -> None:
     file.write_bytes(b"#" * LARGEST_FILE_BYTES)
     assert read_document(file).root.entries == ()
     file.write_bytes(b"#" * (LARGEST_FILE_BYTES + 1))
-    assert "has more than 256 KiB" in problem_of(file)
+    assert "larger than 256 KiB" in problem_of(file)
+
+
+def test_a_space_that_is_none_is_named() -> None:
+    [problem] = parse("log: {\u00a0level: info}\n", "f").problems
+    assert problem.wrong == "U+00A0 (no-break space) is not what YAML expects"
+    assert problem.right == "replace it by a space, or put the text in quotes"

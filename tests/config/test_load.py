@@ -1,4 +1,4 @@
-"""A file is found and loaded, or everything wrong with it is told."""
+"""A file is found and loaded, or everything wrong with it is reported."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr_daemon.config.bind import bind
 from asr_daemon.config.document import parse
 from asr_daemon.config.load import example, find, load, load_with_warnings, problem_at
 from asr_daemon.config.model import Config, LimitsSettings
 from asr_daemon.config.problems import ConfigError
 from asr_daemon.config.sources import Sources
+from asr_daemon.config.validate import validate
 from asr_daemon.secret import Secret
 from tests.config.conftest import Load, Told
 
@@ -52,7 +52,7 @@ def test_a_setting_that_was_removed_has_no_effect(tmp_path: Path) -> None:
     config, warnings = load_with_warnings(file, {})
     assert config == Config(limits=LimitsSettings(shutdown_s=5.0))
     assert list(map(str, warnings)) == [
-        f"{file}:3: limits.memory: has no effect, large bodies wait on disk: remove the line"
+        f"{file}:3: limits.memory: has no effect; large bodies wait on disk: remove the line"
     ]
 
 
@@ -65,22 +65,22 @@ def test_secrets_are_found_beside_the_file(load_text: Load, tmp_path: Path) -> N
     assert config.providers.tencent.keys == keys
 
 
-def test_five_mistakes_are_told_at_once(told: Told) -> None:
+def test_five_mistakes_are_reported_at_once(told: Told) -> None:
     """A duplicate, a type, an unknown name, a range and a rule, by their lines."""
     text = (
         "listen:\n  - address: 0.0.0.0\n    port: '80'\n"
         "providers:\n  huawei: {enabled: false}\n  tencent: {pth: /a}\n"
         "limits:\n  connections: 0\n  body: 1MiB\n  body: 2MiB\n"
     )
-    assert [line.partition(", ")[0] for line in told(text)] == [
+    assert [line.partition("; ")[0] for line in told(text)] == [
         '3: listen[0].port: "80" in quotes is text',
-        "6: providers.tencent.pth: is no setting here",
+        "6: providers.tencent.pth: unknown setting",
         (
-            "6: providers.tencent: anybody beyond this machine may send results here "
+            "6: providers.tencent: accepts results from any machine without credentials "
             "(listen[0].address is 0.0.0.0)"
         ),
         "8: limits.connections: 0 is out of range",
-        "10: limits.body: is given twice",
+        "10: limits.body: duplicate setting, first on line 9",
     ]
 
 
@@ -117,21 +117,21 @@ def test_no_rule_is_applied_to_what_is_in_doubt(told: Told, setting: str) -> Non
 )
 def test_a_section_in_doubt_is_left_alone_too(told: Told, text: str) -> None:
     """So is a setting that is given twice."""
-    assert not any("less than" in line or "anybody" in line for line in told(text))
+    assert not any("less than" in line or "any machine" in line for line in told(text))
 
 
-def test_a_certificate_without_key_is_told(told: Told, tmp_path: Path) -> None:
+def test_a_certificate_without_key_is_reported(told: Told, tmp_path: Path) -> None:
     """Both are needed, and both have to be there."""
     (tmp_path / "cert.pem").touch()
     assert told("listen:\n  - tls:\n      certificate: cert.pem\n") == [
-        "2: listen[0].tls.key: is missing, write the path of a file"
+        "2: listen[0].tls.key: required; write the path of a file"
     ]
     assert told("listen:\n  - tls: {certificate: cert.pem, key: no.pem}\n") == [
-        "2: listen[0].tls.key: there is no file DIR/no.pem, create it or name another file"
+        "2: listen[0].tls.key: no such file: DIR/no.pem; create it or name another file"
     ]
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     """As every other problem."""
     with pytest.raises(ConfigError, match=r"no\.yaml:1: \(file\): cannot be read"):
         load(tmp_path / "no.yaml", {})
@@ -142,19 +142,19 @@ def test_a_problem_found_later_has_its_line(tmp_path: Path) -> None:
     file = tmp_path / "asr.yaml"
     file.write_text("log: {}\noutput:\n  root: /proc\n")
     assert str(problem_at(file, "output.root", "is read-only", "name another")) == (
-        f"{file}:3: output.root: is read-only, name another"
+        f"{file}:3: output.root: is read-only; name another"
     )
     assert str(problem_at(None, "output.root", "is read-only", "name another")) == (
-        "(built-in defaults):1: output.root: is read-only, name another"
+        "(built-in defaults):1: output.root: is read-only; name another"
     )
 
 
 # Each parses the whole example, so that more would take minutes.
 @settings(max_examples=200)
 @given(st.text(max_size=40), st.integers(0, 10_000), st.integers(0, 4))
-def test_whatever_stands_in_a_file_is_taken_or_told(text: str, place: int, cut: int) -> None:
+def test_any_slip_is_accepted_or_reported(text: str, place: int, cut: int) -> None:
     """A slip of the keyboard never ends in a traceback."""
     whole = example()
     slipped = whole[:place] + text + whole[place + cut :]
     with suppress(ConfigError):
-        bind(parse(slipped, "f"), Sources(Path("/nowhere"), {}))
+        validate(parse(slipped, "f"), Sources(Path("/nowhere"), {}))

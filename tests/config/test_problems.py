@@ -5,8 +5,8 @@ from asr_daemon.config.problems import ConfigError, Problem, one_of, quote
 
 def test_a_problem_names_place_mistake_and_remedy() -> None:
     """The form is that of compilers, so that editors jump to it."""
-    problem = Problem("a.yaml", 3, "log.level", "is empty", "write info")
-    assert str(problem) == "a.yaml:3: log.level: is empty, write info"
+    problem = Problem("a.yaml", 3, "log.level", "empty", "write info")
+    assert str(problem) == "a.yaml:3: log.level: empty; write info"
 
 
 def test_problems_are_sorted_by_line_only() -> None:
@@ -31,5 +31,5 @@ def test_quote_cuts_what_is_very_long() -> None:
 
 
 def test_one_of_joins_with_or() -> None:
-    """The last word stands behind `or`."""
+    """The last word comes after `or`."""
     assert [one_of(["a"]), one_of("ab"), one_of("abc")] == ["a", "a or b", "a, b or c"]

@@ -1,4 +1,4 @@
-"""Secrets and files to read come from beside the file, from systemd, or from variables."""
+"""Secrets and files to read come from next to the file, from systemd, or from variables."""
 
 from os import mkfifo
 from pathlib import Path
@@ -16,7 +16,7 @@ def test_a_relative_path_is_looked_up_beside_the_file(tmp_path: Path) -> None:
 
 
 def test_credentials_of_systemd_come_first(tmp_path: Path) -> None:
-    """What is not among them is still found beside the file."""
+    """What is not among them is still found next to the file."""
     credentials = tmp_path / "credentials"
     credentials.mkdir()
     (credentials / "key").write_text("of systemd")
@@ -34,15 +34,15 @@ def test_an_absolute_path_is_taken_as_it_is(tmp_path: Path) -> None:
     assert sources.read_secret_file(str(tmp_path / "key")) == "absolute"
 
 
-def test_a_missing_file_is_told_with_every_place(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_with_every_place(tmp_path: Path) -> None:
     """Each place that was looked at is named, once."""
     sources = Sources(tmp_path, {"CREDENTIALS_DIRECTORY": "/nowhere"})
     with pytest.raises(Wrong) as relative:
         sources.locate("key")
-    assert relative.value.wrong == f"there is no file /nowhere/key or {tmp_path}/key"
+    assert relative.value.wrong == f"no such file: /nowhere/key or {tmp_path}/key"
     with pytest.raises(Wrong) as absolute:
         sources.locate("/nowhere/key")
-    assert absolute.value.wrong == "there is no file /nowhere/key"
+    assert absolute.value.wrong == "no such file: /nowhere/key"
 
 
 @pytest.mark.parametrize(
@@ -64,17 +64,17 @@ def test_one_newline_at_the_end_is_cut(tmp_path: Path, content: bytes, secret: s
 def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
     """Opening it would wait for a writer for ever."""
     mkfifo(tmp_path / "key")
-    with pytest.raises(Wrong, match=r"key cannot be read \(it is no regular file\)"):
+    with pytest.raises(Wrong, match=r"cannot read .*key \(not a regular file\)"):
         Sources(tmp_path, {}).locate("key")
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     """A path that ends too early is told."""
-    with pytest.raises(Wrong, match="it is no regular file"):
+    with pytest.raises(Wrong, match="not a regular file"):
         Sources(tmp_path, {}).locate(".")
 
 
-def test_a_name_that_no_file_can_have_is_told(tmp_path: Path) -> None:
+def test_a_name_that_no_file_can_have_is_reported(tmp_path: Path) -> None:
     """A secret behind `!file` by mistake may be one."""
     with pytest.raises(Wrong, match="File name too long"):
         Sources(tmp_path, {}).locate("x" * 1000)
@@ -99,7 +99,7 @@ def test_a_variable_is_read() -> None:
     assert Sources(Path(), {"KEY": "hunter2\n"}).read_variable("KEY") == "hunter2\n"
 
 
-def test_a_variable_that_is_not_set_is_told() -> None:
+def test_a_variable_that_is_not_set_is_reported() -> None:
     """By its name."""
-    with pytest.raises(Wrong, match='the environment variable "KEY" is not set, set it or'):
+    with pytest.raises(Wrong, match='environment variable "KEY" is not set; set it or'):
         Sources(Path(), {}).read_variable("KEY")

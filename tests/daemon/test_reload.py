@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import stat
+import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -14,8 +15,9 @@ import pytest
 from tests.daemon.administrator import Administrator, administered
 from tests.daemon.clients import TENCENT_PATH, body_of
 from tests.daemon.process import CONFIG, Daemon, request, results
-from tests.daemon.serving import FLAT, eventually
+from tests.daemon.serving import FLAT, eventually, serving
 from tests.daemon.upload import Upload
+from tests.durability.requirements import WITHOUT_INOTIFY, require, user_namespaces
 
 OLD, NEW = "old-key-of-sixteen", "new-key-of-sixteen"
 
@@ -140,8 +142,9 @@ def test_settings_that_wait_for_a_restart(
     """A change is named wherever an admin looks; what else changed is in use."""
     before = json.loads(admin.file.read_text())
     admin.edit(**change, providers={"tencent": {"key": NEW}})
-    daemon.wait_for(f"WARNING {key}: a change waits for a restart")
-    assert daemon.get("/readyz") == (200, f"ready\n{key}: a change waits for a restart\n".encode())
+    daemon.wait_for(f"WARNING {key}: a change takes effect at the next restart")
+    note = f"ready\n{key}: a change takes effect at the next restart\n"
+    assert daemon.get("/readyz") == (200, note.encode())
     assert admin.facts()["needs_restart"] == [key]
     assert (post(daemon, "1", NEW), (tmp_path / "moved").exists()) == (200, False)
     assert names(tmp_path / "root") == {"1.json", "1.txt"}
@@ -157,8 +160,8 @@ def test_mistake(daemon: Daemon, admin: Administrator) -> None:
     line = 1 + next(n for n, each in enumerate(lines) if "connections" in each)
     [problem] = told
     assert problem.startswith(f"{admin.file}:{line}: limits.connections: ")
-    daemon.wait_for(f"ERROR +the configuration stays as it was: {problem}")
-    note = f"ready\nthe configuration stays as it was: {problem}\n"
+    daemon.wait_for(f"ERROR +configuration not applied, the previous one stays active: {problem}")
+    note = f"ready\nconfiguration not applied, the previous one stays active: {problem}\n"
     assert daemon.get("/readyz") == (200, note.encode())
     assert (admin.is_valid(), admin.facts()["configuration"]["valid"]) == (False, False)
     assert [post(daemon, "1"), post(daemon, "2", NEW)] == [200, 401]
@@ -174,7 +177,7 @@ def test_emptied_file(daemon: Daemon, admin: Administrator) -> None:
     admin.file.write_text("# nothing\n")
     eventually(lambda: admin.reloads("invalid") > before, "it is refused")
     [problem] = admin.facts()["configuration"]["problems"]
-    assert problem.startswith(f"{admin.file}:1: (file): holds no setting any more")
+    assert problem.startswith(f"{admin.file}:1: (file): contains no settings")
     assert [post(daemon, "1"), post(daemon, "1", "")] == [200, 401]
 
 
@@ -197,6 +200,29 @@ def test_secret_in_a_file(daemon: Daemon, admin: Administrator, tmp_path: Path) 
     assert "of-some-length" not in daemon.log
 
 
+@pytest.mark.parametrize("pause_s", [1.0, pytest.param(12.0, marks=pytest.mark.long)])
+def test_half_written_file_is_not_applied(
+    daemon: Daemon, admin: Administrator, pause_s: float
+) -> None:
+    """Be it valid so far, and although another file has changed meanwhile."""
+    secret = admin.file.with_name("secret")
+    secret.write_text(OLD)
+    admin.edit(providers={"tencent": {"key": "!file secret"}}, limits={"body": "1MiB"})
+    before = admin.reloads("applied") + admin.reloads("invalid")
+    with admin.file.open("w") as writer:
+        writer.write("limits: {body: 4KiB}\n")
+        writer.flush()
+        secret.write_text(NEW)
+        until_s = time.monotonic() + pause_s
+        while time.monotonic() < until_s:
+            assert post(daemon, "1") == 200
+        assert admin.reloads("applied") + admin.reloads("invalid") == before
+        writer.write("nonsense: true\n")
+    eventually(lambda: admin.reloads("invalid") > 0 and not admin.is_valid(), "it is read")
+    [problem] = admin.facts()["configuration"]["problems"]
+    assert problem.startswith(f"{admin.file}:2: nonsense: unknown setting")
+
+
 def test_no_file_to_read(tmp_path: Path) -> None:
     """What is no file, such as a pipe, is read once; SIGHUP does no harm."""
     reading, writing = os.pipe()
@@ -212,3 +238,17 @@ def test_no_file_to_read(tmp_path: Path) -> None:
         assert request(daemon.port, "POST", TENCENT_PATH, body_of("1", "x")).status == 200
     finally:
         daemon.stop(signal.SIGKILL)
+
+
+@pytest.mark.long
+def test_without_inotify(tmp_path: Path) -> None:
+    """Edits are found by looking, which is logged once."""
+    require(user_namespaces)
+    keyed = {"tencent": {"key": OLD}}
+    with serving(tmp_path, None, WITHOUT_INOTIFY, output=FLAT, providers=keyed) as daemon:
+        daemon.wait_for("inotify unavailable, polling every 5 s instead: inotify instance limit")
+        file = tmp_path / "asr-daemon.yaml"
+        for key in (NEW, OLD):
+            file.write_text(file.read_text().replace(NEW if key == OLD else OLD, key))
+            eventually(lambda key=key: post(daemon, "1", key) == 200, "it is applied")  # type: ignore[misc]
+        assert daemon.log.count("inotify unavailable") == 1

@@ -39,7 +39,7 @@ def test_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         eventually(lambda: "lisen" in daemon.log, "the mistake is found")
         assert main(["status", "--json", "--config", str(config)]) == 0
         problems = json.loads(capsys.readouterr().out)["configuration"]["problems"]
-        assert problems == [f"{config}:1: lisen: is no setting here, did you mean listen?"]
+        assert problems == [f'{config}:1: lisen: unknown setting; did you mean "listen"?']
     assert main(["status", "--config", str(config)]) == 1
     assert "asr-daemon is not running" in capsys.readouterr().err
 

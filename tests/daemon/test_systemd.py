@@ -179,8 +179,8 @@ def test_journal(tmp_path: Path) -> None:
         admin = Administrator(daemon, tmp_path)
         admin.mistake(limits={"body": "much"})
         admin.edit(limits={"body": "4KiB"}, state=f"{tmp_path}/moved")
-        daemon.wait_for("^<3>ERROR +the configuration stays as it was")
-        daemon.wait_for("^<4>WARNING state: a change waits for a restart")
+        daemon.wait_for("^<3>ERROR +configuration not applied, the previous one stays active")
+        daemon.wait_for("^<4>WARNING state: a change takes effect at the next restart")
         admin.edit(log={"format": "json"})
         assert daemon.post(TENCENT, body_of("as-json", "x")).status == 200
         line = daemon.wait_for('^<6>({.*"as-json".*})$')[1]

@@ -6,6 +6,7 @@ fails instead, so that nothing is left out there without anybody noticing.
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from ctypes.util import find_library
 from importlib.util import find_spec
@@ -15,6 +16,13 @@ import pytest
 
 Requirement = Callable[[], str | None]
 """Returns what is missing, in a few words, or `None`."""
+
+WITHOUT_INOTIFY = (
+    *("unshare", "--user", "--map-root-user", "sh", "-c"),
+    'echo 0 >/proc/sys/user/max_inotify_instances && exec "$@"',
+    "sh",
+)
+"""What a command follows that is to run without any inotify instance."""
 
 _CAP_SYS_PTRACE = 19
 _CAP_SYS_ADMIN = 21
@@ -36,6 +44,12 @@ def root() -> str | None:
     if os.geteuid() == 0 and _has_capability(_CAP_SYS_ADMIN):
         return None
     return "root with CAP_SYS_ADMIN"
+
+
+def user_namespaces() -> str | None:
+    """Ask for the right to make a user namespace, in which inotify can be forbidden."""
+    done = subprocess.run([*WITHOUT_INOTIFY, "true"], capture_output=True, check=False)
+    return None if done.returncode == 0 else "user namespaces (unshare --user)"
 
 
 def loop_devices() -> str | None:

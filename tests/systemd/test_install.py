@@ -115,7 +115,7 @@ def test_upgrade_with_a_mistake_in_the_file(machine: Machine) -> None:
     eventually(lambda: machine.attempt(told).returncode == 0, "it is noticed")
     done = machine.attempt(f"{NEXT} scripts/install")
     assert done.returncode == 1
-    assert f"{CONFIG}:1: admin.prt: is no setting here, did you mean port?" in done.stderr
+    assert f'{CONFIG}:1: admin.prt: unknown setting; did you mean "port"?' in done.stderr
     assert (machine.main_pid(), machine.run(RELEASES)) == (pid, releases)
     machine.run(f"cp /root/good {CONFIG}; sleep 2; {NEXT} scripts/install")
     assert machine.run("asr-daemon --version") == "asr-daemon 99.0.0"

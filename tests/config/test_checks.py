@@ -5,6 +5,7 @@ from ipaddress import ip_network
 import pytest
 from msgspec.structs import replace
 
+from asr_daemon.config.checks import check, is_loopback
 from asr_daemon.config.model import (
     AdminSettings,
     Config,
@@ -15,7 +16,6 @@ from asr_daemon.config.model import (
     ProvidersSettings,
     TencentSettings,
 )
-from asr_daemon.config.rules import check, is_loopback
 from asr_daemon.secret import Secret
 
 ALL_IPV4 = "0.0.0.0"  # noqa: S104 - nothing is bound here
@@ -26,8 +26,8 @@ NETWORKS = (ip_network("10.0.0.0/8"),)
 
 
 def told(config: Config) -> list[str]:
-    """Return the rules that are broken as `key: wrong, right`."""
-    return [f"{finding.key}: {finding.wrong}, {finding.right}" for finding in check(config)]
+    """Return the rules that are broken as `key: wrong; right`."""
+    return [f"{finding.key}: {finding.wrong}; {finding.right}" for finding in check(config)]
 
 
 def listening(*places: tuple[str, int]) -> Config:
@@ -45,7 +45,7 @@ def test_the_defaults_break_no_rule() -> None:
 def test_a_listener_is_needed() -> None:
     """A daemon that listens nowhere is a mistake."""
     assert told(listening()) == [
-        "listen: is an empty list, write at least one listener, or remove the line"
+        "listen: empty list; write at least one listener, or remove the line"
     ]
 
 
@@ -65,7 +65,7 @@ def test_listeners_do_not_overlap(places: list[tuple[str, int]]) -> None:
     (address, _), (other, _) = places
     assert told(listening(*places)) == [
         (
-            f"listen[1].port: {other} port 80 is taken by listen[0] ({address}) already, "
+            f"listen[1].port: {other} port 80 is already used by listen[0] ({address}); "
             "write another port or address"
         )
     ]
@@ -92,7 +92,7 @@ def test_the_admin_listener_needs_a_place_too() -> None:
     config = replace(Config(), admin=AdminSettings(port=8787))
     assert told(config) == [
         (
-            "admin.port: 127.0.0.1 port 8787 is taken by listen[0] (127.0.0.1) already, "
+            "admin.port: 127.0.0.1 port 8787 is already used by listen[0] (127.0.0.1); "
             "write another port or address"
         )
     ]
@@ -102,7 +102,7 @@ def test_a_provider_is_needed() -> None:
     """A daemon that receives nothing is a mistake."""
     providers = ProvidersSettings(tencent=TencentSettings(enabled=False), huawei=OFF)
     assert told(Config(providers=providers)) == [
-        "providers.tencent.enabled: no provider is enabled, write true here or there"
+        "providers.tencent.enabled: no provider is enabled; write true for at least one"
     ]
 
 
@@ -116,7 +116,7 @@ def test_a_provider_is_needed() -> None:
 def test_paths_differ(settings: HuaweiSettings, key: str) -> None:
     """One path cannot mean two things."""
     assert told(Config(providers=ProvidersSettings(huawei=settings))) == [
-        f"{key}: /callbacks/tencent is providers.tencent.path too, write another path"
+        f"{key}: /callbacks/tencent is already used by providers.tencent.path; write another path"
     ]
 
 
@@ -130,14 +130,14 @@ def test_an_open_door_is_told_for_each_provider() -> None:
     """Reached from elsewhere, without credentials."""
     assert told(Config(listen=PUBLIC)) == [
         (
-            "providers.tencent: anybody beyond this machine may send results here "
-            "(listen[0].address is 192.0.2.7), write key or allow below it, or enabled: false, "
-            "or allow_unauthenticated: true if that is meant"
+            "providers.tencent: accepts results from any machine without credentials "
+            "(listen[0].address is 192.0.2.7); write key or allow below it, or enabled: false, "
+            "or allow_unauthenticated: true if that is intended"
         ),
         (
-            "providers.huawei: anybody beyond this machine may send results here "
-            "(listen[0].address is 192.0.2.7), write clients or allow below it, or enabled: false, "
-            "or allow_unauthenticated: true if that is meant"
+            "providers.huawei: accepts results from any machine without credentials "
+            "(listen[0].address is 192.0.2.7); write clients or allow below it, or enabled: false, "
+            "or allow_unauthenticated: true if that is intended"
         ),
     ]
 
@@ -145,7 +145,7 @@ def test_an_open_door_is_told_for_each_provider() -> None:
 def test_trusted_proxies_are_a_door() -> None:
     """A proxy on loopback brings in the world."""
     config = Config(trusted_proxies=NETWORKS, providers=ProvidersSettings(huawei=OFF))
-    assert "here (through trusted_proxies), write key or allow" in told(config)[0]
+    assert "without credentials (through trusted_proxies); write key or allow" in told(config)[0]
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,8 @@ def test_a_short_key_is_no_guard() -> None:
     providers = ProvidersSettings(tencent=short, huawei=OFF)
     [said] = told(Config(listen=PUBLIC, providers=providers))
     assert said == (
-        "providers.tencent.key: is so short that anybody beyond this machine could guess it "
-        "(listen[0].address is 192.0.2.7), write at least 16 characters (openssl rand -hex 16 "
+        "providers.tencent.key: too short to be the only protection from other machines "
+        "(listen[0].address is 192.0.2.7); write at least 16 characters (openssl rand -hex 16 "
         "makes a key)"
     )
     assert told(Config(providers=providers)) == []
@@ -195,7 +195,7 @@ def test_clients_differ() -> None:
     config = Config(providers=ProvidersSettings(huawei=HuaweiSettings(clients=clients)))
     assert told(config) == [
         (
-            "providers.huawei.clients[2].app_key: is the app_key of clients[0] too, "
+            "providers.huawei.clients[2].app_key: same app_key as clients[0]; "
             "write another, or put both secrets of one client into a list at app_secret"
         )
     ]
@@ -205,8 +205,8 @@ def test_json_is_among_the_formats() -> None:
     """Without it no reader would know that a result is whole."""
     assert told(Config(output=OutputSettings(formats=("txt",)))) == [
         (
-            "output.formats: json is missing, whose presence tells readers that a result is whole, "
-            "write [json, ...]"
+            "output.formats: json is required: its presence tells readers that a result is "
+            "complete; write [json, ...]"
         )
     ]
 
@@ -214,7 +214,7 @@ def test_json_is_among_the_formats() -> None:
 def test_formats_differ() -> None:
     """Each is written once."""
     assert told(Config(output=OutputSettings(formats=("json", "txt", "txt")))) == [
-        "output.formats: txt stands there twice, write it once"
+        "output.formats: duplicate format txt; write it once"
     ]
 
 

@@ -7,7 +7,10 @@ from typing import Literal
 import pytest
 
 from asr_daemon.config.document import Node, Scalar, Section, Sequence
-from asr_daemon.config.kinds import (
+from asr_daemon.config.problems import Wrong
+from asr_daemon.config.sources import Sources
+from asr_daemon.config.validate import read_scalar
+from asr_daemon.config.values import (
     AnySecret,
     AppId,
     Duration,
@@ -16,11 +19,8 @@ from asr_daemon.config.kinds import (
     Port,
     ReadFile,
     UrlKey,
-    unwrap,
+    kind_of,
 )
-from asr_daemon.config.problems import Wrong
-from asr_daemon.config.scalar import read_scalar
-from asr_daemon.config.sources import Sources
 from asr_daemon.secret import Secret
 
 Read = Callable[[object, Node], object]
@@ -38,7 +38,7 @@ def read(tmp_path: Path) -> Read:
     for name, content in (("key", "hunter2\n"), ("empty", "\n"), ("lines", "hunter2\nx\n")):
         (tmp_path / name).write_text(content)
     sources = Sources(tmp_path, {"KEY": "hunter2", "EMPTY": "", "LINES": "hunter2\nx"})
-    return lambda kind, node: read_scalar(unwrap(kind), node, sources)
+    return lambda kind, node: read_scalar(kind_of(kind), node, sources)
 
 
 @pytest.fixture
@@ -65,47 +65,59 @@ def test_truth_values_are_read(read: Read, text: str, value: bool) -> None:
         (
             bool,
             Scalar(1, "str", "yes", quoted=True),
-            '"yes" in quotes is text, write true or false, without quotes',
+            '"yes" in quotes is text; write true or false, without quotes',
         ),
-        (bool, plain("int", "1"), "1 without quotes is a number, write true or false"),
+        (bool, plain("int", "1"), "1 without quotes is a number; write true or false"),
         (
             Port,
             Scalar(1, "str", "8787", quoted=True),
-            '"8787" in quotes is text, write a whole number from 0 to 65535, without quotes',
+            '"8787" in quotes is text; write a whole number from 0 to 65535, without quotes',
         ),
-        (Port, plain("int", "65536"), "65536 is out of range, write a whole number from 0 to"),
-        (Port, plain("int", "-1"), "-1 is out of range, write a whole number from 0 to 65535"),
-        (Port, plain("int", "0x10"), '"0x10" is not in plain digits, write a whole number'),
-        (Port, plain("int", "080"), '"080" is not in plain digits, write a whole number'),
-        (Port, plain("float", "1.5"), '"1.5" is not in plain digits, write a whole number'),
-        (Port, plain("str", "http"), '"http" is text, write a whole number from 0 to 65535'),
-        (Port, plain("null", ""), "is empty, write a whole number from 0 to 65535, or remove the"),
+        (Port, plain("int", "65536"), "65536 is out of range; write a whole number from 0 to"),
+        (Port, plain("int", "-1"), "-1 is out of range; write a whole number from 0 to 65535"),
+        (Port, plain("int", "0x10"), '"0x10" is not a plain decimal number; write a whole number'),
+        (Port, plain("int", "080"), '"080" is not a plain decimal number; write a whole number'),
+        (Port, plain("float", "1.5"), '"1.5" is not a plain decimal number; write a whole number'),
+        (Port, plain("str", "http"), '"http" is text; write a whole number from 0 to 65535'),
+        (Port, plain("null", ""), "empty; write a whole number from 0 to 65535, or remove the"),
         (
             Literal["info", "error"],
             plain("str", "warn"),
-            '"warn" is not known here, write info or error',
+            '"warn" not supported; write info or error',
         ),
         (
             Literal["auto", "never"],
             plain("bool", "no"),
-            "no without quotes is a truth value, write auto or never",
+            "no without quotes is a boolean; write auto or never",
         ),
-        (Name, plain("timestamp", "2026-11-21"), "2026-11-21 without quotes is a date, write a"),
-        (Name, Scalar(1, "str", "", quoted=True), "is empty, write a name"),
-        (Name, Scalar(1, "str", "a\x00b", quoted=True), "holds a line break or control character"),
-        (Name, Scalar(1, "str", "\ud800", quoted=True), "holds a line break or control character"),
-        (Name, Section(1, "map"), "is a section, write a name; quotes keep colons and braces in"),
-        (Name, Sequence(1, "seq"), "is a list, write a name"),
+        (Name, plain("timestamp", "2026-11-21"), "2026-11-21 without quotes is a date; write a"),
+        (Name, Scalar(1, "str", "", quoted=True), "empty; write a name"),
+        (
+            Name,
+            Scalar(1, "str", "a\x00b", quoted=True),
+            "the value contains a line break or control character",
+        ),
+        (
+            Name,
+            Scalar(1, "str", "\ud800", quoted=True),
+            "the value contains a line break or control character",
+        ),
+        (
+            Name,
+            Section(1, "map"),
+            "must be a single value, not a section; write a name (in quotes if",
+        ),
+        (Name, Sequence(1, "seq"), "must be a single value, not a list; write a name"),
         (
             FileMode,
             plain("int", "0640"),
-            '0640 without quotes is a number, write an octal mode in quotes such as "0640"',
+            '0640 without quotes is a number; write an octal mode in quotes such as "0640"',
         ),
-        (Duration, plain("int", "3600"), '"3600" is no duration, write 3600s'),
-        (ReadFile, plain("str", "no.pem"), "there is no file "),
+        (Duration, plain("int", "3600"), 'invalid duration "3600"; write 3600s'),
+        (ReadFile, plain("str", "no.pem"), "no such file: "),
     ],
 )
-def test_a_wrong_value_is_told(told: Told, kind: object, node: Node, said: str) -> None:
+def test_a_wrong_value_is_reported(told: Told, kind: object, node: Node, said: str) -> None:
     """What it is, and what would be right."""
     assert told(kind, node).startswith(said)
 
@@ -137,17 +149,17 @@ def test_secrets_come_from_three_places(read: Read, node: Node) -> None:
 @pytest.mark.parametrize(
     ("node", "said"),
     [
-        (plain("int", "1234567890"), "the secret is no text as it stands, put it in quotes"),
-        (plain("timestamp", "2026-11-21"), "the secret is no text as it stands, put it in"),
-        (plain("!file", ""), "is empty, write a secret, !file PATH or !env NAME"),
-        (plain("!file", "empty"), "the file is empty, write the secret alone into the file"),
-        (plain("!file", "lines"), "the file holds a line break or control character, write"),
-        (plain("!env", "EMPTY"), "the variable is empty, set the variable to the secret"),
-        (plain("!env", "LINES"), "the variable holds a line break or control character, set"),
-        (Sequence(1, "seq"), "is a list, write a secret"),
+        (plain("int", "1234567890"), "the secret is not text as written; put it in quotes"),
+        (plain("timestamp", "2026-11-21"), "the secret is not text as written; put it in"),
+        (plain("!file", ""), "empty; write a secret, !file PATH or !env NAME"),
+        (plain("!file", "empty"), "the file is empty; write only the secret into the file"),
+        (plain("!file", "lines"), "the file contains a line break or control character; write"),
+        (plain("!env", "EMPTY"), "the variable is empty; set the variable to the secret"),
+        (plain("!env", "LINES"), "the variable contains a line break or control character; set"),
+        (Sequence(1, "seq"), "must be a single value, not a list; write a secret"),
     ],
 )
-def test_a_wrong_secret_is_told(told: Told, node: Node, said: str) -> None:
+def test_a_wrong_secret_is_reported(told: Told, node: Node, said: str) -> None:
     """By its place, not by what it is."""
     assert told(AnySecret, node).startswith(said)
 

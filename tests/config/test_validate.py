@@ -1,4 +1,4 @@
-"""The tree becomes the model, and what does not fit is told all at once."""
+"""The tree becomes the model, and everything that does not fit is reported at once."""
 
 from ipaddress import ip_network
 from pathlib import Path
@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from asr_daemon.config.bind import Bound, bind
 from asr_daemon.config.document import parse
 from asr_daemon.config.model import (
     AdminSettings,
@@ -19,27 +18,28 @@ from asr_daemon.config.model import (
     TextSettings,
 )
 from asr_daemon.config.sources import Sources
+from asr_daemon.config.validate import Validated, validate
 from asr_daemon.secret import Secret
 
 
-def bound(text: str) -> Bound:
+def validated(text: str) -> Validated:
     """Bind a text beside no files, with one variable."""
-    return bind(parse(text, "f"), Sources(Path("/nowhere"), {"KEY": "hunter2"}))
+    return validate(parse(text, "f"), Sources(Path("/nowhere"), {"KEY": "hunter2"}))
 
 
 def told(text: str) -> list[str]:
     """Return the problems of a text without the file's name."""
-    return [str(problem).removeprefix("f:") for problem in bound(text).problems]
+    return [str(problem).removeprefix("f:") for problem in validated(text).problems]
 
 
 def test_nothing_is_the_defaults() -> None:
     """What is not in the file keeps its default."""
-    assert bound("") == Bound(Config(), (), frozenset())
+    assert validated("") == Validated(Config(), (), frozenset())
 
 
 def test_values_of_all_kinds_are_bound() -> None:
     """Every notation reaches its field."""
-    output = bound(
+    output = validated(
         "output:\n  root: /srv/asr\n  timezone: Asia/Shanghai\n  formats: [json]\n"
         "  text: {speakers: never, timestamps: on}\n  json_indent: 0\n  durability: none\n"
         '  duplicate_window: 5m\n  file_mode: "0600"\n  keep_payload: false\n'
@@ -59,7 +59,7 @@ def test_values_of_all_kinds_are_bound() -> None:
 
 def test_lists_of_sections_are_bound() -> None:
     """Each item has the defaults of its own section."""
-    config = bound(
+    config = validated(
         "listen:\n  - address: ::1\n  - port: 80\ntrusted_proxies: [10.0.0.0/8]\n"
     ).config
     assert config.listen == (ListenSettings(address="::1"), ListenSettings(port=80))
@@ -71,96 +71,114 @@ def test_one_secret_is_a_list_of_one(value: str) -> None:
     """Several are only needed while they change."""
     text = f"providers: {{huawei: {{clients: [{{app_key: A, app_secret: {value}}}]}}}}"
     client = HuaweiClientSettings(app_key="A", app_secrets=(Secret("hunter2"),))
-    assert bound(text).config.providers.huawei.clients == (client,)
+    assert validated(text).config.providers.huawei.clients == (client,)
 
 
 @pytest.mark.parametrize("text", ["log:\n", "listen:\n", "output:\n  text:\n", "trusted_proxies:"])
 def test_a_section_with_everything_commented_out_is_its_defaults(text: str) -> None:
     """So is a list."""
-    assert bound(text) == Bound(Config(), (), frozenset())
+    assert validated(text) == Validated(Config(), (), frozenset())
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("state:\n", "1: state: is empty, write the path of a folder, or remove the line"),
+        ("state:\n", "1: state: empty; write the path of a directory, or remove the line"),
         (
             "listen:\n  -\n",
-            '2: listen[0]: is a single value, write indented lines of "key: value" below it',
+            (
+                "2: listen[0]: must be a section, not a single value; "
+                'write indented lines of "key: value" below it'
+            ),
         ),
         (
             "listen: {port: 1}\n",
-            '1: listen: is a section, write a list, each item behind "- " on a line of its own',
+            (
+                "1: listen: must be a list, not a section; "
+                'write a list, each item on a line of its own after "- "'
+            ),
         ),
         (
             "log:\n  level:info\n",
-            '1: log: is a single value, write a blank after the colon: "level: ..."',
+            (
+                "1: log: must be a section, not a single value; "
+                'write a space after the colon: "level: ..."'
+            ),
         ),
         (
             "listen:\n  - port:80\n",
-            '2: listen[0]: is a single value, write a blank after the colon: "port: ..."',
+            (
+                "2: listen[0]: must be a section, not a single value; "
+                'write a space after the colon: "port: ..."'
+            ),
         ),
-        ("log: info\n", '1: log: is a single value, write indented lines of "key: value" below it'),
+        (
+            "log: info\n",
+            (
+                "1: log: must be a section, not a single value; "
+                'write indented lines of "key: value" below it'
+            ),
+        ),
         (
             "providers: {tencent: {key: {a: b}}}\n",
             (
-                "1: providers.tencent.key: is a section, "
+                "1: providers.tencent.key: must be a list, not a section; "
                 "write a key, !file PATH or !env NAME, or a list of them"
             ),
         ),
         (
             "providers:\n  tencent:\n    key: []\n",
             (
-                "3: providers.tencent.key: is an empty list, "
+                "3: providers.tencent.key: empty list; "
                 "write a key, !file PATH or !env NAME, or a list of them"
             ),
         ),
         (
             "providers: {tencent: {key: }}\n",
             (
-                "1: providers.tencent.key: is empty, "
+                "1: providers.tencent.key: empty; "
                 "write a key, !file PATH or !env NAME, or remove the line"
             ),
         ),
         (
             "providers:\n  huawei:\n    clients:\n      - app_key: A\n",
             (
-                "4: providers.huawei.clients[0].app_secret: is missing, "
+                "4: providers.huawei.clients[0].app_secret: required; "
                 "write a secret, !file PATH or !env NAME, or a list of them"
             ),
         ),
         (
             "output: {root: !file x}\n",
-            "1: output.root: !file is for secrets only, write the value itself",
+            "1: output.root: !file is for secrets only; write the value itself",
         ),
         (
             "trusted_proxies: !env X\n",
-            "1: trusted_proxies: !env is for secrets only, write the value itself",
+            "1: trusted_proxies: !env is for secrets only; write the value itself",
         ),
         (
             "log: !!python/object:os.system {level: info}\n",
             (
-                "1: log: has a tag that is not known here, "
-                "write the value without it; a value that starts with ! needs quotes"
+                "1: log: unknown tag; "
+                "write the value without it (a value that starts with ! needs quotes)"
             ),
         ),
         (
             "providers:\n  tencent:\n    key: !hunter2\n",
             (
-                "3: providers.tencent.key: has a tag that is not known here, "
-                "write !file PATH or !env NAME; a secret that starts with ! needs quotes"
+                "3: providers.tencent.key: unknown tag; "
+                "write !file PATH or !env NAME (a secret that starts with ! needs quotes)"
             ),
         ),
         (
             "providers: {tencent: {key: !file [hunter2]}}\n",
             (
-                "1: providers.tencent.key: has a tag that is not known here, "
-                "write !file PATH or !env NAME; a secret that starts with ! needs quotes"
+                "1: providers.tencent.key: unknown tag; "
+                "write !file PATH or !env NAME (a secret that starts with ! needs quotes)"
             ),
         ),
     ],
 )
-def test_a_wrong_shape_is_told(text: str, said: str) -> None:
+def test_a_wrong_shape_is_reported(text: str, said: str) -> None:
     """With the line, the path, and what would be right."""
     assert told(text) == [said]
 
@@ -168,37 +186,40 @@ def test_a_wrong_shape_is_told(text: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("stat: x\n", "1: stat: is no setting here, did you mean state?"),
+        ("stat: x\n", '1: stat: unknown setting; did you mean "state"?'),
         (
             "limits:\n  Body-Min-Rate: 1KiB\n",
-            "2: limits.Body-Min-Rate: is no setting here, did you mean body_min_rate?",
+            '2: limits.Body-Min-Rate: unknown setting; did you mean "body_min_rate"?',
         ),
-        ("log_level: info\n", "1: log_level: is no setting here, write level below log"),
+        ("log_level: info\n", '1: log_level: unknown setting; did you mean "level" below "log"?'),
         (
             "tencent_key: abc\n",
-            "1: tencent_key: is no setting here, write key below providers.tencent",
+            '1: tencent_key: unknown setting; did you mean "key" below "providers.tencent"?',
         ),
-        ("output.root: x\n", '1: "output.root": is no setting here, write root below output'),
-        ("layout: x\n", "1: layout: is no setting here, move it below output"),
-        ("port: 80\n", "1: port: is no setting here, move it below listen[] or admin"),
+        (
+            "output.root: x\n",
+            '1: "output.root": unknown setting; did you mean "root" below "output"?',
+        ),
+        ("layout: x\n", "1: layout: unknown setting; move it below output"),
+        ("port: 80\n", "1: port: unknown setting; move it below listen[] or admin"),
         (
             "log: {colour: on}\n",
-            "1: log.colour: is no setting here, the settings here are level, format",
+            "1: log.colour: unknown setting; valid here: level, format",
         ),
         (
             "providers: {tencent: {key:hunter2}}\n",
-            '1: providers.tencent."key:...": is no setting here, write a blank after the colon',
+            '1: providers.tencent."key:...": unknown setting; write a space after the colon',
         ),
     ],
 )
-def test_an_unknown_setting_is_told_with_the_nearest(text: str, said: str) -> None:
+def test_an_unknown_setting_is_reported_with_the_nearest(text: str, said: str) -> None:
     """A misspelt one, one in the wrong section, and one that is nowhere."""
     assert told(text) == [said]
 
 
 def test_the_search_goes_on_after_a_mistake() -> None:
     """Every other value is bound, and every other mistake found."""
-    result = bound(
+    result = validated(
         "log: {level: loud, format: json}\nadmin: {port: x, address: localhost}\nlimits: 5\n"
     )
     assert [problem.key for problem in result.problems] == ["log.level", "admin.port", "limits"]
@@ -211,11 +232,34 @@ def test_the_search_goes_on_after_a_mistake() -> None:
 
 def test_settings_that_are_not_what_the_file_means_are_doubtful() -> None:
     """Also the one that a misspelt name is likely to mean."""
-    result = bound("state: 5\nlimits: {bdy: 1MiB}\n")
+    result = validated("state: 5\nlimits: {bdy: 1MiB}\n")
     assert result.doubtful == {"state", "limits.bdy", "limits.body"}
 
 
 def test_an_incomplete_item_is_left_out() -> None:
     """A client without a secret never reaches a configuration."""
-    result = bound("providers: {huawei: {clients: [{app_key: A}, {app_key: B, app_secret: x}]}}\n")
+    result = validated(
+        "providers: {huawei: {clients: [{app_key: A}, {app_key: B, app_secret: x}]}}\n"
+    )
     assert [client.app_key for client in result.config.providers.huawei.clients] == ["B"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "log: level\uff1ainfo\n",
+            'log: U+FF1A (fullwidth colon) is not what YAML expects; replace it by ":"',
+        ),
+        ("state: \u201c./state\u201d\n", "state: U+201C (left double quotation mark) is not"),
+        ("limits: {connections: 10\u00a0}\n", "limits.connections: U+00A0 (no-break space) is not"),
+    ],
+)
+def test_characters_that_look_like_those_of_yaml_are_named(text: str, said: str) -> None:
+    [problem] = told(text)
+    assert said in problem
+
+
+def test_a_directory_may_have_any_name() -> None:
+    text = "state: /srv/\u201c\u7ed3\u679c\u201d\uff1a1\noutput: {root: '\u201cx\u201d'}\n"
+    assert told(text) == []

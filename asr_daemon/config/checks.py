@@ -1,0 +1,184 @@
+"""Check rules across settings, which no setting can check alone. Pure."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import combinations, product
+from typing import Any
+
+from msgspec import Struct, structs
+
+from asr_daemon.config.model import Config, HuaweiSettings, TencentSettings
+from asr_daemon.config.values import UrlPath
+
+SHORTEST_PUBLIC_KEY = 16
+"""Characters of a key that may be the only protection from the internet."""
+
+
+class Finding(Struct, frozen=True):
+    """A broken rule: at which setting, and in which words (see `Problem`)."""
+
+    key: str
+    wrong: str
+    right: str
+    depends: tuple[str, ...]
+    """The settings that the rule looked at, those first that are likely to be the mistake."""
+
+
+class Exposure(Struct, frozen=True):
+    """Why senders beyond loopback reach the daemon."""
+
+    key: str
+    """The setting that lets them in."""
+    reason: str
+
+
+def check(config: Config) -> Iterator[Finding]:
+    """Yield every rule that `config` breaks."""
+    for rule in _RULES:
+        yield from rule(config)
+    exposure = _exposure(config)
+    for key, settings in providers(config):
+        if settings.enabled:
+            yield from _protected(key, settings, exposure)
+            yield from _OF_PROVIDERS[type(settings)](key, settings, exposure)
+
+
+def providers(config: Config) -> Iterator[tuple[str, Any]]:
+    """Yield the path and the settings of each provider."""
+    for field in structs.fields(config.providers):
+        yield f"providers.{field.encode_name}", getattr(config.providers, field.name)
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a listener at `host` can be reached from this machine only."""
+    addresses = _addresses(host)
+    return bool(addresses) and all(
+        (getattr(address, "ipv4_mapped", None) or address).is_loopback for address in addresses
+    )
+
+
+def _some_listener(config: Config) -> Iterator[Finding]:
+    if not config.listen:
+        wrong, right = "empty list", "write at least one listener, or remove the line"
+        yield Finding("listen", wrong, right, ("listen",))
+
+
+def _distinct_listeners(config: Config) -> Iterator[Finding]:
+    listeners = [
+        *((f"listen[{index}]", at.address, at.port) for index, at in enumerate(config.listen)),
+        ("admin", config.admin.address, config.admin.port),
+    ]
+    for (first, first_address, first_port), (key, address, port) in combinations(listeners, 2):
+        if port == first_port != 0 and _overlap(address, first_address):
+            wrong = f"{address} port {port} is already used by {first} ({first_address})"
+            depends = (f"{key}.address", f"{first}.port", f"{first}.address")
+            yield Finding(f"{key}.port", wrong, "write another port or address", depends)
+
+
+def _overlap(left: str, right: str) -> bool:
+    pairs = product(_addresses(left), _addresses(right))
+    return left.lower() == right.lower() or any(
+        one == other
+        or (one.version == other.version and (one.is_unspecified or other.is_unspecified))
+        for one, other in pairs
+    )
+
+
+def _addresses(host: str) -> tuple[IPv4Address | IPv6Address, ...]:
+    """Return the addresses of a host as far as known without a lookup: none of most names."""
+    if host.lower() == "localhost":
+        return (ip_address("127.0.0.1"), ip_address("::1"))
+    try:
+        return (ip_address(host),)
+    except ValueError:
+        return ()
+
+
+def _some_provider(config: Config) -> Iterator[Finding]:
+    if not any(settings.enabled for _, settings in providers(config)):
+        keys = tuple(f"{key}.enabled" for key, _ in providers(config))
+        yield Finding(keys[0], "no provider is enabled", "write true for at least one", keys)
+
+
+def _distinct_paths(config: Config) -> Iterator[Finding]:
+    routes = [
+        (f"{key}.{field.encode_name}", getattr(settings, field.name))
+        for key, settings in providers(config)
+        for field in structs.fields(settings)
+        if settings.enabled and field.type is UrlPath
+    ]
+    for (first, first_path), (key, path) in combinations(routes, 2):
+        if path == first_path:
+            wrong = f"{path} is already used by {first}"
+            yield Finding(key, wrong, "write another path", (key, first))
+
+
+def _exposure(config: Config) -> Exposure | None:
+    for index, listener in enumerate(config.listen):
+        if not is_loopback(listener.address):
+            key = f"listen[{index}].address"
+            return Exposure(key, f"{key} is {listener.address}")
+    if config.trusted_proxies:
+        return Exposure("trusted_proxies", "through trusted_proxies")
+    return None
+
+
+def _protected(key: str, settings: Any, exposure: Exposure | None) -> Iterator[Finding]:
+    credentials = settings.credentials
+    values = {
+        field.encode_name: getattr(settings, field.name) for field in structs.fields(settings)
+    }
+    if exposure is None or values[credentials] or settings.allow or settings.allow_unauthenticated:
+        return
+    below = (credentials, "allow", "allow_unauthenticated", "enabled")
+    yield Finding(
+        key,
+        f"accepts results from any machine without credentials ({exposure.reason})",
+        f"write {credentials} or allow below it, or enabled: false, "
+        "or allow_unauthenticated: true if that is intended",
+        (exposure.key, *(f"{key}.{setting}" for setting in below)),
+    )
+
+
+def _tencent(key: str, settings: TencentSettings, exposure: Exposure | None) -> Iterator[Finding]:
+    short = any(len(secret.reveal()) < SHORTEST_PUBLIC_KEY for secret in settings.keys)
+    if exposure is not None and short and not settings.allow:
+        yield Finding(
+            f"{key}.key",
+            f"too short to be the only protection from other machines ({exposure.reason})",
+            f"write at least {SHORTEST_PUBLIC_KEY} characters (openssl rand -hex 16 makes a key)",
+            (f"{key}.key", exposure.key, f"{key}.allow"),
+        )
+
+
+def _huawei(key: str, settings: HuaweiSettings, _: Exposure | None) -> Iterator[Finding]:
+    clients = enumerate(settings.clients)
+    for (first, one), (index, other) in combinations(clients, 2):
+        if one.app_key == other.app_key:
+            wrong = f"same app_key as clients[{first}]"
+            right = "write another, or put both secrets of one client into a list at app_secret"
+            yield Finding(f"{key}.clients[{index}].app_key", wrong, right, (f"{key}.clients",))
+
+
+def _formats(config: Config) -> Iterator[Finding]:
+    key, formats = "output.formats", config.output.formats
+    if "json" not in formats:
+        wrong = "json is required: its presence tells readers that a result is complete"
+        yield Finding(key, wrong, "write [json, ...]", (key,))
+    for name, times in Counter(formats).items():
+        if times > 1:
+            yield Finding(key, f"duplicate format {name}", "write it once", (key,))
+
+
+_RULES = (
+    _some_listener,
+    _distinct_listeners,
+    _some_provider,
+    _distinct_paths,
+    _formats,
+)
+_OF_PROVIDERS: Mapping[type, Callable[[str, Any, Exposure | None], Iterator[Finding]]] = {
+    TencentSettings: _tencent,
+    HuaweiSettings: _huawei,
+}

@@ -1,1 +1,0 @@
-"""Manual pages, completion and schema as files, made of what the program itself goes by."""

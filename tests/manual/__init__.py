@@ -1,1 +1,0 @@
-"""Tests of `asr_daemon.manual`."""
