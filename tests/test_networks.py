@@ -109,7 +109,7 @@ def test_forwarded(listed: str, address: str) -> None:
 @pytest.mark.parametrize("header", ["x-forwarded-for", "x-real-ip", "forwarded"])
 def test_no_usable_address(header: ClientHeader, listed: str) -> None:
     """Where the header names nobody, the proxy's own address counts, with the reason."""
-    headers = {header: f'for="{listed}"' if header == "forwarded" else listed}
+    headers: dict[str, str] = {header: f'for="{listed}"' if header == "forwarded" else listed}
     problem = f"the header {header} does not name the client by an IP address"
     assert find_client("10.0.0.1", headers, PROXIES, header) == Client("10.0.0.1", problem)
 

@@ -98,6 +98,7 @@ class HuaweiSettings(Struct, frozen=True, kw_only=True):
     token_path: UrlPath = "/oifde/rest/api/gettoken"  # noqa: S105 - a path, not a secret
     token_lifetime_s: WholeSeconds = field(default=3600.0, name="token_lifetime")
     allow: tuple[CidrNetwork, ...] = ()
+    text_encoding: TextEncoding = "utf-8"
     clients: tuple[HuaweiClientSettings, ...] = ()
     allow_unauthenticated: bool = False
 

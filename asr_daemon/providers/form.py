@@ -6,14 +6,9 @@ Bodies are tens of megabytes and may be hostile: everything here takes time in p
 import re
 from binascii import unhexlify
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from typing import TypeVar
 
-from asr_daemon.errors import NotUnderstood
-
-MOST_ODD_BYTES = 500_000
-"""What a day of speech takes in an encoding that is not configured. Each is four times as long in
-every copy."""
+from asr_daemon.providers.encodings import to_text
 
 T = TypeVar("T")
 
@@ -64,42 +59,6 @@ def _slices(raw: bytes) -> Iterator[bytes]:
         end = end if cut < 0 else cut
         yield raw[start:end]
         start = end
-
-
-def to_text(raw: bytes, fallback: str) -> str:
-    r"""Decode UTF-8, else the encoding `fallback`, each strictly; else show odd bytes as `\xff`.
-
-    No byte is lost, and the text never holds a lone surrogate.
-
-    Raises:
-        NotUnderstood: so many bytes are odd that this is no text.
-    """
-    for encoding in ("utf-8", fallback):
-        with suppress(UnicodeError):
-            return strict_text(raw, encoding)
-    return show_odd_bytes(raw)
-
-
-def strict_text(raw: bytes, encoding: str) -> str:
-    """Decode bytes that are all of one encoding, to a text without lone surrogates.
-
-    Raises:
-        UnicodeError: they are not, or it would have some.
-    """
-    text = raw.decode(encoding)
-    text.encode()  # some codecs make lone surrogates: no file can hold them
-    return text
-
-
-def show_odd_bytes(raw: bytes) -> str:
-    r"""Decode UTF-8, with `\xff` and the like for each byte that is none.
-
-    Raises:
-        NotUnderstood: there are more than `MOST_ODD_BYTES`.
-    """
-    if len(raw) - len(raw.decode("utf-8", "ignore").encode()) > MOST_ODD_BYTES:
-        raise NotUnderstood("the text is neither in UTF-8 nor in the configured text_encoding")
-    return raw.decode("utf-8", "backslashreplace")
 
 
 def to_texts(pairs: Iterable[Pair], fallback: str) -> list[tuple[str, str]]:

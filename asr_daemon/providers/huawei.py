@@ -26,6 +26,7 @@ from asr_daemon.errors import (
 )
 from asr_daemon.providers.base import Answer, Callback, Head, check_address
 from asr_daemon.providers.digest import digest_json
+from asr_daemon.providers.encodings import declared_encoding, json_to_utf8
 from asr_daemon.providers.form import collect, rest_of_path, split_pairs, to_texts
 from asr_daemon.providers.huawei_result import read_result
 from asr_daemon.providers.json_body import decode_json
@@ -103,7 +104,9 @@ class Huawei:
         Raises:
             NotUnderstood: there is no `aid`, or the body does not have the documented shape.
         """
-        document = decode_json(callback.body)
+        declared = declared_encoding(callback.head.headers.get("content-type", ""))
+        encoding = declared or self._settings.text_encoding
+        document = decode_json(json_to_utf8(callback.body, encoding, doubtful=False))
         result = read_result(document)
         return Transcript(
             provider=self.name,
@@ -119,7 +122,7 @@ class Huawei:
 
     def query(self, head: Head) -> dict[str, str | list[str]]:
         """Return the parameters of an admitted request's URL."""
-        return collect(to_texts(split_pairs(head.query), "utf-8"))
+        return collect(to_texts(split_pairs(head.query), self._settings.text_encoding))
 
     def acknowledge(self) -> Answer:
         """Word the answer for a result that is on stable storage."""

@@ -22,6 +22,7 @@ from asr_daemon.errors import (
     WrongCredentials,
 )
 from asr_daemon.providers.base import Answer, Callback, Head, check_address
+from asr_daemon.providers.encodings import declared_encoding
 from asr_daemon.providers.form import (
     Pair,
     collect,
@@ -91,7 +92,8 @@ class Tencent:
             NotUnderstood: there is none of `code`, `requestId` and `text`, or no way to read them.
             Unauthorized: the `appid` is not one that is let in.
         """
-        encoding = self._settings.text_encoding
+        declared = declared_encoding(callback.head.headers.get("content-type", ""))
+        encoding = declared or self._settings.text_encoding
         parameters = _parameters(callback.head)
         path_pairs = self._path_pairs(callback.head.path)
         fields, others = read_fields(callback.body, parameters, path_pairs, encoding)

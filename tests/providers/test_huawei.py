@@ -20,7 +20,7 @@ from asr_daemon.errors import (
     UnsupportedBody,
     WrongCredentials,
 )
-from asr_daemon.providers.base import Answer
+from asr_daemon.providers.base import Answer, Callback, Head
 from asr_daemon.providers.huawei import Huawei, HuaweiTokenInterface
 from asr_daemon.secret import Secret
 from asr_daemon.transcript import Segment, VendorError
@@ -84,6 +84,47 @@ def test_documented_example() -> None:
     assert transcript.received_at == RECEIVED_AT
     assert transcript.query == {"job": "4+2", "x": ["1", "2"], "key": "k"}
     assert transcript.payload == msgspec.json.decode(HUAWEI_EXAMPLE)
+
+
+def in_chinese(text: bytes) -> bytes:
+    """Return the documented body with another text."""
+    return HUAWEI_EXAMPLE.replace(b"Hello, is the call connected?", text)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "encoding"),
+    [
+        ("application/json; charset=GBK", "utf-8"),
+        ("application/json; charset=UTF-8", "gb18030"),
+        ("application/json", "gbk"),
+    ],
+)
+def test_encodings(content_type: str, encoding: str) -> None:
+    """A body in GBK is read where its header or the configuration says so."""
+    huawei = Huawei(HuaweiSettings(text_encoding=encoding))
+    received = callback(in_chinese("我在马上上夜班".encode("gbk")), query=b"job=%D2%B9%B0%E0")
+    request = Head(b"/", received.head.query, {"content-type": content_type}, "127.0.0.1")
+    transcript = huawei.parse(Callback(request, received.body, RECEIVED_AT))
+    assert [segment.text for segment in transcript.segments] == ["我在马上上夜班"]
+    assert huawei.query(request) == {
+        "job": "夜班" if encoding != "utf-8" else "\\xd2\\xb9\\xb0\\xe0"
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [("我在马上".encode()[:-1], "我在马\\xe4\\xb8"), (b"caf\xe9", "caf\\xe9")],
+)
+def test_cut_character(text: bytes, read: str) -> None:
+    """A character that is cut costs no more than itself, whatever the fallback is."""
+    huawei = Huawei(HuaweiSettings(text_encoding="gb18030"))
+    assert huawei.parse(callback(in_chinese(text))).segments[0].text == read
+
+
+def test_unknown_encoding() -> None:
+    """A body that no configured encoding explains is kept for the one that does."""
+    with pytest.raises(NotUnderstood, match="text_encoding"):
+        OPEN.parse(callback(in_chinese("我在马上上夜班".encode("gbk"))))
 
 
 def test_failed_task() -> None:

@@ -18,7 +18,7 @@ from asr_daemon.errors import (
     UnsupportedBody,
     WrongCredentials,
 )
-from asr_daemon.providers.base import Answer
+from asr_daemon.providers.base import Answer, Callback
 from asr_daemon.providers.tencent import Tencent
 from asr_daemon.secret import Secret
 from asr_daemon.transcript import Segment, Transcript, VendorError
@@ -327,6 +327,26 @@ def test_text_encoding() -> None:
     transcript = tencent.parse(callback(b"text=%D2%B9%B0%E0", query=b"job=%B0%E0"))
     assert transcript.segments == (Segment("夜班"),)
     assert transcript.query == {"job": "班"}
+
+
+def test_declared_encoding() -> None:
+    """Text in the encoding that the header declares is read, too."""
+    headers = {"content-type": "application/x-www-form-urlencoded; charset=GBK"}
+    received = Callback(head(headers=headers), b"text=%D2%B9%B0%E0", RECEIVED_AT)
+    assert OPEN.parse(received).segments == (Segment("夜班"),)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"text=%E6%88%91%E5%9C%A8%E5%A4%9C%E7%8F&code=0",
+        '{"code": 0, "text": "我在夜'.encode() + b'\xe7\x8f"}',
+    ],
+)
+def test_cut_character(body: bytes) -> None:
+    """A character that is cut costs no more than itself, whatever the fallback is."""
+    tencent = Tencent(TencentSettings(text_encoding="gb18030"))
+    assert tencent.parse(callback(body)).segments == (Segment("我在夜\\xe7\\x8f"),)
 
 
 def test_retry_is_a_duplicate() -> None:
