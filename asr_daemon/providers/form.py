@@ -28,8 +28,13 @@ def split_pairs(raw: bytes) -> Iterator[Pair]:
     """
     for field in raw.split(b"&"):
         if field:
-            name, _, value = field.partition(b"=")
-            yield form_decode(name), form_decode(value)
+            yield decode_field(field)
+
+
+def decode_field(field: bytes) -> Pair:
+    """Decode one `name=value` of a form or the like."""
+    name, _, value = field.partition(b"=")
+    return form_decode(name), form_decode(value)
 
 
 def form_decode(raw: bytes) -> bytes:
@@ -72,14 +77,3 @@ def collect(texts: Iterable[tuple[str, T]]) -> dict[str, T | list[T]]:
     for name, value in texts:
         collected.setdefault(name, []).append(value)
     return {name: values if values[1:] else values[0] for name, values in collected.items()}
-
-
-def rest_of_path(path: bytes, base: str) -> bytes | None:
-    """Return what stands behind `base` and its slashes in a path, both as they are spelled.
-
-    `None` means that the path is neither `base` nor below it.
-    """
-    start = base.encode().rstrip(b"/")
-    rest = path.removeprefix(start)
-    is_below = path.startswith(start) and rest[:1] in (b"", b"/")
-    return rest.lstrip(b"/") if is_below else None

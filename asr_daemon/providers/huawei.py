@@ -27,11 +27,12 @@ from asr_daemon.errors import (
 from asr_daemon.providers.base import Answer, Callback, Head, check_address
 from asr_daemon.providers.digest import digest_json
 from asr_daemon.providers.encodings import declared_encoding, json_to_utf8
-from asr_daemon.providers.form import collect, rest_of_path, split_pairs, to_texts
+from asr_daemon.providers.form import collect, decode_field, to_texts
 from asr_daemon.providers.huawei_result import read_result
 from asr_daemon.providers.json_body import decode_json
 from asr_daemon.providers.scalars import look_up
 from asr_daemon.providers.tokens import check_token, issue_token
+from asr_daemon.providers.urls import split_fields, split_url
 from asr_daemon.secret import Secret
 from asr_daemon.transcript import Transcript
 
@@ -122,7 +123,9 @@ class Huawei:
 
     def query(self, head: Head) -> dict[str, str | list[str]]:
         """Return the parameters of an admitted request's URL."""
-        return collect(to_texts(split_pairs(head.query), self._settings.text_encoding))
+        _, query = split_url(head.path, head.query, self._settings.path)
+        pairs = [decode_field(field) for field in split_fields(query) if field]
+        return collect(to_texts(pairs, self._settings.text_encoding))
 
     def acknowledge(self) -> Answer:
         """Word the answer for a result that is on stable storage."""
@@ -205,7 +208,8 @@ def _secrets_by_app_key(settings: HuaweiSettings) -> dict[str, tuple[Secret, ...
 
 
 def _check_path(head: Head, path: str) -> None:
-    if rest_of_path(head.path, path) != b"":
+    rest, _ = split_url(head.path, head.query, path)
+    if rest != b"":
         raise NotFound("nothing is served at this path")
 
 

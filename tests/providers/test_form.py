@@ -10,7 +10,6 @@ from asr_daemon.providers.form import (
     collect,
     form_decode,
     percent_decode,
-    rest_of_path,
     split_pairs,
     to_texts,
 )
@@ -81,21 +80,3 @@ def test_collect() -> None:
     """A repeated name has the list of its values."""
     texts = to_texts([(b"a", b"1"), (b"b", b"2"), (b"a", b"1")], "utf-8")
     assert collect(texts) == {"a": ["1", "1"], "b": "2"}
-
-
-@pytest.mark.parametrize(
-    ("path", "base", "rest"),
-    [
-        (b"/a/b", "/a/b", b""),
-        (b"/a/b/", "/a/b", b""),
-        (b"/a/b/c/d%2F", "/a/b", b"c/d%2F"),
-        (b"/a/b//c", "/a/b", b"c"),
-        (b"/a/bc", "/a/b", None),
-        (b"/a", "/a/b", None),
-        (b"/a", "/", b"a"),
-        (b"/", "/", b""),
-    ],
-)
-def test_rest_of_path(path: bytes, base: str, rest: bytes | None) -> None:
-    """What stands behind a path begins at a slash."""
-    assert rest_of_path(path, base) == rest

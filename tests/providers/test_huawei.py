@@ -149,6 +149,21 @@ def test_not_understood(body: bytes) -> None:
         OPEN.parse(callback(body))
 
 
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        (HUAWEI_PATH, b"job=1&amp;x=2"),
+        (HUAWEI_PATH + b"%3Fjob=1&amp;x=2", b""),
+        (HUAWEI_PATH + b"/%3fjob=1", b"?x=2"),
+        (b"//oifde//rest/sysapi/asrcallback/", b"job=1&x=2"),
+    ],
+)
+def test_built_urls(path: bytes, query: bytes) -> None:
+    """The path and the parameters are found in whatever was made of the URL."""
+    OPEN.admit(head(path, query))
+    assert OPEN.query(head(path, query)) == {"job": "1", "x": "2"}
+
+
 @pytest.mark.parametrize("path", [HUAWEI_PATH, HUAWEI_PATH + b"/"])
 def test_open(path: bytes) -> None:
     """Without clients every request to the path is admitted."""
@@ -296,6 +311,7 @@ def test_open_tokens_are_worth_nothing_later() -> None:
 def test_token_path() -> None:
     """The token interface serves its path only."""
     tokens().admit(head(TOKEN_PATH))
+    tokens().admit(head(b"/" + TOKEN_PATH + b"/"))
     with pytest.raises(NotFound):
         tokens().admit(head(TOKEN_PATH + b"/x"))
 
