@@ -7,7 +7,6 @@ interface, then each result with the token, and asks anew when the token is over
 import time
 from collections.abc import Callable
 from secrets import token_hex
-from typing import Any
 
 from msgspec import json
 
@@ -45,7 +44,6 @@ class WrongSecret(WrongCredentials):
     """The app secret is not that of the app key."""
 
 
-_METHOD_NOT_ALLOWED = 405
 _PARAMETER = 10000002
 _INTERNAL = 10000001
 _REFUSALS: dict[type[BaseException], tuple[int, int]] = {
@@ -58,10 +56,16 @@ _REFUSALS: dict[type[BaseException], tuple[int, int]] = {
     UnknownKey: (401, 200800001),
     WrongSecret: (401, 200800002),
     NotFound: (404, _PARAMETER),
-    MethodNotAllowed: (_METHOD_NOT_ALLOWED, _PARAMETER),
+    MethodNotAllowed: (405, _PARAMETER),
     CannotStore: (500, _INTERNAL),
 }
 """The HTTP status and OIAP's common code of each refusal; else those of its base."""
+
+_ALLOW = ("Allow", "POST")
+_CALLBACK_HEADERS = {401: (("WWW-Authenticate", 'Token realm="asrcallback"'),), 405: (_ALLOW,)}
+_TOKEN_HEADERS = {401: (("WWW-Authenticate", 'AppKey realm="gettoken"'),), 405: (_ALLOW,)}
+"""By status. RFC 9110, 15.5.2, wants a challenge with every 401; it names what OIAP asks for, for a
+registered scheme would make a client send credentials that are not looked at."""
 
 
 class Huawei:
@@ -134,7 +138,8 @@ class Huawei:
     def refuse(self, error: CallbackError) -> Answer:
         """Word the answer for a callback that is not acknowledged."""
         status, code = _refusal(error)
-        return _answer(status, {"retCode": str(code), "retMsg": str(error)})
+        body = json.encode({"retCode": str(code), "retMsg": str(error)})
+        return Answer(status, body, _CALLBACK_HEADERS.get(status, ()))
 
 
 class HuaweiTokenInterface:
@@ -177,14 +182,14 @@ class HuaweiTokenInterface:
         """
         token = self._issue(body)
         lifetime_s = int(self._settings.token_lifetime_s)
-        return _answer(
-            200, {"errorCode": 0, "errorMsg": "", "authToken": token, "expireTime": lifetime_s}
-        )
+        issued = {"errorCode": 0, "errorMsg": "", "authToken": token, "expireTime": lifetime_s}
+        return Answer(200, json.encode(issued))
 
     def refuse(self, error: CallbackError) -> Answer:
         """Word the answer for a request that gets no token."""
         status, code = _refusal(error)
-        return _answer(status, {"errorCode": code, "errorMsg": str(error)})
+        body = json.encode({"errorCode": code, "errorMsg": str(error)})
+        return Answer(status, body, _TOKEN_HEADERS.get(status, ()))
 
     def _issue(self, body: bytes) -> str:
         """Return a token under the secret that was sent, so that it ends with that secret."""
@@ -225,8 +230,3 @@ def _read_credentials(body: bytes) -> tuple[str, Secret]:
 
 def _refusal(error: CallbackError) -> tuple[int, int]:
     return next(_REFUSALS[base] for base in type(error).__mro__ if base in _REFUSALS)
-
-
-def _answer(status: int, content: dict[str, Any]) -> Answer:
-    headers = (("Allow", "POST"),) if status == _METHOD_NOT_ALLOWED else ()
-    return Answer(status, json.encode(content), headers)

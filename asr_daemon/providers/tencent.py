@@ -49,7 +49,13 @@ _STATUSES: dict[type[BaseException], int] = {
 }
 """The HTTP status of each refusal, which is the answer's `code` too; else that of its base."""
 
-_HEADERS = {405: (("Allow", "POST"),), 503: (("Retry-After", "30"),)}
+_HEADERS = {
+    # RFC 9110, 15.5.2, wants a challenge. No registered scheme stands for a key in the URL, and one
+    # of these would make a client ask for a password.
+    401: (("WWW-Authenticate", 'Key realm="callback URL"'),),
+    405: (("Allow", "POST"),),
+    503: (("Retry-After", "30"),),
+}
 
 
 class Tencent:

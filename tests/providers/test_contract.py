@@ -151,6 +151,7 @@ def test_every_refusal_is_answered(case: Case, error: type[CallbackError]) -> No
     assert type(code) is type(next(iter(success.values())))
     assert code not in success.values()
     assert message == 'it says "why"'
+    assert ("WWW-Authenticate" in dict(answer.headers)) is (answer.status == 401)
 
 
 @every_provider

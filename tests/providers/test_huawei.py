@@ -321,6 +321,10 @@ def test_success_answer() -> None:
     assert OPEN.acknowledge() == Answer(200, b'{"retCode":"0","retMsg":"success"}')
 
 
+CHALLENGE = (("WWW-Authenticate", 'Token realm="asrcallback"'),)
+TOKEN_CHALLENGE = (("WWW-Authenticate", 'AppKey realm="gettoken"'),)
+ALLOW = (("Allow", "POST"),)
+
 REFUSALS = [
     (NotUnderstood("why"), 400, 10000002),
     (BodyTooLarge("why"), 400, 10000002),
@@ -338,7 +342,7 @@ REFUSALS = [
 @pytest.mark.parametrize(("error", "status", "code"), REFUSALS)
 def test_refusals(error: CallbackError, status: int, code: int) -> None:
     """Each refusal has a documented status and a code in a string, and says why."""
-    headers = (("Allow", "POST"),) if status == 405 else ()
+    headers = {401: CHALLENGE, 405: ALLOW}.get(status, ())
     body = b'{"retCode":"%d","retMsg":"why"}' % code
     assert OPEN.refuse(error) == Answer(status, body, headers)
 
@@ -346,6 +350,6 @@ def test_refusals(error: CallbackError, status: int, code: int) -> None:
 @pytest.mark.parametrize(("error", "status", "code"), REFUSALS)
 def test_token_refusals(error: CallbackError, status: int, code: int) -> None:
     """The token interface refuses with the same codes, as numbers."""
-    headers = (("Allow", "POST"),) if status == 405 else ()
+    headers = {401: TOKEN_CHALLENGE, 405: ALLOW}.get(status, ())
     body = b'{"errorCode":%d,"errorMsg":"why"}' % code
     assert tokens().refuse(error) == Answer(status, body, headers)

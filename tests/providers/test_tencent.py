@@ -418,13 +418,17 @@ def test_success_answer() -> None:
     assert OPEN.acknowledge() == Answer(200, b'{"code":0,"message":"success"}')
 
 
+CHALLENGE = (("WWW-Authenticate", 'Key realm="callback URL"'),)
+
+
 @pytest.mark.parametrize(
     ("error", "status", "headers"),
     [
         (NotUnderstood("why"), 400, ()),
         (CallbackError("why"), 400, ()),
-        (Unauthorized("why"), 401, ()),
-        (TokenExpired("why"), 401, ()),
+        (Unauthorized("why"), 401, CHALLENGE),
+        (WrongCredentials("why"), 401, CHALLENGE),
+        (TokenExpired("why"), 401, CHALLENGE),
         (NotFound("why"), 404, ()),
         (MethodNotAllowed("why"), 405, (("Allow", "POST"),)),
         (BodyTooLarge("why"), 413, ()),
