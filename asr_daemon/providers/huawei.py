@@ -30,6 +30,7 @@ from asr_daemon.providers.form import collect, decode_field, to_texts
 from asr_daemon.providers.huawei_result import read_result
 from asr_daemon.providers.json_body import decode_json
 from asr_daemon.providers.scalars import look_up
+from asr_daemon.providers.siblings import describe_sibling
 from asr_daemon.providers.tokens import check_token, issue_token
 from asr_daemon.providers.urls import split_fields, split_url
 from asr_daemon.secret import Secret
@@ -107,8 +108,16 @@ class Huawei:
         """Parse a callback.
 
         Raises:
-            NotUnderstood: there is no `aid`, or the body does not have the documented shape.
+            NotUnderstood: there is no `aid`, the body does not have the documented shape, or its
+                text is in none of the places that are known.
         """
+        try:
+            return self._parse(callback)
+        except NotUnderstood as error:
+            sibling = describe_sibling(callback.body, self.name)
+            raise NotUnderstood(sibling or str(error)) from None
+
+    def _parse(self, callback: Callback) -> Transcript:
         declared = declared_encoding(callback.head.headers.get("content-type", ""))
         encoding = declared or self._settings.text_encoding
         document = decode_json(json_to_utf8(callback.body, encoding, doubtful=False))

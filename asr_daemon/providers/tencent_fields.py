@@ -21,6 +21,7 @@ from asr_daemon.providers.form import (
     to_texts,
 )
 from asr_daemon.providers.json_body import decode_json
+from asr_daemon.providers.siblings import describe_sibling
 
 VENDOR_NAMES = frozenset(
     [
@@ -54,6 +55,11 @@ class Fields(Struct, frozen=True):
     def is_result(self) -> bool:
         """Say whether there is a field without which nothing is a result."""
         return any(name in self.first for name in _TELLING_NAMES)
+
+    @property
+    def has_text_or_id(self) -> bool:
+        """Say whether there is more than an outcome."""
+        return "text" in self.first or "requestid" in self.first
 
 
 def read_fields(
@@ -101,8 +107,11 @@ def _read_body(body: bytes, encoding: str) -> Fields:
         fields = _from_pairs(split_pairs(body), encoding)
     else:
         raise NotUnderstood(f"the body has more than {_MOST_PAIRS} fields")
-    if not fields.is_result:
-        raise NotUnderstood("the body holds none of the fields code, requestId and text")
+    # Some siblings have a code and a message as well, and their text in another place.
+    sibling = None if fields.has_text_or_id else describe_sibling(body, "tencent")
+    if sibling or not fields.is_result:
+        reason = "the body holds none of the fields code, requestId and text"
+        raise NotUnderstood(sibling or reason)
     return fields
 
 
