@@ -1,12 +1,39 @@
-"""Internet addresses and the networks that they are in."""
+"""Internet addresses, the networks that they are in, and the client behind a proxy."""
 
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Literal
+
+from msgspec import Struct
 
 Network = IPv4Network | IPv6Network
 
 IPV6_PREFIX = 64
 """What one customer of an internet provider has of IPv6, and so counts as one address."""
+
+ClientHeader = Literal["x-forwarded-for", "x-real-ip", "forwarded"]
+"""The headers in which a proxy may name the client of a request, in lower case."""
+
+_BLANKS = " \t"
+_UNKNOWN = "unknown"
+_PORT = r"(?::(?:[0-9]{1,5}|_[A-Za-z0-9._-]+))?"
+_ZONE = r"(?:%[^]\s]*)?"
+_NODE = re.compile(
+    rf"(?P<ipv4>[0-9.]+){_PORT}"
+    rf"|\[(?P<bracketed>[0-9A-Fa-f:.]+){_ZONE}\]{_PORT}"
+    rf"|(?P<ipv6>[0-9A-Fa-f:.]+){_ZONE}"
+)
+_QUOTED_PAIR = re.compile(r"\\[\"\\]")
+_SEPARATORS = re.compile(r"[,;=]")
+
+
+class Client(Struct, frozen=True):
+    """Who sent a request."""
+
+    address: str
+    problem: str | None = None
+    """Why a trusted proxy's own address counts in place of its client's, if it does."""
 
 
 def is_in(address: str, networks: tuple[Network, ...]) -> bool:
@@ -26,21 +53,50 @@ def is_in(address: str, networks: tuple[Network, ...]) -> bool:
     return any(parsed in network for network in networks)
 
 
-def client_address(peer: str, headers: Mapping[str, str], trusted: tuple[Network, ...]) -> str:
-    """Return the address of the sender of a request, as text.
+def client_address(
+    peer: str,
+    headers: Mapping[str, str],
+    trusted: tuple[Network, ...],
+    header: ClientHeader = "x-forwarded-for",
+) -> str:
+    """Return the address of the client as `find_client` does, whatever the problem with it."""
+    return find_client(peer, headers, trusted, header).address
 
-    It is the peer's own, unless the peer is a trusted proxy: then the last address of
-    `X-Forwarded-For` that is not a trusted proxy too, or, where that header is missing,
-    `X-Real-Ip`. What is no address is not believed.
+
+def find_client(
+    peer: str,
+    headers: Mapping[str, str],
+    trusted: tuple[Network, ...],
+    header: ClientHeader = "x-forwarded-for",
+) -> Client:
+    """Return the address of the client of a request, as text.
+
+    It is the peer's own, unless the peer is a trusted proxy: then it is the last address in the
+    header that is not a trusted proxy too. An address is written in its canonical form, without
+    port and zone. Where the header has none, the peer's address counts and `problem` says why.
+
+    Args:
+        peer: the address at the other end of the connection.
+        headers: by name in lower case; lines of one name are joined with commas.
+        trusted: the networks of proxies whose word is believed.
+        header: the only header that is read.
     """
     if not is_in(peer, trusted):
-        return peer
-    forwarded = headers.get("x-forwarded-for") or headers.get("x-real-ip") or peer
-    hops = [hop.strip() for hop in forwarded.split(",")]
+        return Client(peer)
+    listed = headers.get(header, "")
+    hops = _forwarded_hops(listed) if header == "forwarded" else listed.split(",")
+    hops = [hop.strip(_BLANKS) for hop in hops if hop.strip(_BLANKS)]
+    if not hops:
+        return Client(peer, f"the header {header} is missing or empty")
+    farthest = peer
     for hop in reversed(hops):
-        if not is_in(hop, trusted):
-            return hop if _is_address(hop) else peer
-    return hops[0]
+        address = _read_hop(hop)
+        if address is None:
+            return Client(peer, f"the header {header} does not name the client by an IP address")
+        farthest = address
+        if not is_in(address, trusted):
+            break
+    return Client(farthest)
 
 
 def network_of(address: str) -> str:
@@ -65,9 +121,35 @@ def reachable(address: str) -> str:
     return "127.0.0.1" if isinstance(parsed, IPv4Address) else "::1"
 
 
-def _is_address(text: str) -> bool:
+def _read_hop(hop: str) -> str | None:
+    """Return the address in one element of the header, `None` for `unknown`, `_hidden` and such.
+
+    Proxies write a port behind it, then IPv6 in brackets, quotes around it, or a zone.
+    """
+    node = _NODE.fullmatch(hop.strip(_BLANKS + '"'))
+    if node is None:
+        return None
     try:
-        ip_address(text)
+        parsed = ip_address(node["ipv4"] or node["bracketed"] or node["ipv6"])
     except ValueError:
-        return False
-    return True
+        return None
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return str(mapped or parsed)
+
+
+def _forwarded_hops(listed: str) -> list[str]:
+    """Return what `for=` says in each element of `Forwarded` (RFC 7239, 4).
+
+    Quotes are paired from the end, where the trusted proxies write: one that a client left open
+    swallows nothing of theirs. What a proxy quotes, such as the client's Host, separates nothing.
+    """
+    parts = _QUOTED_PAIR.sub("_", listed).split('"')
+    for quoted in range(len(parts) - 2, -1, -2):
+        parts[quoted] = _SEPARATORS.sub("_", parts[quoted])
+    return [_for_of(element) for element in "".join(parts).split(",") if element.strip(_BLANKS)]
+
+
+def _for_of(element: str) -> str:
+    pairs = [pair.partition("=") for pair in element.split(";")]
+    nodes = [node for name, _, node in pairs if name.strip(_BLANKS).lower() == "for"]
+    return (nodes[0].strip(_BLANKS) if len(nodes) == 1 else "") or _UNKNOWN

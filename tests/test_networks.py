@@ -4,7 +4,15 @@ from ipaddress import ip_network
 
 import pytest
 
-from asr_daemon.networks import client_address, is_in, network_of, reachable
+from asr_daemon.networks import (
+    Client,
+    ClientHeader,
+    client_address,
+    find_client,
+    is_in,
+    network_of,
+    reachable,
+)
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("::1/128"))
 
@@ -26,21 +34,124 @@ def test_is_in(address: str, inside: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("peer", "headers", "address"),
+    ("listed", "address"),
     [
-        ("192.0.2.1", {"x-forwarded-for": "198.51.100.7"}, "192.0.2.1"),
-        ("10.0.0.1", {"x-forwarded-for": "198.51.100.7"}, "198.51.100.7"),
-        ("10.0.0.1", {"x-forwarded-for": "203.0.113.9, 198.51.100.7, 10.0.0.2"}, "198.51.100.7"),
-        ("10.0.0.1", {"x-forwarded-for": "198.51.100.7, nonsense"}, "10.0.0.1"),
-        ("10.0.0.1", {"x-forwarded-for": "10.0.0.9, 10.0.0.2"}, "10.0.0.9"),
-        ("10.0.0.1", {"x-real-ip": "198.51.100.7"}, "198.51.100.7"),
-        ("10.0.0.1", {"x-real-ip": "nonsense"}, "10.0.0.1"),
-        ("10.0.0.1", {}, "10.0.0.1"),
+        ("198.51.100.7", "198.51.100.7"),
+        ("203.0.113.9, 198.51.100.7, 10.0.0.2", "198.51.100.7"),
+        ("203.0.113.9,198.51.100.7,10.0.0.2:80,::ffff:10.0.0.3", "198.51.100.7"),
+        ("unknown, 198.51.100.7", "198.51.100.7"),
+        ("10.0.0.9, 10.0.0.2", "10.0.0.9"),
+        (" ,\t198.51.100.7\t, ,", "198.51.100.7"),
+        ("198.51.100.7:51008", "198.51.100.7"),
+        ('"198.51.100.7:51008"', "198.51.100.7"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("[::ffff:c633:6407]:443", "198.51.100.7"),
+        ("2001:DB8:0::7", "2001:db8::7"),
+        ("[2001:db8::7]", "2001:db8::7"),
+        ("[2001:db8::7]:443", "2001:db8::7"),
+        ('"[2001:db8::7]:443"', "2001:db8::7"),
+        ("2001:db8::7:443", "2001:db8::7:443"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("[fe80::1%25eth0]:443", "fe80::1"),
     ],
 )
-def test_client_address(peer: str, headers: dict[str, str], address: str) -> None:
-    """A trusted proxy is believed, anybody else is not, and nobody is beyond the last hop."""
-    assert client_address(peer, headers, PROXIES) == address
+@pytest.mark.parametrize("header", ["x-forwarded-for", "x-real-ip"])
+def test_shapes_of_an_address(header: ClientHeader, listed: str, address: str) -> None:
+    """The client is the last address that is not a proxy's, without port, quotes and zone."""
+    assert find_client("10.0.0.1", {header: listed}, PROXIES, header) == Client(address)
+
+
+@pytest.mark.parametrize(
+    ("listed", "address"),
+    [
+        ("for=198.51.100.7", "198.51.100.7"),
+        ("For=198.51.100.7;proto=https;by=203.0.113.43", "198.51.100.7"),
+        ('by=203.0.113.43 ; for = "198.51.100.7:51008"', "198.51.100.7"),
+        ('for="[2001:db8::7]:443"', "2001:db8::7"),
+        ('for="[fe80::1%eth0]"', "fe80::1"),
+        ("for=203.0.113.9, for=198.51.100.7;proto=http,for=10.0.0.2", "198.51.100.7"),
+        ("for=unknown,, for=198.51.100.7 ,", "198.51.100.7"),
+        ('for="198.51.100.7:_hidden"', "198.51.100.7"),
+        # What a client wrote, and what a proxy quotes of it, does not hide what the proxy says.
+        ('for="203.0.113.9, for=198.51.100.7', "198.51.100.7"),
+        ('for=203.0.113.9", for="[2001:db8::7]:443"', "2001:db8::7"),
+        ('for=198.51.100.7;host="x,for=203.0.113.9;for=203.0.113.9"', "198.51.100.7"),
+        (r'for=198.51.100.7;host="x\",for=203.0.113.9,\""', "198.51.100.7"),
+    ],
+)
+def test_forwarded(listed: str, address: str) -> None:
+    """`Forwarded` is read by its grammar, from the end that trusted proxies write."""
+    found = find_client("10.0.0.1", {"forwarded": listed}, PROXIES, "forwarded")
+    assert found == Client(address)
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        "nonsense",
+        "unknown",
+        "_hidden",
+        "client.example.com",
+        "198.51.100.7:",
+        "198.51.100.7:port",
+        "198.51.100.300",
+        "198.051.100.7",
+        "[198.51.100.7]:443x",
+        "[2001:db8::7",
+        "2001:db8::7]:443",
+        "for=198.51.100.7",
+        "198.51.100.7, unknown",
+        "198.51.100.7, _hidden, 10.0.0.2",
+        "unix:",
+        "%eth0",
+        "1" * 100_000,
+    ],
+)
+@pytest.mark.parametrize("header", ["x-forwarded-for", "x-real-ip", "forwarded"])
+def test_no_usable_address(header: ClientHeader, listed: str) -> None:
+    """Where the header names nobody, the proxy's own address counts, with the reason."""
+    headers: dict[str, str] = {header: f'for="{listed}"' if header == "forwarded" else listed}
+    problem = f"the header {header} does not name the client by an IP address"
+    assert find_client("10.0.0.1", headers, PROXIES, header) == Client("10.0.0.1", problem)
+
+
+@pytest.mark.parametrize(
+    "listed", ["for=", 'for=""', "proto=https", "198.51.100.7", "for=203.0.113.9;for=203.0.113.9"]
+)
+def test_forwarded_without_one_client(listed: str) -> None:
+    """An element that does not name one client ends the list: nothing before it is believed."""
+    headers = {"forwarded": f"for=203.0.113.9, {listed}"}
+    assert find_client("10.0.0.1", headers, PROXIES, "forwarded") == Client(
+        "10.0.0.1", "the header forwarded does not name the client by an IP address"
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "headers"),
+    [
+        ("x-forwarded-for", {"x-real-ip": "198.51.100.7", "forwarded": "for=198.51.100.7"}),
+        ("x-real-ip", {"x-forwarded-for": "198.51.100.7", "x-real-ip": " , "}),
+        ("forwarded", {"x-forwarded-for": "198.51.100.7", "forwarded": ""}),
+    ],
+)
+def test_other_headers_are_ignored(header: ClientHeader, headers: dict[str, str]) -> None:
+    """Only the configured header is read: a proxy lets the others through as they came."""
+    found = find_client("10.0.0.1", headers, PROXIES, header)
+    assert found == Client("10.0.0.1", f"the header {header} is missing or empty")
+
+
+@pytest.mark.parametrize("peer", ["192.0.2.1", "2001:db8::1", "", "unix:"])
+def test_only_trusted_proxies_are_believed(peer: str) -> None:
+    """The address of anybody else is its own, whatever its headers say."""
+    assert find_client(peer, {"x-forwarded-for": "198.51.100.7"}, PROXIES) == Client(peer)
+
+
+def test_client_address() -> None:
+    """The address alone, from the header that most proxies set."""
+    assert (
+        client_address("10.0.0.1", {"x-forwarded-for": "198.51.100.7"}, PROXIES) == "198.51.100.7"
+    )
+    assert client_address("10.0.0.1", {"x-real-ip": "198.51.100.7"}, PROXIES) == "10.0.0.1"
 
 
 @pytest.mark.parametrize(

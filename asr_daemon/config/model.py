@@ -161,6 +161,10 @@ class HuaweiSettings(Struct, frozen=True, kw_only=True):
     allow: tuple[CidrNetwork, ...] = ()
     """Networks that may send; empty means any."""
 
+    text_encoding: TextEncoding = "utf-8"
+    """Fallback encoding of bodies that are not UTF-8, such as gb18030 from senders in Java on a
+    Chinese Windows. A wrong one garbles the text, but keeps the result."""
+
     clients: tuple[HuaweiClientSettings, ...] = ()
     """Who may request a token: appKey and appSecret as agreed with the sender."""
 

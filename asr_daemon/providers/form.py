@@ -6,14 +6,9 @@ Bodies are tens of megabytes and may be hostile: everything here takes time in p
 import re
 from binascii import unhexlify
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from typing import TypeVar
 
-from asr_daemon.errors import NotUnderstood
-
-MOST_ODD_BYTES = 500_000
-"""What a day of speech takes in an encoding that is not configured. Each is four times as long in
-every copy."""
+from asr_daemon.providers.encodings import to_text
 
 T = TypeVar("T")
 
@@ -33,8 +28,13 @@ def split_pairs(raw: bytes) -> Iterator[Pair]:
     """
     for field in raw.split(b"&"):
         if field:
-            name, _, value = field.partition(b"=")
-            yield form_decode(name), form_decode(value)
+            yield decode_field(field)
+
+
+def decode_field(field: bytes) -> Pair:
+    """Decode one `name=value` of a form or the like."""
+    name, _, value = field.partition(b"=")
+    return form_decode(name), form_decode(value)
 
 
 def form_decode(raw: bytes) -> bytes:
@@ -66,42 +66,6 @@ def _slices(raw: bytes) -> Iterator[bytes]:
         start = end
 
 
-def to_text(raw: bytes, fallback: str) -> str:
-    r"""Decode UTF-8, else the encoding `fallback`, each strictly; else show odd bytes as `\xff`.
-
-    No byte is lost, and the text never holds a lone surrogate.
-
-    Raises:
-        NotUnderstood: so many bytes are odd that this is no text.
-    """
-    for encoding in ("utf-8", fallback):
-        with suppress(UnicodeError):
-            return strict_text(raw, encoding)
-    return show_odd_bytes(raw)
-
-
-def strict_text(raw: bytes, encoding: str) -> str:
-    """Decode bytes that are all of one encoding, to a text without lone surrogates.
-
-    Raises:
-        UnicodeError: they are not, or it would have some.
-    """
-    text = raw.decode(encoding)
-    text.encode()  # some codecs make lone surrogates: no file can hold them
-    return text
-
-
-def show_odd_bytes(raw: bytes) -> str:
-    r"""Decode UTF-8, with `\xff` and the like for each byte that is none.
-
-    Raises:
-        NotUnderstood: there are more than `MOST_ODD_BYTES`.
-    """
-    if len(raw) - len(raw.decode("utf-8", "ignore").encode()) > MOST_ODD_BYTES:
-        raise NotUnderstood("the text is neither in UTF-8 nor in the configured text_encoding")
-    return raw.decode("utf-8", "backslashreplace")
-
-
 def to_texts(pairs: Iterable[Pair], fallback: str) -> list[tuple[str, str]]:
     """Apply `to_text` to each name and each value."""
     return [(to_text(name, fallback), to_text(value, fallback)) for name, value in pairs]
@@ -113,14 +77,3 @@ def collect(texts: Iterable[tuple[str, T]]) -> dict[str, T | list[T]]:
     for name, value in texts:
         collected.setdefault(name, []).append(value)
     return {name: values if values[1:] else values[0] for name, values in collected.items()}
-
-
-def rest_of_path(path: bytes, base: str) -> bytes | None:
-    """Return what stands behind `base` and its slashes in a path, both as they are spelled.
-
-    `None` means that the path is neither `base` nor below it.
-    """
-    start = base.encode().rstrip(b"/")
-    rest = path.removeprefix(start)
-    is_below = path.startswith(start) and rest[:1] in (b"", b"/")
-    return rest.lstrip(b"/") if is_below else None

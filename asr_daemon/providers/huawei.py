@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from secrets import token_hex
-from typing import Any
 
 from msgspec import json
 
@@ -27,11 +26,14 @@ from asr_daemon.errors import (
 )
 from asr_daemon.providers.base import Answer, Callback, Head, check_address
 from asr_daemon.providers.digest import digest_json
-from asr_daemon.providers.form import collect, rest_of_path, split_pairs, to_texts
+from asr_daemon.providers.encodings import declared_encoding, json_to_utf8
+from asr_daemon.providers.form import collect, decode_field, to_texts
 from asr_daemon.providers.huawei_result import read_result
 from asr_daemon.providers.json_body import decode_json
 from asr_daemon.providers.scalars import look_up
+from asr_daemon.providers.siblings import describe_sibling
 from asr_daemon.providers.tokens import check_token, issue_token
+from asr_daemon.providers.urls import split_fields, split_url
 from asr_daemon.secret import Secret
 from asr_daemon.transcript import Transcript
 
@@ -44,7 +46,6 @@ class WrongSecret(WrongCredentials):
     """The app secret is not that of the app key."""
 
 
-_METHOD_NOT_ALLOWED = 405
 _PARAMETER = 10000002
 _INTERNAL = 10000001
 _REFUSALS: dict[type[BaseException], tuple[int, int]] = {
@@ -57,10 +58,16 @@ _REFUSALS: dict[type[BaseException], tuple[int, int]] = {
     UnknownKey: (401, 200800001),
     WrongSecret: (401, 200800002),
     NotFound: (404, _PARAMETER),
-    MethodNotAllowed: (_METHOD_NOT_ALLOWED, _PARAMETER),
+    MethodNotAllowed: (405, _PARAMETER),
     CannotStore: (500, _INTERNAL),
 }
 """The HTTP status and OIAP's common code of each refusal; else those of its base."""
+
+_ALLOW = ("Allow", "POST")
+_CALLBACK_HEADERS = {401: (("WWW-Authenticate", 'Token realm="asrcallback"'),), 405: (_ALLOW,)}
+_TOKEN_HEADERS = {401: (("WWW-Authenticate", 'AppKey realm="gettoken"'),), 405: (_ALLOW,)}
+"""By status. RFC 9110, 15.5.2, wants a challenge with every 401; it names what OIAP asks for, for a
+registered scheme would make a client send credentials that are not looked at."""
 
 
 class Huawei:
@@ -102,9 +109,19 @@ class Huawei:
         """Parse a callback.
 
         Raises:
-            NotUnderstood: there is no `aid`, or the body does not have the documented shape.
+            NotUnderstood: there is no `aid`, the body does not have the documented shape, or its
+                text is in none of the places that are known.
         """
-        document = decode_json(callback.body)
+        try:
+            return self._parse(callback)
+        except NotUnderstood as error:
+            sibling = describe_sibling(callback.body, self.name)
+            raise NotUnderstood(sibling or str(error)) from None
+
+    def _parse(self, callback: Callback) -> Transcript:
+        declared = declared_encoding(callback.head.headers.get("content-type", ""))
+        encoding = declared or self._settings.text_encoding
+        document = decode_json(json_to_utf8(callback.body, encoding, doubtful=False))
         result = read_result(document)
         return Transcript(
             provider=self.name,
@@ -120,7 +137,9 @@ class Huawei:
 
     def query(self, head: Head) -> dict[str, str | list[str]]:
         """Return the parameters of an admitted request's URL."""
-        return collect(to_texts(split_pairs(head.query), "utf-8"))
+        _, query = split_url(head.path, head.query, self._settings.path)
+        pairs = [decode_field(field) for field in split_fields(query) if field]
+        return collect(to_texts(pairs, self._settings.text_encoding))
 
     def acknowledge(self) -> Answer:
         """Word the answer for a result that is on stable storage."""
@@ -129,7 +148,8 @@ class Huawei:
     def refuse(self, error: CallbackError) -> Answer:
         """Word the answer for a callback that is not acknowledged."""
         status, code = _refusal(error)
-        return _answer(status, {"retCode": str(code), "retMsg": str(error)})
+        body = json.encode({"retCode": str(code), "retMsg": str(error)})
+        return Answer(status, body, _CALLBACK_HEADERS.get(status, ()))
 
 
 class HuaweiTokenInterface:
@@ -172,14 +192,14 @@ class HuaweiTokenInterface:
         """
         token = self._issue(body)
         lifetime_s = int(self._settings.token_lifetime_s)
-        return _answer(
-            200, {"errorCode": 0, "errorMsg": "", "authToken": token, "expireTime": lifetime_s}
-        )
+        issued = {"errorCode": 0, "errorMsg": "", "authToken": token, "expireTime": lifetime_s}
+        return Answer(200, json.encode(issued))
 
     def refuse(self, error: CallbackError) -> Answer:
         """Word the answer for a request that gets no token."""
         status, code = _refusal(error)
-        return _answer(status, {"errorCode": code, "errorMsg": str(error)})
+        body = json.encode({"errorCode": code, "errorMsg": str(error)})
+        return Answer(status, body, _TOKEN_HEADERS.get(status, ()))
 
     def _issue(self, body: bytes) -> str:
         """Return a token under the secret that was sent, so that it ends with that secret."""
@@ -203,7 +223,8 @@ def _secrets_by_app_key(settings: HuaweiSettings) -> dict[str, tuple[Secret, ...
 
 
 def _check_path(head: Head, path: str) -> None:
-    if rest_of_path(head.path, path) != b"":
+    rest, _ = split_url(head.path, head.query, path)
+    if rest != b"":
         raise NotFound("nothing is served at this path")
 
 
@@ -219,8 +240,3 @@ def _read_credentials(body: bytes) -> tuple[str, Secret]:
 
 def _refusal(error: CallbackError) -> tuple[int, int]:
     return next(_REFUSALS[base] for base in type(error).__mro__ if base in _REFUSALS)
-
-
-def _answer(status: int, content: dict[str, Any]) -> Answer:
-    headers = (("Allow", "POST"),) if status == _METHOD_NOT_ALLOWED else ()
-    return Answer(status, json.encode(content), headers)

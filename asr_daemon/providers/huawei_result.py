@@ -12,18 +12,30 @@ from typing import Any
 from msgspec import Struct
 
 from asr_daemon.errors import NotUnderstood
+from asr_daemon.providers.iflytek import read_sentence
 from asr_daemon.providers.scalars import (
     as_label,
     as_ms,
     as_number,
     as_speech,
     as_text,
+    holds_text,
     look_up,
 )
 from asr_daemon.transcript import Segment, VendorError
 
 _MESSAGES = ("message", "msg", "desc", "description")
 """Where senders may say why a task failed; the vendor documents no place for it."""
+
+
+_LISTS = ("lattices", "lattice2", "lattice")
+"""The documented list, and those of the engine that senders pass on: `lattice` holds its sentences
+as strings, `lattice2` the same as objects, with numbers, times and speakers."""
+
+_ENGINE_FORMS = ("json_1best", "lattice2")
+
+_MEMBERS = frozenset(["lid", "begin", "end", "spk", "onebest", *_ENGINE_FORMS])
+"""What is read of a lattice, in lower case."""
 
 
 class Result(Struct, frozen=True):
@@ -50,7 +62,7 @@ def read_result(document: object) -> Result:
     error = _read_error(
         {} if look_up(outer, "state") is None else _object(outer, "state", "body.state")
     )
-    return Result(aid, error, () if error else _read_lattices(look_up(inner, "lattices")))
+    return Result(aid, error, () if error else _read_segments(inner))
 
 
 def _object(parent: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
@@ -83,22 +95,33 @@ def _read_success(value: object) -> bool | None:
             raise NotUnderstood("body.state.success is neither true nor false")
 
 
-def _read_lattices(lattices: object) -> tuple[Segment, ...]:
+def _read_segments(inner: Mapping[str, Any]) -> tuple[Segment, ...]:
+    """Return what was said: the segments of the first list that has any.
+
+    Nothing was said where lattices are empty. Where they hold text of which none can be read, to
+    acknowledge them would be to lose it.
+    """
+    values = ((name, look_up(inner, name)) for name in _LISTS)
+    lists = [(f"body.body.{name}", value) for name, value in values if value is not None]
+    if not lists:
+        raise NotUnderstood("body.body.lattices is missing or not a list")
+    for where, lattices in lists:
+        segments = _read_lattices(lattices, where)
+        if segments:
+            return segments
+    for where, lattices in lists:
+        if any(map(_holds_unread_text, lattices)):
+            raise NotUnderstood(f"{where} holds no text in a place that is known")
+    return ()
+
+
+def _read_lattices(lattices: object, where: str) -> tuple[Segment, ...]:
     """Return the segments in the order of `lid`; those without a number stay behind in theirs."""
     if not isinstance(lattices, list):
-        raise NotUnderstood("body.body.lattices is missing or not a list")
-    for index, lattice in enumerate(lattices):
-        _check_lattice(lattice, index)
-    segments = map(_read_lattice, sorted(lattices, key=_number))
-    return tuple(segment for segment in segments if segment.text)
-
-
-def _check_lattice(lattice: object, index: int) -> None:
-    if not isinstance(lattice, dict):
-        raise NotUnderstood(f"body.body.lattices[{index}] is not an object")
-    onebest = look_up(lattice, "onebest")
-    if onebest is not None and as_text(onebest) is None:
-        raise NotUnderstood(f"body.body.lattices[{index}].onebest is not a string")
+        raise NotUnderstood(f"{where} is missing or not a list")
+    read = [_read_lattice(lattice, f"{where}[{index}]") for index, lattice in enumerate(lattices)]
+    order = sorted(range(len(lattices)), key=lambda index: _number(lattices[index]))
+    return tuple(read[index] for index in order if read[index].text)
 
 
 def _number(lattice: dict[str, Any]) -> float:
@@ -106,11 +129,51 @@ def _number(lattice: dict[str, Any]) -> float:
     return math.inf if lid is None else lid
 
 
-def _read_lattice(lattice: dict[str, Any]) -> Segment:
+def _read_lattice(lattice: object, where: str) -> Segment:
     """Return a segment; it has no text where nothing was said."""
-    return Segment(
-        as_speech(look_up(lattice, "onebest")),
+    if not isinstance(lattice, dict):
+        raise NotUnderstood(f"{where} is not an object")
+    onebest = look_up(lattice, "onebest")
+    if onebest is not None and as_text(onebest) is None:
+        raise NotUnderstood(f"{where}.onebest is not a string")
+    segment = Segment(
+        as_speech(onebest),
         as_ms(look_up(lattice, "begin")),
         as_ms(look_up(lattice, "end")),
         as_label(look_up(lattice, "spk")),
     )
+    return segment if segment.text else _read_engine_form(lattice, segment, where)
+
+
+def _read_engine_form(lattice: dict[str, Any], segment: Segment, where: str) -> Segment:
+    """Return a segment whose text is where the engine puts it, if it is anywhere.
+
+    Times of the lattice come first; of speakers the engine's, whose `spk` is a paragraph.
+    """
+    name, best = _engine_form(lattice)
+    if best is None:
+        return segment
+    try:
+        sentence = read_sentence(best, segment.start_ms)
+    except NotUnderstood as error:
+        raise NotUnderstood(f"{where}.{name}: {error}") from None
+    return Segment(
+        sentence.text,
+        sentence.start_ms if segment.start_ms is None else segment.start_ms,
+        sentence.end_ms if segment.end_ms is None else segment.end_ms,
+        sentence.speaker or segment.speaker,
+        sentence.words,
+    )
+
+
+def _engine_form(lattice: dict[str, Any]) -> tuple[str, object]:
+    """Return the first member that may hold a sentence, and its value if it is not blank."""
+    values = ((name, look_up(lattice, name)) for name in _ENGINE_FORMS)
+    held = (
+        pair for pair in values if pair[1] and not (isinstance(pair[1], str) and pair[1].isspace())
+    )
+    return next(held, ("", None))
+
+
+def _holds_unread_text(lattice: dict[str, Any]) -> bool:
+    return any(holds_text(lattice[name]) for name in lattice if name.lower() not in _MEMBERS)

@@ -39,6 +39,15 @@ def as_label(value: object) -> str | None:
     return None if text is None or not text.strip() else text
 
 
+def holds_text(value: object) -> bool:
+    """Say whether there is a string that is not blank, at any depth."""
+    if isinstance(value, str):
+        return bool(value.strip())
+    if isinstance(value, dict):
+        return any(map(holds_text, value.values()))
+    return isinstance(value, list) and any(map(holds_text, value))
+
+
 def as_number(value: object) -> float | int | None:
     """Return a finite number, also from a string of decimal digits; `None` for anything else."""
     if isinstance(value, str):

@@ -22,17 +22,18 @@ from asr_daemon.errors import (
     WrongCredentials,
 )
 from asr_daemon.providers.base import Answer, Callback, Head, check_address
+from asr_daemon.providers.encodings import declared_encoding
 from asr_daemon.providers.form import (
     Pair,
     collect,
     percent_decode,
-    rest_of_path,
-    split_pairs,
     to_texts,
 )
 from asr_daemon.providers.scalars import as_label, as_text, seconds_as_ms
 from asr_daemon.providers.tencent_fields import Fields, is_pairs, read_fields
 from asr_daemon.providers.tencent_segments import Speech, read_speech
+from asr_daemon.providers.tencent_url import KEY, read_parameters, split_element
+from asr_daemon.providers.urls import split_url, unescape_ampersands
 from asr_daemon.secret import Secret
 from asr_daemon.transcript import Transcript, VendorError
 
@@ -48,8 +49,13 @@ _STATUSES: dict[type[BaseException], int] = {
 }
 """The HTTP status of each refusal, which is the answer's `code` too; else that of its base."""
 
-_HEADERS = {405: (("Allow", "POST"),), 503: (("Retry-After", "30"),)}
-_KEY = b"key"
+_HEADERS = {
+    # RFC 9110, 15.5.2, wants a challenge. No registered scheme stands for a key in the URL, and one
+    # of these would make a client ask for a password.
+    401: (("WWW-Authenticate", 'Key realm="callback URL"'),),
+    405: (("Allow", "POST"),),
+    503: (("Retry-After", "30"),),
+}
 
 
 class Tencent:
@@ -69,16 +75,14 @@ class Tencent:
             NotFound: the path goes on with something else.
         """
         check_address(head.address, self._settings.allow)
-        rest = rest_of_path(head.path, self._settings.path)
+        rest, parameters = self._read_url(head)
         if rest is None:
             raise NotFound("nothing is served at this path")
-        parameters = split_pairs(head.query)
         # Each has to be right: one request with many keys would be as many guesses.
-        verdicts = [self._is_key(value) for name, value in parameters if name.lower() == _KEY]
-        if rest and not is_pairs(rest):
-            element, further = _split_element(rest)
-            if self._is_key(percent_decode(element)):
-                verdicts, rest = [*verdicts, True], further
+        verdicts = [self._is_key(value) for name, value in parameters if name.lower() == KEY]
+        further = self._behind_key(rest)
+        if further is not None:
+            verdicts, rest = [*verdicts, True], further
         if self._settings.keys and not (verdicts and all(verdicts)):
             raise WrongCredentials("the key is missing or wrong")
         if rest and not is_pairs(rest):
@@ -91,9 +95,10 @@ class Tencent:
             NotUnderstood: there is none of `code`, `requestId` and `text`, or no way to read them.
             Unauthorized: the `appid` is not one that is let in.
         """
-        encoding = self._settings.text_encoding
-        parameters = _parameters(callback.head)
-        path_pairs = self._path_pairs(callback.head.path)
+        declared = declared_encoding(callback.head.headers.get("content-type", ""))
+        encoding = declared or self._settings.text_encoding
+        rest, given = self._read_url(callback.head)
+        parameters, path_pairs = _without_key(given), self._path_pairs(rest or b"")
         fields, others = read_fields(callback.body, parameters, path_pairs, encoding)
         appid = as_label(fields.get("appid"))
         if self._settings.appids and appid not in self._settings.appids:
@@ -119,7 +124,8 @@ class Tencent:
 
     def query(self, head: Head) -> dict[str, str | list[str]]:
         """Return the parameters of an admitted request's URL, without the key."""
-        return collect(to_texts(_parameters(head), self._settings.text_encoding))
+        _, parameters = self._read_url(head)
+        return collect(to_texts(_without_key(parameters), self._settings.text_encoding))
 
     def acknowledge(self) -> Answer:
         """Word the answer for a result that is on stable storage."""
@@ -134,10 +140,20 @@ class Tencent:
     def _is_key(self, candidate: bytes) -> bool:
         return Secret.any_matches(self._settings.keys, candidate)
 
-    def _path_pairs(self, path: bytes) -> bytes:
+    def _read_url(self, head: Head) -> tuple[bytes | None, list[Pair]]:
+        """Return what stands behind the path, if it is ours, and the parameters with the key."""
+        rest, query = split_url(head.path, head.query, self._settings.path)
+        return rest, list(read_parameters(query))
+
+    def _path_pairs(self, rest: bytes) -> bytes:
         """Return what may be pairs at the end of an admitted path, with or without a key before."""
-        rest = rest_of_path(path, self._settings.path) or b""
-        return rest if is_pairs(rest) else _split_element(rest)[1]
+        further = self._behind_key(rest)
+        return unescape_ampersands(rest if further is None else further)
+
+    def _behind_key(self, rest: bytes) -> bytes | None:
+        """Return what follows a key that is the first element, `None` if that is no key."""
+        element, further = split_element(rest)
+        return further if self._is_key(percent_decode(element)) else None
 
     def _name(self, fields: Fields, parameters: Iterable[Pair]) -> str | None:
         """Return what `name_by` asks for, and never anything else in its place."""
@@ -148,13 +164,8 @@ class Tencent:
         return as_label(fields.get("audiokey")) if kind == "audio_key" else _request_id(fields)
 
 
-def _parameters(head: Head) -> list[Pair]:
-    return [pair for pair in split_pairs(head.query) if pair[0].lower() != _KEY]
-
-
-def _split_element(rest: bytes) -> tuple[bytes, bytes]:
-    element, _, further = rest.partition(b"/")
-    return element, further.lstrip(b"/")
+def _without_key(parameters: Iterable[Pair]) -> list[Pair]:
+    return [pair for pair in parameters if pair[0].lower() != KEY]
 
 
 def _request_id(fields: Fields) -> str | None:

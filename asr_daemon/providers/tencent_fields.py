@@ -7,22 +7,21 @@ pairs behind the URL; names are matched without regard to case, as the vendor's 
 
 import re
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
 
 from asr_daemon.errors import NotUnderstood
 from asr_daemon.providers.digest import digest_json, digest_pairs
+from asr_daemon.providers.encodings import json_to_utf8
 from asr_daemon.providers.form import (
     Pair,
     collect,
-    show_odd_bytes,
     split_pairs,
-    strict_text,
     to_texts,
 )
 from asr_daemon.providers.json_body import decode_json
+from asr_daemon.providers.siblings import describe_sibling
 
 VENDOR_NAMES = frozenset(
     [
@@ -56,6 +55,11 @@ class Fields(Struct, frozen=True):
     def is_result(self) -> bool:
         """Say whether there is a field without which nothing is a result."""
         return any(name in self.first for name in _TELLING_NAMES)
+
+    @property
+    def has_text_or_id(self) -> bool:
+        """Say whether there is more than an outcome."""
+        return "text" in self.first or "requestid" in self.first
 
 
 def read_fields(
@@ -98,13 +102,16 @@ def _read_body(body: bytes, encoding: str) -> Fields:
     none: an `&code=` within a URL that it quotes would pass for the outcome.
     """
     if _JSON_START.match(body):
-        fields = _from_json(decode_json(_to_utf8(body, encoding)))
+        fields = _from_json(decode_json(json_to_utf8(body, encoding, doubtful=True)))
     elif body.count(b"&") <= _MOST_PAIRS:
         fields = _from_pairs(split_pairs(body), encoding)
     else:
         raise NotUnderstood(f"the body has more than {_MOST_PAIRS} fields")
-    if not fields.is_result:
-        raise NotUnderstood("the body holds none of the fields code, requestId and text")
+    # Some siblings have a code and a message as well, and their text in another place.
+    sibling = None if fields.has_text_or_id else describe_sibling(body, "tencent")
+    if sibling or not fields.is_result:
+        reason = "the body holds none of the fields code, requestId and text"
+        raise NotUnderstood(sibling or reason)
     return fields
 
 
@@ -118,11 +125,3 @@ def _from_pairs(pairs: Iterable[Pair], encoding: str) -> Fields:
 def _from_json(payload: dict[str, Any]) -> Fields:
     first = {name.lower(): payload[name] for name in reversed(payload)}
     return Fields(payload, first, digest_json(payload))
-
-
-def _to_utf8(body: bytes, encoding: str) -> bytes:
-    r"""Return a JSON body in UTF-8, by the rules of `to_text`; an odd byte is the text `\xff`."""
-    for candidate in ("utf-8", encoding):
-        with suppress(UnicodeError):
-            return strict_text(body, candidate).encode()
-    return show_odd_bytes(body).replace("\\x", "\\\\x").encode()

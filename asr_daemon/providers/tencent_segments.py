@@ -10,17 +10,28 @@ is better than `text`. Its words are counted from the start of their sentence.
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
 
 from asr_daemon.errors import NotUnderstood
 from asr_daemon.providers.json_body import decode_json
-from asr_daemon.providers.scalars import as_label, as_ms, as_number, as_speech, as_text
+from asr_daemon.providers.scalars import (
+    as_label,
+    as_ms,
+    as_number,
+    as_speech,
+    as_text,
+    holds_text,
+)
 from asr_daemon.transcript import Segment, Word
 
 _MOST_SENTENCES = 1_000_000
 """Twelve hours with a sentence every 43 ms; what holds more is made to eat memory."""
+
+_SPELLINGS = ("FinalSentence", "WrittenText", "SliceSentence")
+"""Where a sentence has its text, the best first."""
 
 # Digits are bounded, so that a hostile number is neither computed nor taken for a time.
 _TIME = r"(?:([0-9]{1,2}):)?([0-9]{1,4}):([0-9]{1,4})\.([0-9]{1,9})"
@@ -40,13 +51,20 @@ def read_speech(detail: object, text: object) -> Speech:
     `text` is read where `resultDetail` is absent, cannot be read, or says nothing.
 
     Raises:
-        NotUnderstood: `text` has more lines than any audio has sentences.
+        NotUnderstood: `text` has more lines than any audio has sentences; or neither can be read,
+            and one of them holds text, which an acknowledgement would lose.
     """
+    value = _decode_detail(detail)
     try:
-        speech = _read_detail(detail)
+        speech = _read_detail(value)
     except NotUnderstood:
         speech = Speech()
-    return speech if speech.segments else Speech(read_text(as_text(text) or ""))
+    if speech.segments:
+        return speech
+    segments = read_text(as_text(text) or "")
+    if not segments and (_holds_unread_text(value) or (as_text(text) is None and holds_text(text))):
+        raise NotUnderstood("text says nothing, and resultDetail cannot be read")
+    return Speech(segments)
 
 
 def read_text(text: str) -> tuple[Segment, ...]:
@@ -74,6 +92,26 @@ def _prefix_ms(hours: str | None, minutes: str, seconds: str, fraction: str) -> 
     return whole_s * 1000 + int(f"{fraction}00"[:3])
 
 
+def _decode_detail(detail: object) -> object:
+    """Return what a string of JSON holds, and anything else as it is."""
+    if not isinstance(detail, str):
+        return detail
+    with suppress(NotUnderstood):
+        return decode_json(detail.encode())
+    return detail
+
+
+def _holds_unread_text(detail: object) -> bool:
+    """Say whether there is text beside the places where sentences have theirs."""
+    if not isinstance(detail, list):
+        return holds_text(detail)
+    return any(holds_text(sentence) for sentence in detail if not _is_sentence(sentence))
+
+
+def _is_sentence(value: object) -> bool:
+    return isinstance(value, dict) and any(name in value for name in (*_SPELLINGS, "Words"))
+
+
 def _read_detail(detail: object) -> Speech:
     sentences = _sentences(detail)
     segments = tuple(segment for segment in map(_read_sentence, sentences) if segment.text)
@@ -82,11 +120,10 @@ def _read_detail(detail: object) -> Speech:
 
 
 def _sentences(detail: object) -> list[dict[str, Any]]:
-    value = decode_json(detail.encode()) if isinstance(detail, str) else detail
-    if not isinstance(value, list):
+    if not isinstance(detail, list):
         raise NotUnderstood("resultDetail is not a list")
-    _check_number(value)
-    sentences = [sentence for sentence in value if sentence is not None]
+    _check_number(detail)
+    sentences = [sentence for sentence in detail if sentence is not None]
     if not all(isinstance(sentence, dict) for sentence in sentences):
         raise NotUnderstood("a sentence of resultDetail is not an object")
     return sentences
@@ -110,8 +147,7 @@ def _read_sentence(sentence: dict[str, Any]) -> Segment:
 
 
 def _sentence_text(sentence: dict[str, Any]) -> str:
-    spellings = ("FinalSentence", "WrittenText", "SliceSentence")
-    texts = (as_speech(sentence.get(spelling)) for spelling in spellings)
+    texts = (as_speech(sentence.get(spelling)) for spelling in _SPELLINGS)
     return next((text for text in texts if text), "")
 
 

@@ -53,6 +53,13 @@ def huawei_lattice(value: object, other: object) -> object:
     return {"body": {"state": {"code": "0"}, "body": {"aid": "a", "lattices": [lattice] * 2}}}
 
 
+def huawei_engine_form(value: object, other: object) -> object:
+    """Return a body whose lattice has a sentence that may hold anything."""
+    ws = [{"wb": other, "we": value, "cw": [{"w": value, "wp": other}]}, {"cw": other}, value]
+    best = {"st": {"bg": value, "rl": other, "rt": [{"ws": ws}, other]}}
+    return {"body": {"body": {"aid": "a", "lattices": [{"json_1best": best}], "lattice2": other}}}
+
+
 def huawei_fields(value: object, other: object) -> object:
     """Return a body with fields that may hold anything."""
     return {"body": {"state": {"code": other}, "body": {"aid": value, "lattices": other}}}
@@ -74,7 +81,7 @@ CASES = [
         id="FJKkMeepk8l",
         segment=Segment("Hello, is the call connected?", 4360, 5970, "0"),
         success=b'{"retCode":"0","retMsg":"success"}',
-        shapes=(huawei_lattice, huawei_fields),
+        shapes=(huawei_lattice, huawei_engine_form, huawei_fields),
     ),
 ]
 
@@ -144,6 +151,7 @@ def test_every_refusal_is_answered(case: Case, error: type[CallbackError]) -> No
     assert type(code) is type(next(iter(success.values())))
     assert code not in success.values()
     assert message == 'it says "why"'
+    assert ("WWW-Authenticate" in dict(answer.headers)) is (answer.status == 401)
 
 
 @every_provider

@@ -6,16 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_daemon.errors import NotUnderstood
 from asr_daemon.providers.form import (
-    MOST_ODD_BYTES,
     collect,
     form_decode,
     percent_decode,
-    rest_of_path,
-    show_odd_bytes,
     split_pairs,
-    to_text,
     to_texts,
 )
 
@@ -81,54 +76,7 @@ def test_escapes_across_slices(offset: int) -> None:
     assert form_decode(b"x" * offset + b"%" * 1_200_000) == b"x" * offset + b"%" * 1_200_000
 
 
-@pytest.mark.parametrize(
-    ("raw", "fallback", "text"),
-    [
-        ("夜班".encode(), "gb18030", "夜班"),
-        ("夜班".encode("gb18030"), "gb18030", "夜班"),
-        ("夜班".encode("big5"), "big5", "夜班"),
-        (b"a\xffb", "utf-8", "a\\xffb"),
-        (b"a\xff\xff", "gb18030", "a\\xff\\xff"),
-        (b"\xed\xa0\x80", "utf-8", "\\xed\\xa0\\x80"),
-        (b"+2AA-\xff", "utf-7", "+2AA-\\xff"),
-    ],
-)
-def test_to_text(raw: bytes, fallback: str, text: str) -> None:
-    """UTF-8 comes first, then the fallback; what is neither stays visible."""
-    assert to_text(raw, fallback) == text
-
-
-def test_fallback_makes_no_lone_surrogate() -> None:
-    """An encoding that can spell half a character does not get it into a text."""
-    assert to_text(b"\xff\\ud800", "raw_unicode_escape") == "\\xff\\ud800"
-
-
-def test_too_many_odd_bytes() -> None:
-    """Bytes that are no text at all are not turned into four times as many characters."""
-    assert show_odd_bytes(b"\xff" * 3) == "\\xff" * 3
-    with pytest.raises(NotUnderstood):
-        show_odd_bytes(b"\xff" * (MOST_ODD_BYTES + 1))
-
-
 def test_collect() -> None:
     """A repeated name has the list of its values."""
     texts = to_texts([(b"a", b"1"), (b"b", b"2"), (b"a", b"1")], "utf-8")
     assert collect(texts) == {"a": ["1", "1"], "b": "2"}
-
-
-@pytest.mark.parametrize(
-    ("path", "base", "rest"),
-    [
-        (b"/a/b", "/a/b", b""),
-        (b"/a/b/", "/a/b", b""),
-        (b"/a/b/c/d%2F", "/a/b", b"c/d%2F"),
-        (b"/a/b//c", "/a/b", b"c"),
-        (b"/a/bc", "/a/b", None),
-        (b"/a", "/a/b", None),
-        (b"/a", "/", b"a"),
-        (b"/", "/", b""),
-    ],
-)
-def test_rest_of_path(path: bytes, base: str, rest: bytes | None) -> None:
-    """What stands behind a path begins at a slash."""
-    assert rest_of_path(path, base) == rest

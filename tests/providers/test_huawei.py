@@ -20,7 +20,7 @@ from asr_daemon.errors import (
     UnsupportedBody,
     WrongCredentials,
 )
-from asr_daemon.providers.base import Answer
+from asr_daemon.providers.base import Answer, Callback, Head
 from asr_daemon.providers.huawei import Huawei, HuaweiTokenInterface
 from asr_daemon.secret import Secret
 from asr_daemon.transcript import Segment, VendorError
@@ -86,6 +86,45 @@ def test_documented_example() -> None:
     assert transcript.payload == msgspec.json.decode(HUAWEI_EXAMPLE)
 
 
+def in_chinese(text: bytes) -> bytes:
+    """Return the documented body with another text."""
+    return HUAWEI_EXAMPLE.replace(b"Hello, is the call connected?", text)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "encoding"),
+    [
+        ("application/json; charset=GBK", "utf-8"),
+        ("application/json; charset=UTF-8", "gb18030"),
+        ("application/json", "gbk"),
+    ],
+)
+def test_encodings(content_type: str, encoding: str) -> None:
+    """A body in GBK is read where its header or the configuration says so."""
+    huawei = Huawei(HuaweiSettings(text_encoding=encoding))
+    received = callback(in_chinese("我在马上上夜班".encode("gbk")), query=b"job=%D2%B9%B0%E0")
+    request = Head(b"/", received.head.query, {"content-type": content_type}, "127.0.0.1")
+    transcript = huawei.parse(Callback(request, received.body, RECEIVED_AT))
+    assert [segment.text for segment in transcript.segments] == ["我在马上上夜班"]
+    assert huawei.query(request) == {"job": "夜班" if encoding != "utf-8" else "ҹ\\xb0\\xe0"}
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [("我在马上".encode()[:-1], "我在马\\xe4\\xb8"), (b"caf\xe9", "caf\\xe9")],
+)
+def test_cut_character(text: bytes, read: str) -> None:
+    """A character that is cut costs no more than itself, whatever the fallback is."""
+    huawei = Huawei(HuaweiSettings(text_encoding="gb18030"))
+    assert huawei.parse(callback(in_chinese(text))).segments[0].text == read
+
+
+def test_unknown_encoding() -> None:
+    """A body that no configured encoding explains is kept for the one that does."""
+    with pytest.raises(NotUnderstood, match="text_encoding"):
+        OPEN.parse(callback(in_chinese("我在马上上夜班".encode("gbk"))))
+
+
 def test_failed_task() -> None:
     """A task that failed is a result."""
     body = b'{"body":{"state":{"code":"7","success":false},"body":{"aid":"a","lattices":null}}}'
@@ -108,6 +147,21 @@ def test_not_understood(body: bytes) -> None:
     """What is not the documented JSON is no result."""
     with pytest.raises(NotUnderstood):
         OPEN.parse(callback(body))
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        (HUAWEI_PATH, b"job=1&amp;x=2"),
+        (HUAWEI_PATH + b"%3Fjob=1&amp;x=2", b""),
+        (HUAWEI_PATH + b"/%3fjob=1", b"?x=2"),
+        (b"//oifde//rest/sysapi/asrcallback/", b"job=1&x=2"),
+    ],
+)
+def test_built_urls(path: bytes, query: bytes) -> None:
+    """The path and the parameters are found in whatever was made of the URL."""
+    OPEN.admit(head(path, query))
+    assert OPEN.query(head(path, query)) == {"job": "1", "x": "2"}
 
 
 @pytest.mark.parametrize("path", [HUAWEI_PATH, HUAWEI_PATH + b"/"])
@@ -257,6 +311,7 @@ def test_open_tokens_are_worth_nothing_later() -> None:
 def test_token_path() -> None:
     """The token interface serves its path only."""
     tokens().admit(head(TOKEN_PATH))
+    tokens().admit(head(b"/" + TOKEN_PATH + b"/"))
     with pytest.raises(NotFound):
         tokens().admit(head(TOKEN_PATH + b"/x"))
 
@@ -265,6 +320,10 @@ def test_success_answer() -> None:
     """Success is answered with the bytes that the vendor documents."""
     assert OPEN.acknowledge() == Answer(200, b'{"retCode":"0","retMsg":"success"}')
 
+
+CHALLENGE = (("WWW-Authenticate", 'Token realm="asrcallback"'),)
+TOKEN_CHALLENGE = (("WWW-Authenticate", 'AppKey realm="gettoken"'),)
+ALLOW = (("Allow", "POST"),)
 
 REFUSALS = [
     (NotUnderstood("why"), 400, 10000002),
@@ -283,7 +342,7 @@ REFUSALS = [
 @pytest.mark.parametrize(("error", "status", "code"), REFUSALS)
 def test_refusals(error: CallbackError, status: int, code: int) -> None:
     """Each refusal has a documented status and a code in a string, and says why."""
-    headers = (("Allow", "POST"),) if status == 405 else ()
+    headers = {401: CHALLENGE, 405: ALLOW}.get(status, ())
     body = b'{"retCode":"%d","retMsg":"why"}' % code
     assert OPEN.refuse(error) == Answer(status, body, headers)
 
@@ -291,6 +350,6 @@ def test_refusals(error: CallbackError, status: int, code: int) -> None:
 @pytest.mark.parametrize(("error", "status", "code"), REFUSALS)
 def test_token_refusals(error: CallbackError, status: int, code: int) -> None:
     """The token interface refuses with the same codes, as numbers."""
-    headers = (("Allow", "POST"),) if status == 405 else ()
+    headers = {401: TOKEN_CHALLENGE, 405: ALLOW}.get(status, ())
     body = b'{"errorCode":%d,"errorMsg":"why"}' % code
     assert tokens().refuse(error) == Answer(status, body, headers)

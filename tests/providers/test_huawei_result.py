@@ -1,12 +1,13 @@
 """A Huawei callback is read in every spelling that senders are known to use."""
 
+import json
 from typing import Any
 
 import pytest
 
 from asr_daemon.errors import NotUnderstood
 from asr_daemon.providers.huawei_result import Result, read_result
-from asr_daemon.transcript import Segment, VendorError
+from asr_daemon.transcript import Segment, VendorError, Word
 
 
 def document(lattices: object, **state: object) -> dict[str, Any]:
@@ -47,10 +48,105 @@ def test_number_as_text() -> None:
     assert segments({"onebest": 7}) == (Segment("7"),)
 
 
-@pytest.mark.parametrize("lattice", [{}, {"onebest": None}, {"onebest": ""}, {"onebest": " \n"}])
+@pytest.mark.parametrize(
+    "lattice",
+    [
+        {},
+        {"onebest": None},
+        {"onebest": ""},
+        {"onebest": " \n"},
+        {"lid": 0, "begin": "0", "end": "500", "spk": "段落-0", "onebest": ""},
+        {"lid": 0, "begin": 0, "end": 500, "spk": 0},
+        {"onebest": "", "json_1best": ""},
+        {"onebest": "", "json_1best": " "},
+        {"json_1best": {}},
+        {"json_1best": {"st": None}},
+        {"json_1best": '{"st": {"bg": "0", "ed": "500", "rl": "1", "rt": []}}'},
+        {"json_1best": {"st": {"rt": [{"ws": [{"cw": [{"w": "", "wp": "g"}]}]}]}}},
+        {"onebest": None, "confidence": 0.9, "more": {"a": [1, True, None, "", {"b": " "}]}},
+    ],
+)
 def test_nothing_said(lattice: dict[str, object]) -> None:
     """A lattice in which nothing was said is no segment."""
     assert segments(lattice) == ()
+
+
+BEST = {
+    "st": {
+        "bg": "820",
+        "ed": "1500",
+        "rl": "1",
+        "rt": [{"ws": [{"wb": 0, "we": 48, "cw": [{"w": "你好", "wp": "n", "sc": "1.0"}]}]}],
+    }
+}
+"""A sentence as the engine prints it."""
+
+SENTENCE = Segment("你好", 820, 1500, "1", (Word("你好", 820, 1300),))
+
+
+@pytest.mark.parametrize("best", [BEST, json.dumps(BEST), f" {json.dumps(BEST)}\n"])
+@pytest.mark.parametrize("onebest", [{}, {"onebest": None}, {"onebest": " "}])
+def test_engine_form(best: object, onebest: dict[str, object]) -> None:
+    """Text that is only in `json_1best`, an object or a string, is read from there."""
+    assert segments({**onebest, "json_1best": best}) == (SENTENCE,)
+
+
+@pytest.mark.parametrize(
+    ("lattice", "segment"),
+    [
+        ({"json_1best": None, "lattice2": BEST}, SENTENCE),
+        ({"Json_1Best": BEST, "lid": "0", "spk": "段落-0"}, SENTENCE),
+        (
+            {"json_1best": BEST, "begin": "800", "end": 1600, "spk": 7},
+            Segment("你好", 800, 1600, "1", (Word("你好", 820, 1300),)),
+        ),
+        ({"json_1best": BEST, "onebest": "您好", "spk": 7}, Segment("您好", speaker="7")),
+    ],
+)
+def test_engine_form_in_a_lattice(lattice: dict[str, object], segment: Segment) -> None:
+    """The documented members come first, but for a speaker that is a paragraph."""
+    assert segments(lattice) == (segment,)
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        {"lattice": [{"json_1best": json.dumps(BEST)}]},
+        {"lattice2": [{"lid": "0", "begin": "820", "json_1best": BEST}]},
+        {"lattice": [{"json_1best": "broken"}], "lattice2": [{"json_1best": BEST}]},
+        {"lattices": [], "lattice2": [{"json_1best": BEST}]},
+        {"lattices": None, "Lattice": [{"json_1best": BEST}]},
+        {"lattices": [{"text": "a"}], "lattice2": [{"json_1best": BEST}]},
+        {"lattices": [{"json_1best": BEST}], "lattice2": [{"onebest": "twice"}]},
+    ],
+)
+def test_lists_of_the_engine(lists: dict[str, object]) -> None:
+    """Where the documented list has no text, those of the engine are read."""
+    assert read_result({"body": {"body": {"aid": "a", **lists}}}).segments == (SENTENCE,)
+
+
+@pytest.mark.parametrize(
+    ("lattices", "where"),
+    [
+        ([{"text": "a"}], r"body\.body\.lattices holds no text in a place"),
+        ([{}, {"onebest": "", "result": {"words": [{"w": "a"}]}}], r"body\.body\.lattices holds"),
+        (
+            [{"onebest": "a"}, {"json_1best": "a"}],
+            r"body\.body\.lattices\[1\]\.json_1best: the JSON",
+        ),
+        ([{"json_1best": {"text": "a"}}], r"body\.body\.lattices\[0\]\.json_1best: st is missing"),
+        ([{"lattice2": [BEST]}], r"body\.body\.lattices\[0\]\.lattice2: an object is missing"),
+    ],
+)
+def test_text_that_cannot_be_read(lattices: list[object], where: str) -> None:
+    """Lattices that hold text, but none that can be read, are not taken for silence."""
+    with pytest.raises(NotUnderstood, match=f"^{where}"):
+        read_result(document(lattices))
+
+
+def test_failure_is_not_read() -> None:
+    """Of a task that failed, no lattice is looked at."""
+    assert read_result(document([{"text": "a"}], success=False)).segments == ()
 
 
 def test_order() -> None:

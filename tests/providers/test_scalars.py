@@ -10,6 +10,7 @@ from asr_daemon.providers.scalars import (
     as_ms,
     as_number,
     as_text,
+    holds_text,
     look_up,
     seconds_as_ms,
 )
@@ -95,6 +96,20 @@ def test_as_ms(value: object, ms: int | None) -> None:
 def test_seconds_as_ms(value: object, ms: int | None) -> None:
     """Seconds become whole milliseconds."""
     assert seconds_as_ms(value) == ms
+
+
+@pytest.mark.parametrize("value", ["a", [[" ", "a"]], {"a": {"b": [1, "c"]}}])
+def test_holds_text(value: object) -> None:
+    """A string that is not blank is text, at any depth."""
+    assert holds_text(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["", " \n", 7, True, None, [], {}, [None, 1, ""], {"a": {"b": 1}}]
+)
+def test_holds_no_text(value: object) -> None:
+    """Names, numbers and blanks are no text."""
+    assert not holds_text(value)
 
 
 def test_look_up() -> None:

@@ -18,7 +18,7 @@ from asr_daemon.errors import (
     UnsupportedBody,
     WrongCredentials,
 )
-from asr_daemon.providers.base import Answer
+from asr_daemon.providers.base import Answer, Callback
 from asr_daemon.providers.tencent import Tencent
 from asr_daemon.secret import Secret
 from asr_daemon.transcript import Segment, Transcript, VendorError
@@ -80,12 +80,68 @@ def test_admitted_with_key(rest: bytes, query: bytes) -> None:
         (b"/new.key~1", b"key=wrong"),
         (b"", b"key=wrong&key=new.key~1"),
         (b"", b"key=new.key~1&Key="),
+        (b"", b"key=new.key~1?key=wrong"),
+        (b"", b"key=new.key~1?%6bey=wrong"),
+        (b"", b"key=new.key~1/key=new.key~1?key=wrong"),
+        (b"", b"key=new.key~1?job=1?key=wrong"),
+        (b"", b"job=1?key=wrong&key=new.key~1"),
+        (b"/new.key~1", b"job=1%3Fkey=wrong"),
+        (b"/new.key~1%3Fkey=wrong", b""),
+        (b"/wrong&code=0", b""),
+        (b"%3Fcode=0&key=wrong", b"key=new.key~1"),
     ],
 )
 def test_refused_without_key(rest: bytes, query: bytes) -> None:
     """Without a right key in its place, or with a wrong one beside it, everything is a guess."""
     with pytest.raises(WrongCredentials):
         KEYED.admit(head(TENCENT_PATH + rest, query))
+
+
+BUILT_URLS = [
+    (TENCENT_PATH, b"key=new.key~1?code=0&requestId=7"),
+    (TENCENT_PATH, b"key=new.key~1?code=0&amp;requestId=7"),
+    (TENCENT_PATH, b"key=new.key~1%3Fcode=0&requestId=7"),
+    (TENCENT_PATH, b"key=new.key~1%3Fcode%3D0%26requestId%3D7"),
+    (TENCENT_PATH, b"key=new.key~1/code=0&requestId=7"),
+    (TENCENT_PATH, b"key=new.key~1/?code=0&requestId=7"),
+    (TENCENT_PATH, b"?key=new.key~1&code=0&requestId=7"),
+    (TENCENT_PATH, b"key=new.key~1&?code=0&requestId=7"),
+    (TENCENT_PATH, b"job=42?code=0&requestId=7&key=new.key~1"),
+    (TENCENT_PATH, b"job=42&amp;key=new.key~1&amp;code=0&amp;requestId=7"),
+    (TENCENT_PATH + b"/", b"key=new.key~1?code=0&requestId=7"),
+    (b"//callbacks///tencent//", b"key=new.key~1&code=0&requestId=7"),
+    (TENCENT_PATH + b"%3Fkey=new.key~1&code=0&requestId=7", b""),
+    (TENCENT_PATH + b"%3fkey=new.key~1", b"code=0&requestId=7"),
+    (TENCENT_PATH + b"%3Fkey%3Dnew.key~1%26job%3D42", b"code=0&requestId=7"),
+    (TENCENT_PATH + b"/new.key~1", b"?code=0&requestId=7"),
+    (TENCENT_PATH + b"/new.key~1&code=0&requestId=7", b""),
+    (TENCENT_PATH + b"/new.key~1/&code=0&amp;requestId=7", b""),
+    (TENCENT_PATH + b"/new.key~1%3Fcode=0&requestId=7", b""),
+    (TENCENT_PATH + b"//new.key~1//code=0&requestId=7", b""),
+]
+
+
+@pytest.mark.parametrize(("path", "query"), BUILT_URLS)
+def test_built_urls(path: bytes, query: bytes) -> None:
+    """A right key is found in whatever was made of the URL, and the vendor's fields are, too."""
+    received = callback(b"", path, query)
+    KEYED.admit(received.head)
+    transcript = KEYED.parse(received)
+    assert transcript.payload == {"code": "0", "requestId": "7"}
+    assert transcript.query == ({"job": "42"} if b"job" in path + query else {})
+    assert "new.key" not in str(KEYED.query(received.head))
+
+
+@pytest.mark.parametrize(("path", "query"), BUILT_URLS)
+def test_wrong_key_in_built_urls(path: bytes, query: bytes) -> None:
+    """A wrong key is refused in each of them, and so is a second one that is wrong."""
+    for wrong in (b"new.key~", b"new.key~12", b"xnew.key~1", b"", b"wrong"):
+        forged = head(path.replace(b"new.key~1", wrong), query.replace(b"new.key~1", wrong))
+        with pytest.raises(WrongCredentials):
+            KEYED.admit(forged)
+    for second in (b"&key=wrong", b"&?key=wrong", b"&%3Fkey=wrong", b"&amp;%6bey=wrong"):
+        with pytest.raises(WrongCredentials):
+            KEYED.admit(head(path, query + second))
 
 
 @pytest.mark.parametrize("rest", [b"", b"/", b"/code=0&x=a/b/c", b"/projecteid=1"])
@@ -329,6 +385,26 @@ def test_text_encoding() -> None:
     assert transcript.query == {"job": "班"}
 
 
+def test_declared_encoding() -> None:
+    """Text in the encoding that the header declares is read, too."""
+    headers = {"content-type": "application/x-www-form-urlencoded; charset=GBK"}
+    received = Callback(head(headers=headers), b"text=%D2%B9%B0%E0", RECEIVED_AT)
+    assert OPEN.parse(received).segments == (Segment("夜班"),)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"text=%E6%88%91%E5%9C%A8%E5%A4%9C%E7%8F&code=0",
+        '{"code": 0, "text": "我在夜'.encode() + b'\xe7\x8f"}',
+    ],
+)
+def test_cut_character(body: bytes) -> None:
+    """A character that is cut costs no more than itself, whatever the fallback is."""
+    tencent = Tencent(TencentSettings(text_encoding="gb18030"))
+    assert tencent.parse(callback(body)).segments == (Segment("我在夜\\xe7\\x8f"),)
+
+
 def test_retry_is_a_duplicate() -> None:
     """A retry that is spelled differently has the same digest, another result has not."""
     first = parse(b"code=0&requestId=7&text=%E5%A4%9C+a", query=b"try=1")
@@ -342,13 +418,17 @@ def test_success_answer() -> None:
     assert OPEN.acknowledge() == Answer(200, b'{"code":0,"message":"success"}')
 
 
+CHALLENGE = (("WWW-Authenticate", 'Key realm="callback URL"'),)
+
+
 @pytest.mark.parametrize(
     ("error", "status", "headers"),
     [
         (NotUnderstood("why"), 400, ()),
         (CallbackError("why"), 400, ()),
-        (Unauthorized("why"), 401, ()),
-        (TokenExpired("why"), 401, ()),
+        (Unauthorized("why"), 401, CHALLENGE),
+        (WrongCredentials("why"), 401, CHALLENGE),
+        (TokenExpired("why"), 401, CHALLENGE),
         (NotFound("why"), 404, ()),
         (MethodNotAllowed("why"), 405, (("Allow", "POST"),)),
         (BodyTooLarge("why"), 413, ()),

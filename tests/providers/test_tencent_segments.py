@@ -167,6 +167,41 @@ def test_nothing_said(text: object) -> None:
 
 
 @pytest.mark.parametrize(
+    "detail",
+    [
+        "null",
+        '""',
+        "{}",
+        "[null, {}]",
+        '[{"FinalSentence": "", "LangType": "zh", "EmotionType": ["happy"], "Words": []}]',
+        [{"SliceSentence": None, "SpeakerRoleName": "agent"}],
+    ],
+)
+def test_silence_in_detail(detail: object) -> None:
+    """A detail whose sentences say nothing is silence, whatever else is known of them."""
+    assert read_speech(detail, "") == Speech()
+
+
+@pytest.mark.parametrize(
+    ("detail", "text"),
+    [
+        ('[{"FinalSentence": "cut', None),
+        ("hello", ""),
+        ('[{"finalSentence": "hello"}]', "[0:0.0,0:1.0]  "),
+        ('{"FinalSentence": "hello"}', " "),
+        ({"sentences": ["hello"]}, None),
+        (["hello"], None),
+        (None, ["hello"]),
+        (None, {"sentences": [{"text": "hello"}]}),
+    ],
+)
+def test_text_that_cannot_be_read(detail: object, text: object) -> None:
+    """Text in a place that is not known is not taken for silence."""
+    with pytest.raises(NotUnderstood, match="text says nothing, and"):
+        read_speech(detail, text)
+
+
+@pytest.mark.parametrize(
     ("languages", "language"),
     [
         (["zh", "zh"], "zh"),
