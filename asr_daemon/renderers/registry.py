@@ -1,0 +1,67 @@
+"""Every output format: its name, and what makes its renderer from the output settings.
+
+A further format is a module of its own and one line in `_MAKERS`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from asr_daemon.renderers.base import Renderer
+from asr_daemon.renderers.json import JsonRenderer
+from asr_daemon.renderers.text import TextRenderer
+
+
+class TextSettings(Protocol):
+    """Settings `output.text`."""
+
+    @property
+    def speakers(self) -> str:
+        """Return `auto`, `always` or `never`."""
+        ...
+
+    @property
+    def timestamps(self) -> bool:
+        """Return whether each line starts with its times."""
+        ...
+
+
+class OutputSettings(Protocol):
+    """Settings `output` as far as renderers depend on them."""
+
+    @property
+    def text(self) -> TextSettings:
+        """Return how plain text looks."""
+        ...
+
+    @property
+    def keep_payload(self) -> bool:
+        """Return whether the JSON document holds the vendor's own fields."""
+        ...
+
+    @property
+    def json_indent(self) -> int:
+        """Return the blanks a level of the JSON document, 0 for one line."""
+        ...
+
+
+def _json(output: OutputSettings) -> Renderer:
+    return JsonRenderer(keep_payload=output.keep_payload, indent=output.json_indent)
+
+
+def _text(output: OutputSettings) -> Renderer:
+    return TextRenderer(speakers=output.text.speakers, timestamps=output.text.timestamps)
+
+
+_MAKERS: Mapping[str, Callable[[OutputSettings], Renderer]] = {
+    "json": _json,
+    "txt": _text,
+}
+
+FORMATS = tuple(_MAKERS)
+"""What `output.formats` may hold."""
+
+
+def make_renderers(formats: Iterable[str], output: OutputSettings) -> tuple[Renderer, ...]:
+    """Return a renderer for each format, JSON last: its file says that the result is complete."""
+    json_last = sorted(formats, key=lambda name: name == "json")
+    return tuple(_MAKERS[name](output) for name in json_last)
