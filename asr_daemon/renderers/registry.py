@@ -7,8 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from asr_daemon.renderers.base import Renderer
+from asr_daemon.renderers.captions import LineLimits
+from asr_daemon.renderers.ctm import CtmRenderer
 from asr_daemon.renderers.json import JsonRenderer
+from asr_daemon.renderers.rttm import RttmRenderer
+from asr_daemon.renderers.srt import SrtRenderer
 from asr_daemon.renderers.text import TextRenderer
+from asr_daemon.renderers.tsv import TsvRenderer
+from asr_daemon.renderers.vtt import VttRenderer
 
 
 class TextSettings(Protocol):
@@ -25,12 +31,31 @@ class TextSettings(Protocol):
         ...
 
 
+class CaptionSettings(Protocol):
+    """Settings `output.captions`."""
+
+    @property
+    def max_line_width(self) -> int | None:
+        """Return how many characters a line may have."""
+        ...
+
+    @property
+    def max_line_count(self) -> int | None:
+        """Return how many lines a caption may have."""
+        ...
+
+
 class OutputSettings(Protocol):
     """Settings `output` as far as renderers depend on them."""
 
     @property
     def text(self) -> TextSettings:
         """Return how plain text looks."""
+        ...
+
+    @property
+    def captions(self) -> CaptionSettings:
+        """Return how captions are broken into lines."""
         ...
 
     @property
@@ -52,9 +77,18 @@ def _text(output: OutputSettings) -> Renderer:
     return TextRenderer(speakers=output.text.speakers, timestamps=output.text.timestamps)
 
 
+def _line_limits(output: OutputSettings) -> LineLimits:
+    return LineLimits(output.captions.max_line_width, output.captions.max_line_count)
+
+
 _MAKERS: Mapping[str, Callable[[OutputSettings], Renderer]] = {
     "json": _json,
     "txt": _text,
+    "srt": lambda output: SrtRenderer(_line_limits(output)),
+    "vtt": lambda output: VttRenderer(_line_limits(output)),
+    "tsv": lambda _: TsvRenderer(),
+    "ctm": lambda _: CtmRenderer(),
+    "rttm": lambda _: RttmRenderer(),
 }
 
 FORMATS = tuple(_MAKERS)

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from asr_daemon.renderers.captions import LineLimits
 from asr_daemon.renderers.registry import FORMATS, make_renderers
 
 
@@ -16,6 +17,7 @@ class Output(Struct, frozen=True):
     """Settings `output` with their defaults."""
 
     text: Text = Text()
+    captions: LineLimits = LineLimits()
     keep_payload: bool = True
     json_indent: int = 2
 
