@@ -7,9 +7,10 @@ order, and what is between two of them, or has no words, is interpolated.
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, pairwise
 
-from asr_daemon.renderers.timing import Span, span_of
+from asr_daemon.renderers.timing import Span, share, span_of
 from asr_daemon.transcript import Word
 
 _SLACK = 16
@@ -26,25 +27,38 @@ def letters(text: str) -> str:
     return lowered if len(lowered) == len(squeezed) else squeezed
 
 
-class Timeline:
-    """The times of the places in one segment's text."""
+def align(parts: Sequence[str], span: Span, words: Iterable[Word]) -> list[Span]:
+    """Return where each of the successive `parts` of a segment's text is.
+
+    Args:
+        parts: what the text was cut into; each holds its blanks and punctuation.
+        span: where the segment is.
+        words: those of the segment; none where the vendor gave none.
+    """
+    texts = list(map(letters, parts))
+    if not any(texts):
+        return share(span, map(len, parts))
+    timeline = _Timeline("".join(texts), span, words)
+    places = pairwise(accumulate(map(len, texts), initial=0))
+    return [timeline.between(start, end) for start, end in places]
+
+
+class _Timeline:
+    """The times of the places in one segment's letters."""
 
     def __init__(self, text: str, span: Span, words: Iterable[Word]) -> None:
         """Pin the words that are in `text` to their times, and its ends to those of `span`."""
-        text = letters(text)
         self._places, self._times = [0], [span.start_ms]
         for place, length, word_span in _find(text, words):
             self._pin(place, word_span.start_ms)
             self._pin(place + length, word_span.end_ms)
         self._pin(len(text), span.end_ms)
 
-    def start_of(self, place: int) -> int:
-        """Return when what starts after `place` letters does."""
-        return self._interpolate(bisect_right(self._places, place) - 1, place)
-
-    def end_of(self, place: int) -> int:
-        """Return when what ends after `place` letters does."""
-        return self._interpolate(max(0, bisect_left(self._places, place) - 1), place)
+    def between(self, start: int, end: int) -> Span:
+        """Return the times from one place to another; before a pause a place ends, then starts."""
+        start_ms = self._interpolate(bisect_right(self._places, start) - 1, start)
+        end_ms = self._interpolate(max(0, bisect_left(self._places, end) - 1), end)
+        return Span(start_ms, max(start_ms, end_ms))
 
     def _pin(self, place: int, time_ms: int) -> None:
         self._places.append(place)

@@ -15,6 +15,8 @@ from asr_daemon.transcript import Transcript
 
 _LATEST_MS = 100 * 3_600_000 - 1
 """Readers of captions take two digits of hours."""
+_ARROW = re.compile("(?<!-)-{2,}>")
+"""What whisper replaces, and what would be left of a longer one."""
 
 
 class LineLimits(Struct, frozen=True):
@@ -66,5 +68,4 @@ def _from_lines(lines: list[Line]) -> Caption:
 
 def _caption(span: Span, speaker: str | None, text: str) -> Caption:
     prefix = "" if speaker is None else f"[{one_line(speaker)}]: "
-    # whisper writes `->` for `-->`, and so leaves `-->` of `--->`.
-    return Caption(span, re.sub("-{2,}>", "->", prefix + text))
+    return Caption(span, _ARROW.sub("->", prefix + text))

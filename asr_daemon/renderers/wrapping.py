@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from asr_daemon.renderers.alignment import Timeline, letters
+from asr_daemon.renderers.alignment import align
 from asr_daemon.renderers.lines import one_line
 from asr_daemon.renderers.timing import Span, TimedSegment
 
@@ -29,10 +29,11 @@ _CLOSING = (
     "」』）］｝〉》】〕〗〙｣、。，．：；？！・ー々゛゜％｡､･"
     "\u0e30-\u0e3a\u0e45-\u0e4e\u3099\u309a\ufe00-\ufe0f\U000e0100-\U000e01ef"
 )
-_START = rf"[{_OPENING}“‘]*[{_CHARACTER}]"
+# Few brackets at a time: a long run of them would be read again from each of them.
+_START = rf"[{_OPENING}“‘]{{0,4}}[{_CHARACTER}]"
 _PIECE = re.compile(
     rf"\s*(?:{_START}[{_CLOSING}”’…!),.:;?\]}}%]*"
-    rf"|[{_OPENING}]*[^\s{_OPENING}{_CLOSING}{_CHARACTER}]+[{_CLOSING}]*"
+    rf"|[{_OPENING}]{{0,4}}[^\s{_OPENING}{_CLOSING}{_CHARACTER}]+[{_CLOSING}]*"
     r"|\S)"
 )
 _BY_CHARACTER = re.compile(_START)
@@ -69,16 +70,13 @@ def wrap(
 
 
 def _cut(timed: TimedSegment) -> Iterator[Piece]:
-    text = one_line(timed.segment.text)
-    timeline = Timeline(text, timed.span, timed.segment.words)
-    done = 0
-    for match in _PIECE.finditer(text):
-        start, done = done, done + len(letters(match[0]))
-        start_ms = timeline.start_of(start)
-        span = Span(start_ms, max(start_ms, timeline.end_of(done)))
-        is_first = match.start() == 0
-        blank = " " if is_first and not _BY_CHARACTER.match(match[0]) else ""
-        yield Piece(blank + match[0], span, timed.segment.speaker, is_first)
+    segment = timed.segment
+    parts = _PIECE.findall(one_line(segment.text))
+    if parts and not _BY_CHARACTER.match(parts[0]):
+        parts[0] = f" {parts[0]}"
+    spans = align(parts, timed.span, segment.words)
+    for number, (part, span) in enumerate(zip(parts, spans, strict=True)):
+        yield Piece(part, span, segment.speaker, is_first=number == 0)
 
 
 def _group(pieces: Iterable[Piece], *, keep_segments: bool) -> Iterator[list[Piece]]:

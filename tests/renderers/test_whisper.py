@@ -10,6 +10,8 @@ from asr_daemon.renderers.srt import SrtRenderer
 from asr_daemon.renderers.tsv import TsvRenderer
 from asr_daemon.renderers.vtt import VttRenderer
 from asr_daemon.transcript import Segment, Word
+from tests.durability.requirements import require
+from tests.renderers import requirements
 from tests.renderers.transcripts import text_of, transcript_of
 from tests.renderers.whisper_cases import CASES, Case
 from tests.renderers.whisper_writers import Writers, whisper_segments
@@ -19,6 +21,7 @@ RENDERERS: tuple[Renderer, ...] = (
     VttRenderer(LineLimits()),
     TsvRenderer(),
 )
+WITHOUT_SPEAKERS = [case for case in CASES if not any(segment.speaker for segment in case.segments)]
 each_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 
 
@@ -40,13 +43,22 @@ def test_tsv(case: Case) -> None:
     assert text_of(TsvRenderer(), *case.segments) == "start\tend\ttext\n" + case.tsv
 
 
-@pytest.mark.parametrize("package", ["whisper", "whisperx"])
+@pytest.mark.parametrize("case", WITHOUT_SPEAKERS, ids=[case.name for case in WITHOUT_SPEAKERS])
+def test_writers_of_whisper(case: Case) -> None:
+    """They make the same of the same segments; they know no speakers."""
+    require(requirements.whisper)
+    compare(case, Writers("whisper"))
+
+
 @each_case
-def test_their_own_writers(case: Case, package: str) -> None:
-    """The writers of the packages make the same of the same segments."""
-    if package == "whisper" and any(segment.speaker for segment in case.segments):
-        pytest.skip("whisper knows no speakers")
-    writers = Writers(package)
+def test_writers_of_whisperx(case: Case) -> None:
+    """They make the same of the same segments."""
+    require(requirements.whisperx)
+    compare(case, Writers("whisperx"))
+
+
+def compare(case: Case, writers: Writers) -> None:
+    """Look whether every format is what `writers` make."""
     for renderer in RENDERERS:
         theirs = writers.write(renderer.name, whisper_segments(case.segments))
         assert renderer.render(transcript_of(*case.segments)) == theirs
@@ -74,6 +86,7 @@ def spoken(draw: st.DrawFn) -> tuple[Segment, ...]:
 )
 def test_line_limits(segments: tuple[Segment, ...], width: int | None, count: int | None) -> None:
     """With words that have times whisper breaks lines and captions at the same places."""
+    require(requirements.whisper)
     assume(width is not None or count is not None)
     theirs = Writers("whisper").write(
         "srt",

@@ -1,7 +1,7 @@
 """The writers of openai-whisper and WhisperX, without the models that their packages need.
 
 The module with the writers needs the standard library alone, so it is loaded without its package.
-`pip install --no-deps openai-whisper whisperx` is enough.
+Installing them with `--no-deps` is enough.
 """
 
 import importlib.util
@@ -10,19 +10,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from asr_daemon.transcript import Segment
 
 
 class Writers:
-    """The writers of one package."""
+    """The writers of one package, which must be installed."""
 
     def __init__(self, package: str) -> None:
-        """Load them, or skip the test where they are not installed."""
+        """Load them."""
         found = importlib.util.find_spec(package)
-        if found is None or found.origin is None:
-            pytest.skip(f"needs {package}: pip install --no-deps openai-whisper whisperx")
+        assert found is not None
+        assert found.origin is not None
         path = Path(found.origin).with_name("utils.py")
         spec = importlib.util.spec_from_file_location(f"{package}_utils", path)
         assert spec is not None
