@@ -93,6 +93,12 @@ setup(
             "trustme>=1.2,<2",
             # Validates by the schemas that the daemon prints; 4.0 is the first with draft 2020-12.
             "jsonschema>=4,<5",
+            # Reads captions back; 1.8 is what they are tried with.
+            "pysubs2>=1.8,<2",
+            # The same; tried with 0.6, and it is not yet 1.0.
+            "webvtt-py>=0.6,<0.7",
+            # The same; tried with 3.5.
+            "srt>=3.5,<4",
         ],
         "bench": [
             # What the daemon is compared with; tried with 0.165, and it is not yet 1.0.

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from concurrent.futures import Executor
-from typing import assert_never, cast
+from typing import cast
 
-from asr_daemon.config.model import Config, Format, ListenSettings, OutputSettings
+from asr_daemon.config.model import Config, ListenSettings
 from asr_daemon.index.index import Index
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics
@@ -14,9 +14,8 @@ from asr_daemon.pipeline import Commit, Converter, Pipeline
 from asr_daemon.providers.base import Provider
 from asr_daemon.providers.huawei import Huawei, HuaweiTokenInterface
 from asr_daemon.providers.tencent import Tencent
-from asr_daemon.renderers.base import Renderer
-from asr_daemon.renderers.json import JsonRenderer, read_fingerprint
-from asr_daemon.renderers.text import TextRenderer
+from asr_daemon.renderers.json import read_fingerprint
+from asr_daemon.renderers.registry import make_document_renderer, make_renderers
 from asr_daemon.web.access_log import AccessLog
 from asr_daemon.web.intake import Endpoint, Intake
 from asr_daemon.web.throttle import Throttle
@@ -55,12 +54,15 @@ def make_endpoints(
 ) -> Mapping[str, Endpoint]:
     """Return what the callback listeners serve, by path."""
     layout = Layout(config.output.layout, config.output.timezone)
-    renderers = make_renderers(config.output)
+    renderers = make_renderers(config.output.formats, config.output)
+    document = make_document_renderer(config.output)
     worker = Worker(output.open_spool, config.limits.large_bodies)
 
     def pipeline(provider: Provider) -> Pipeline:
         metrics.expect(provider.name)
-        return Pipeline(Converter(provider, layout, renderers), committer, medium, worker, metrics)
+        return Pipeline(
+            Converter(provider, layout, renderers, document), committer, medium, worker, metrics
+        )
 
     endpoints: dict[str, Pipeline | HuaweiTokenInterface] = {}
     tencent, huawei = config.providers.tencent, config.providers.huawei
@@ -71,12 +73,6 @@ def make_endpoints(
         endpoints[huawei.token_path] = HuaweiTokenInterface(huawei)
     # The spools that they get are those that `open_spool` makes.
     return cast(Mapping[str, Endpoint], endpoints)
-
-
-def make_renderers(output: OutputSettings) -> tuple[Renderer, ...]:
-    """Return a renderer for each format, JSON last: its file says that the result is whole."""
-    last_first = sorted(output.formats, key=lambda each: each == "json")
-    return tuple(_make_renderer(each, output) for each in last_first)
 
 
 def make_intake(
@@ -105,13 +101,3 @@ def make_tls(listen: ListenSettings) -> Tls | None:
     """
     tls = listen.tls
     return None if tls is None else load_tls(tls.certificate, tls.key, tls.client_ca)
-
-
-def _make_renderer(format_name: Format, output: OutputSettings) -> Renderer:
-    match format_name:
-        case "json":
-            return JsonRenderer(keep_payload=output.keep_payload, indent=output.json_indent)
-        case "txt":
-            return TextRenderer(speakers=output.text.speakers, timestamps=output.text.timestamps)
-        case _:
-            assert_never(format_name)

@@ -18,7 +18,8 @@ from asr_daemon.output.base import Content, Result, Stored
 from asr_daemon.output.filesystem.spool import SpooledBody
 from asr_daemon.output.filesystem.staging import StagedFile
 from asr_daemon.providers.base import Answer, Callback, Head, Provider
-from asr_daemon.renderers.base import Renderer
+from asr_daemon.renderers.base import Omitted, Renderer
+from asr_daemon.renderers.json import JsonRenderer
 from asr_daemon.renderers.rejection import Rejection
 from asr_daemon.transcript import Transcript
 from asr_daemon.worker import Worker, WorkerFailed
@@ -47,7 +48,13 @@ class Converter(Struct, frozen=True):
     provider: Provider
     layout: Layout
     renderers: tuple[Renderer, ...]
-    """The formats of a transcript, JSON last; a failed task has only that."""
+    """The formats of a transcript besides its JSON document; a failed task has only that."""
+    document: JsonRenderer
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """The suffixes of the files that a result may have."""
+        return (*(renderer.suffix for renderer in self.renderers), self.document.suffix)
 
     def convert(self, callback: Callback) -> Result:
         """Parse, place and render.
@@ -72,9 +79,16 @@ class Converter(Struct, frozen=True):
         )
 
     def _render(self, transcript: Transcript) -> tuple[tuple[str, Content], ...]:
-        failed = transcript.status == "failed"
-        renderers = self.renderers[-1:] if failed else self.renderers
-        return tuple((renderer.suffix, renderer.render(transcript)) for renderer in renderers)
+        """Render the JSON last: its file says that the result is complete."""
+        files: list[tuple[str, Content]] = []
+        omitted: dict[str, str] = {}
+        for renderer in self.renderers if transcript.status == "succeeded" else ():
+            rendered = renderer.render(transcript)
+            if isinstance(rendered, Omitted):
+                omitted[renderer.name] = rendered.reason
+            else:
+                files.append((renderer.suffix, rendered))
+        return (*files, (self.document.suffix, self.document.render(transcript, omitted)))
 
 
 class Commit(Protocol):
@@ -162,7 +176,7 @@ class Pipeline:
         convert = self._converter.convert
         if isinstance(body, SpooledBody):
             if body.size_bytes > LARGE_BODY_BYTES:
-                suffixes = [renderer.suffix for renderer in self._converter.renderers]
+                suffixes = self._converter.suffixes
                 return await self._worker.convert(convert, head, body, received_at, suffixes)
             return await self._in_thread(lambda: convert(Callback(head, body.read(), received_at)))
         callback = Callback(head, body, received_at)

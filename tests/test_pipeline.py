@@ -24,7 +24,9 @@ from asr_daemon.output.filesystem.spool import SpooledBody
 from asr_daemon.output.filesystem.staging import Modes, StagedFile, Staging
 from asr_daemon.pipeline import LARGE_BODY_BYTES, SMALL_BODY_BYTES, Body, Converter, Pipeline
 from asr_daemon.providers.base import Answer, Callback, Head
+from asr_daemon.renderers.captions import LineLimits
 from asr_daemon.renderers.json import JsonRenderer
+from asr_daemon.renderers.srt import SrtRenderer
 from asr_daemon.renderers.text import TextRenderer
 from asr_daemon.transcript import Segment, Transcript, VendorError
 from asr_daemon.worker import Worker
@@ -132,10 +134,8 @@ def process(staging: Staging) -> Process:
 async def _respond(
     staging: Staging, body: bytes, committer: Committer, provider: Provider, spool: bool
 ) -> Answer:
-    renderers = (
-        TextRenderer(speakers="auto", timestamps=False),
-        JsonRenderer(keep_payload=True, indent=0),
-    )
+    renderers = (TextRenderer(speakers="auto", timestamps=False), SrtRenderer(LineLimits()))
+    document = JsonRenderer(keep_payload=True, indent=0)
 
     async def open_spool() -> SpooledBody:
         return await SpooledBody.open(staging.create, staging.executor)
@@ -144,7 +144,7 @@ async def _respond(
     if spool:
         received = await open_spool()
         await received.write(body)
-    converter = Converter(provider, Layout("{provider}/{id}", UTC), renderers)
+    converter = Converter(provider, Layout("{provider}/{id}", UTC), renderers, document)
     with ThreadPoolExecutor(1, thread_name_prefix="medium") as medium:
         worker = Worker(open_spool, 1)
         pipeline = Pipeline(converter, committer, medium, worker, Metrics())
@@ -159,6 +159,14 @@ def test_result_is_committed_and_acknowledged(process: Process) -> None:
     assert (result.directory, result.stem, result.digest) == ("acme", "7", "sha256:00")
     assert [suffix for suffix, _ in result.files] == [".txt", ".json"]
     assert result.files[0][1] == b"hello\n"
+
+
+def test_omitted_format_is_named_in_the_document(process: Process) -> None:
+    """The text has no times, so that there is no caption file."""
+    committer = Committer()
+    process(b"hello", committer)
+    document = committer.contents[0][".json"]
+    assert b'"omitted":[{"format":"srt","reason":"no times"}]' in document
 
 
 def test_failed_task_has_only_its_document(process: Process) -> None:

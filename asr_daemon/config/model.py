@@ -20,6 +20,7 @@ from asr_daemon.config.values import (
     AppId,
     CidrNetwork,
     Count,
+    CountOrNull,
     DirectoryMode,
     Duration,
     Example,
@@ -41,7 +42,8 @@ from asr_daemon.config.values import (
     WrittenFolder,
 )
 
-Format = Literal["json", "txt"]
+Format = Literal["json", "txt", "srt", "vtt", "tsv", "ctm", "rttm"]
+"""The names in `renderers/registry.py`, which a test compares."""
 Speakers = Literal["auto", "always", "never"]
 Durability = Literal["fsync", "none"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -191,6 +193,16 @@ class TextSettings(Struct, frozen=True, kw_only=True):
     """true puts the time of each line before it."""
 
 
+class CaptionSettings(Struct, frozen=True, kw_only=True):
+    """How .srt and .vtt are broken into lines and captions, as whisper's options of these names."""
+
+    max_line_width: CountOrNull = None
+    """Characters in a line. Without it each segment is one caption."""
+
+    max_line_count: CountOrNull = None
+    """Lines in a caption, where max_line_width is set."""
+
+
 class OutputSettings(Struct, frozen=True, kw_only=True):
     """The directory tree of results."""
 
@@ -208,10 +220,14 @@ class OutputSettings(Struct, frozen=True, kw_only=True):
     autumn, one {hour} contains the results of two."""
 
     formats: tuple[Format, ...] = ("json", "txt")
-    """What is written for each result: json and txt. json is required: it is written last, and its
-    presence tells readers that the result is complete."""
+    """What is written for each result: json, txt, srt, vtt, tsv, ctm and rttm. json is required: it
+    is written last, and its presence tells readers that the result is complete. A format that a
+    transcript cannot have (srt without times, rttm without speakers) is left out, and .json says
+    so."""
 
     text: TextSettings = TextSettings()
+
+    captions: CaptionSettings = CaptionSettings()
 
     keep_payload: bool = True
     """Whether .json contains the vendor's own fields, untouched. false makes files much smaller,

@@ -94,8 +94,9 @@ class Setting(Struct, frozen=True):
     @property
     def has_default(self) -> bool:
         """Say whether the file can show a default."""
-        nothing = self.default in (NODEFAULT, None) or (self.kind.one_or_many and not self.default)
-        return not nothing
+        if self.default is None:
+            return self.kind.or_null
+        return self.default is not NODEFAULT and not (self.kind.one_or_many and not self.default)
 
 
 def settings(model: Any = Config) -> tuple[Setting, ...]:
@@ -132,6 +133,8 @@ def schema() -> _Schema:
 
 def written(kind: Kind, value: Any) -> str:
     """Return a value as the file has it."""
+    if value is None:
+        return "null"
     if isinstance(value, tuple):
         return f"[{', '.join(written(kind_of(kind.item), item) for item in value)}]"
     if isinstance(value, bool):
@@ -266,7 +269,8 @@ def _value(kind: Kind, below: Iterable[Setting]) -> _Schema:
         items: _Schema = {"type": "array", "items": item}
         return {"anyOf": [item, {**items, "minItems": 1}]} if kind.one_or_many else items
     if kind.text is None and not kind.is_read_file:
-        return msgspec.json.schema(kind.annotation)
+        native = msgspec.json.schema(kind.annotation)
+        return {**native, "type": [native["type"], "null"]} if kind.or_null else native
     result = {"type": "string", "minLength": 1, **(kind.text.schema if kind.text else {})}
     if "pattern" in result:
         # Editors show this in place of the pattern; validators ignore it.

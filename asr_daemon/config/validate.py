@@ -167,6 +167,8 @@ def read_scalar(kind: Kind, node: Node, sources: Sources) -> Any:
             f"must be a single value, not {_shape(node)}",
             f"{right} (in quotes if it contains colons or braces)",
         )
+    if node.tag == "null" and kind.or_null:
+        return None
     if node.tag == "null":
         raise Wrong("empty", f"{right}, or remove the line")
     if kind.base is Secret:

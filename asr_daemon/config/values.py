@@ -40,6 +40,7 @@ class Marker(Enum):
     """What a type alone does not say about a setting."""
 
     ONE_OR_MANY = "a list, or a single value that stands for a list of one; never empty"
+    OR_NULL = "null stands for no value"
     READ_FILE = "a file that exists and can be read, found as the files of secrets are"
 
 
@@ -58,6 +59,7 @@ _IN_PATH = "A-Za-z0-9._~!$&'()*+,;=:@"
 _IN_LAYOUT = rf"([A-Za-z0-9_.-]|\{{({'|'.join(FIELDS)})\}})"
 
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+CountOrNull = Annotated[int, Meta(ge=1, le=1_000_000), Marker.OR_NULL] | None
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Indent = Annotated[int, Meta(ge=0, le=8)]
 
@@ -228,6 +230,11 @@ class Kind(Struct, frozen=True):
         return Marker.ONE_OR_MANY in self.notes
 
     @property
+    def or_null(self) -> bool:
+        """Say whether null may stand for no value."""
+        return Marker.OR_NULL in self.notes
+
+    @property
     def is_read_file(self) -> bool:
         """Say whether this is the path of a file that has to exist."""
         return Marker.READ_FILE in self.notes
@@ -255,7 +262,8 @@ def describe(kind: Kind) -> str:
             case Text(what=what):
                 return what
             case Meta(ge=least, le=most):
-                return f"a whole number from {least} to {most}"
+                number = f"a whole number from {least} to {most}"
+                return f"{number}, or null" if kind.or_null else number
             case Marker.READ_FILE:
                 return "the path of a file"
             case Marker.ONE_OR_MANY:

@@ -21,6 +21,7 @@ from asr_daemon.transcript import Segment, Status, Transcript, Word, fingerprint
 HEAD_BYTES = 64 * 1024
 """How much of a document is read to tell it from others."""
 
+_NOTHING: Mapping[str, str] = {}
 _DECODER = JSONDecoder()
 _BEFORE_NAME = re.compile(r"\s*[{,]\s*(?=\")")
 _BEFORE_VALUE = re.compile(r"\s*:\s*")
@@ -60,6 +61,13 @@ class ErrorEntry(Struct, frozen=True):
     message: str
 
 
+class OmittedEntry(Struct, frozen=True):
+    """A configured format that this transcript cannot have."""
+
+    format: str
+    reason: str
+
+
 class Document(Struct, frozen=True):
     """The whole document, fields in the order in which they are written."""
 
@@ -75,6 +83,7 @@ class Document(Struct, frozen=True):
     text: str
     segments: list[SegmentEntry]
     query: Mapping[str, str | list[str]]
+    omitted: list[OmittedEntry] | UnsetType = UNSET
     payload: Mapping[str, Any] | UnsetType = UNSET
 
 
@@ -89,6 +98,7 @@ class _Told(Struct):
 class JsonRenderer:
     """Renders `.json`, indented by `indent` blanks a level (0: one line)."""
 
+    name = "json"
     suffix = ".json"
 
     def __init__(self, *, keep_payload: bool, indent: int) -> None:
@@ -96,9 +106,16 @@ class JsonRenderer:
         self._keep_payload = keep_payload
         self._indent = indent
 
-    def render(self, transcript: Transcript) -> bytes:
-        """Return the document in UTF-8, ended by a newline."""
-        encoded = msgspec.json.encode(_document(transcript, keep_payload=self._keep_payload))
+    def render(self, transcript: Transcript, omitted: Mapping[str, str] = _NOTHING) -> bytes:
+        """Return the document in UTF-8, ended by a newline.
+
+        Args:
+            transcript: what the vendor sent.
+            omitted: for each configured format that could not be rendered, the reason.
+        """
+        entries = [OmittedEntry(name, reason) for name, reason in omitted.items()]
+        document = _document(transcript, entries or UNSET, keep_payload=self._keep_payload)
+        encoded = msgspec.json.encode(document)
         # A large document is most of what its body takes in memory, so that the newline is appended
         # in place: nothing else refers to what is formatted. An indent of -1 writes one line.
         file = BytesIO(msgspec.json.format(encoded, indent=self._indent or -1))
@@ -146,7 +163,9 @@ def _members_of_head(head: str) -> dict[str, object]:
     return members
 
 
-def _document(transcript: Transcript, *, keep_payload: bool) -> Document:
+def _document(
+    transcript: Transcript, omitted: list[OmittedEntry] | UnsetType, *, keep_payload: bool
+) -> Document:
     error = transcript.error
     return Document(
         schema_version=1,
@@ -163,6 +182,7 @@ def _document(transcript: Transcript, *, keep_payload: bool) -> Document:
         text="\n".join(segment.text for segment in transcript.segments),
         segments=[_segment(id_, segment) for id_, segment in enumerate(transcript.segments)],
         query=transcript.query,
+        omitted=omitted,
         payload=transcript.payload if keep_payload else UNSET,
     )
 

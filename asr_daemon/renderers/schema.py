@@ -38,10 +38,18 @@ _SAYS: dict[str, dict[str, dict[str, Any]]] = {
             "description": "The parameters of the callback URL without the key; a list where a "
             "name is repeated."
         },
+        "omitted": {
+            "description": "Configured formats that this transcript cannot have; only there where "
+            "there are any."
+        },
         "payload": {
             "description": "The vendor's own fields, decoded once and otherwise untouched; left "
             "out if output.keep_payload is false."
         },
+    },
+    "OmittedEntry": {
+        "format": {"description": "Its name in output.formats."},
+        "reason": {"description": "Why it cannot be made, such as no times."},
     },
     "AudioEntry": {
         "duration": {"description": "Its length in seconds; null where the vendor told none."},

@@ -6,6 +6,7 @@ from asr_daemon.transcript import Segment, Transcript
 class TextRenderer:
     """Renders `.txt` in UTF-8; silence is an empty file."""
 
+    name = "txt"
     suffix = ".txt"
 
     def __init__(self, *, speakers: str, timestamps: bool) -> None:

@@ -121,7 +121,7 @@ def test_durations_are_written_in_the_largest_unit(duration_s: float, text: str)
     ("path", "what"),
     [
         ("output.durability", "fsync or none"),
-        ("output.formats", "a list, each item json or txt"),
+        ("output.formats", "a list, each item json, txt, srt, vtt, tsv, ctm or rttm"),
         ("listen", "a list of sections"),
         ("providers.tencent.key", "a key, !file PATH or !env NAME, or a list of them"),
     ],
