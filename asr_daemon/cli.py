@@ -15,8 +15,8 @@ from asr_daemon.commands.base import (
     add_config_option,
 )
 from asr_daemon.config.load import ConfigError
+from asr_daemon.daemon.systemd import Manager
 from asr_daemon.errors import AsrDaemonError
-from asr_daemon.systemd import Manager
 
 _STANDARD_ERROR = 2
 _ERROR = "<3>"

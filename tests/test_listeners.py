@@ -10,9 +10,9 @@ import pytest
 import trustme
 
 from asr_daemon.config.model import ListenSettings, TlsSettings
+from asr_daemon.daemon.listeners import Listeners
+from asr_daemon.daemon.sockets import Ports
 from asr_daemon.errors import Obstacle
-from asr_daemon.listeners import Listeners
-from asr_daemon.ports import Ports
 from asr_daemon.web.connection import Timeouts
 from asr_daemon.web.connections import Connections
 from asr_daemon.web.in_flight import InFlight

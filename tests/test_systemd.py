@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from asr_daemon.systemd import Manager
+from asr_daemon.daemon.systemd import Manager
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
     passed = socket.create_server(("127.0.0.1", 0))
     address, descriptor = passed.getsockname(), passed.detach()
     os.set_inheritable(descriptor, True)
-    monkeypatch.setattr("asr_daemon.systemd.FIRST_DESCRIPTOR", descriptor)
+    monkeypatch.setattr("asr_daemon.daemon.systemd.FIRST_DESCRIPTOR", descriptor)
     [taken] = Manager({"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}).sockets()
     assert taken.getsockname() == address
     assert not taken.get_inheritable()

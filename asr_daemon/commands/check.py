@@ -5,7 +5,7 @@ from argparse import Namespace
 
 from asr_daemon.commands.base import DONE, Command, source
 from asr_daemon.config.load import ConfigError, load_with_warnings, problem_at
-from asr_daemon.server import check_start
+from asr_daemon.daemon.app import check_start
 
 
 def run(options: Namespace) -> int:

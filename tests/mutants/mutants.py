@@ -9,7 +9,7 @@ _SYNCS = "asr_daemon/output/filesystem/syncs.py"
 _OUTPUT = "asr_daemon/output/filesystem/output.py"
 _COMMITTER = "asr_daemon/output/committer.py"
 _PIPELINE = "asr_daemon/pipeline.py"
-_ASSEMBLY = "asr_daemon/assembly.py"
+_ASSEMBLY = "asr_daemon/daemon/wiring.py"
 _HANDLER = "asr_daemon/web/handler.py"
 _IN_FLIGHT = "asr_daemon/web/in_flight.py"
 

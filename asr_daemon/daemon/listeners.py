@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from asr_daemon.assembly import make_tls
 from asr_daemon.config.model import ListenSettings
+from asr_daemon.daemon.sockets import Ports, hold_off, shown
+from asr_daemon.daemon.wiring import make_tls
 from asr_daemon.errors import Obstacle
-from asr_daemon.ports import Ports, hold_off, shown
 from asr_daemon.web.connections import Connections
 from asr_daemon.web.in_flight import InFlight
 from asr_daemon.web.intake import Routing

@@ -14,10 +14,10 @@ from asr_daemon.config.load import ConfigError, Reading, problem_at, read
 from asr_daemon.config.model import Config
 from asr_daemon.config.problems import Problem
 from asr_daemon.config.watcher import Watcher, is_other_than_file
+from asr_daemon.daemon.service import Service
+from asr_daemon.daemon.systemd import Manager
 from asr_daemon.errors import Obstacle
 from asr_daemon.metrics import Metrics
-from asr_daemon.service import Service
-from asr_daemon.systemd import Manager
 
 _NOT_APPLIED = "configuration not applied, the previous one stays active"
 _NEEDS_RESTART = "a change takes effect at the next restart"

@@ -9,8 +9,8 @@ from unittest.mock import Mock
 
 import pytest
 
+from asr_daemon.daemon.sockets import Ports, hold_off, obstacles_at, shown
 from asr_daemon.errors import Obstacle
-from asr_daemon.ports import Ports, hold_off, obstacles_at, shown
 from tests.free_port import free_port
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -139,7 +139,7 @@ def test_addresses_of_this_machine(address: str) -> None:
 def test_trying_out_a_privileged_port(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever may not have it, and nobody else has, is told of systemd."""
     denied = Mock(side_effect=PermissionError(EACCES, "Permission denied"))
-    monkeypatch.setattr("asr_daemon.ports.socket.socket.bind", denied)
+    monkeypatch.setattr("asr_daemon.daemon.sockets.socket.socket.bind", denied)
     [found] = obstacles_at(LOCAL, 1, "listen[0].port")
     assert str(found).endswith(
         "cannot listen on 127.0.0.1:1 (Permission denied), "

@@ -17,15 +17,15 @@ from typing import Any
 from msgspec import structs
 from tornado.web import Application
 
-from asr_daemon.assembly import make_endpoints, make_intake, make_output, output_settings
 from asr_daemon.config.model import AdminSettings, Config, LimitsSettings
+from asr_daemon.daemon.listeners import Listeners, Plan
+from asr_daemon.daemon.sockets import Ports, shown
+from asr_daemon.daemon.wiring import make_endpoints, make_intake, make_output, output_settings
 from asr_daemon.errors import Obstacle
-from asr_daemon.listeners import Listeners, Plan
 from asr_daemon.metrics import Metrics
 from asr_daemon.output.base import describe
 from asr_daemon.output.committer import Committer
 from asr_daemon.output.filesystem.space import Room
-from asr_daemon.ports import Ports, shown
 from asr_daemon.web.access_log import AccessLog
 from asr_daemon.web.admin import AdminServer
 from asr_daemon.web.connection import Timeouts

@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from asr_daemon import __version__
-from asr_daemon.assembly import make_output, make_tls
 from asr_daemon.config.load import ConfigError, problem_at
 from asr_daemon.config.model import Config
 from asr_daemon.config.watcher import is_other_than_file
+from asr_daemon.daemon.listeners import tls_obstacle
+from asr_daemon.daemon.reload import Reloader, Standing
+from asr_daemon.daemon.service import Service, root_obstacle
+from asr_daemon.daemon.sockets import Ports, obstacles_at
+from asr_daemon.daemon.systemd import Manager
+from asr_daemon.daemon.wiring import make_output, make_tls
 from asr_daemon.errors import AsrDaemonError, Obstacle
-from asr_daemon.listeners import tls_obstacle
 from asr_daemon.metrics import Metrics
 from asr_daemon.output.base import describe
 from asr_daemon.output.filesystem.staging import check_writable
-from asr_daemon.ports import Ports, obstacles_at
-from asr_daemon.reload import Reloader, Standing
-from asr_daemon.service import Service, root_obstacle
-from asr_daemon.systemd import Manager
 from asr_daemon.web.admin import Reports, make_application
 
 BEAT_S = 1.0

@@ -1,0 +1,1 @@
+"""The life of the daemon: start, serve, follow the configuration, drain, stop."""
