@@ -48,6 +48,10 @@ def percent_decode(raw: bytes) -> bytes:
     `urllib.parse.unquote_to_bytes` does the same in ten times the time, and in up to 180 times the
     memory.
     """
+    if b"%" not in raw:
+        return raw
+    if len(raw) <= _SLICE_BYTES:
+        return _ESCAPES.sub(_unescape, raw)
     return b"".join(_ESCAPES.sub(_unescape, piece) for piece in _slices(raw))
 
 

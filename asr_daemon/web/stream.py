@@ -55,6 +55,9 @@ class AcceptedStream(IOStream):
             self.is_aborted = True
         return size
 
+    def set_nodelay(self, value: bool) -> None:
+        """Do nothing: TCP_NODELAY is set once, and Tornado would change it twice a request."""
+
     def close_fd(self) -> None:
         """Hand the socket on, unless the peer is gone or has to go.
 
@@ -91,6 +94,7 @@ def make_stream(accepted: socket.socket, tls: ssl.SSLContext | None) -> Accepted
     """
     accepted.setblocking(False)
     accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     buffers = {"max_buffer_size": _BUFFER_BYTES, "read_chunk_size": _READ_BYTES}
     if tls is None:
         return AcceptedStream(accepted, **buffers)
