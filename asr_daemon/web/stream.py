@@ -94,7 +94,8 @@ def make_stream(accepted: socket.socket, tls: ssl.SSLContext | None) -> Accepted
     """
     accepted.setblocking(False)
     accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-    accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if accepted.family != socket.AF_UNIX:
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     buffers = {"max_buffer_size": _BUFFER_BYTES, "read_chunk_size": _READ_BYTES}
     if tls is None:
         return AcceptedStream(accepted, **buffers)
