@@ -140,8 +140,10 @@ class _Directories(events.FileSystemEventHandler):
 
     def aim(self, steps: set[Path]) -> None:
         """Watch the directories of these paths; those that do not exist are found by looking."""
-        directories = {step.parent for step in steps}
-        self._paths = frozenset(map(str, steps | directories))
+        parents = {step.parent for step in steps}
+        self._paths = frozenset(map(str, steps | parents))
+        # A directory that is replaced as a whole shows in the one above it.
+        directories = parents | {parent.parent for parent in parents}
         if self._observer is None:
             return
         try:
