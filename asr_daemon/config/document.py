@@ -170,6 +170,8 @@ class _Builder:
         if isinstance(raw, yaml.SequenceNode):
             return self._sequence(raw, key, line)
         quoted = isinstance(raw, yaml.ScalarNode) and raw.style is not None
+        # A value that is missing is where its key is.
+        line = _line(raw) if raw.value or quoted else line
         return Scalar(line, _short(raw.tag), str(raw.value), quoted)
 
 

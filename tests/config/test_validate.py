@@ -101,7 +101,7 @@ def test_a_section_with_everything_commented_out_is_its_defaults(text: str) -> N
         (
             "log:\n  level:info\n",
             (
-                "1: log: must be a section, not a single value; "
+                "2: log: must be a section, not a single value; "
                 'write a space after the colon: "level: ..."'
             ),
         ),
