@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from msgspec import Struct, structs
 
@@ -14,7 +15,6 @@ from asr_daemon.config.load import ConfigError, Reading, problem_at, read
 from asr_daemon.config.model import Config
 from asr_daemon.config.problems import Problem
 from asr_daemon.config.watcher import Watcher, is_other_than_file
-from asr_daemon.daemon.service import Service
 from asr_daemon.daemon.systemd import Manager
 from asr_daemon.errors import Obstacle
 from asr_daemon.metrics import Metrics
@@ -43,6 +43,23 @@ class Standing(Struct, frozen=True):
         ]
 
 
+class Reloadable(Protocol):
+    """What serves under a configuration: `Service`, or a double in tests."""
+
+    @property
+    def config(self) -> Config:
+        """The active configuration."""
+        ...
+
+    async def change(self, config: Config) -> tuple[str, ...]:
+        """Apply a configuration, as `Service.change` does; raise `Obstacle`."""
+        ...
+
+    async def renew_certificates(self) -> None:
+        """Load the certificates again."""
+        ...
+
+
 class Reloader:
     """Keeps a service in step with the configuration file that it was started from."""
 
@@ -50,7 +67,7 @@ class Reloader:
         self,
         source: Path,
         environ: Mapping[str, str],
-        service: Service,
+        service: Reloadable,
         manager: Manager,
         metrics: Metrics,
     ) -> None:

@@ -118,7 +118,10 @@ def test_admin_waits_for_a_restart(admin: Administrator) -> None:
     """It stays where it is, and says so; listeners that changed with it are in use."""
     port, other = admin.daemon.admin_port, free_port()
     admin.edit(admin=at(other), listen=[at(0), at(free_port())])
-    assert admin.daemon.get("/readyz") == (200, b"ready\nadmin: a change takes effect at the next restart\n")
+    assert admin.daemon.get("/readyz") == (
+        200,
+        b"ready\nadmin: a change takes effect at the next restart\n",
+    )
     assert len(admin.facts()["listeners"]) == 2
     assert is_refused(other)
     admin.edit(admin=at(0))
