@@ -89,6 +89,7 @@ def test_change_applies_to_the_next_request(tmp_path: Path) -> None:
     serve(tmp_path, test)
 
 
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # Tornado's
 def test_change_that_cannot_be_applied_changes_nothing(tmp_path: Path) -> None:
     """Not even what could be applied."""
 
