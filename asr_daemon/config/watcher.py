@@ -1,10 +1,10 @@
 """Notice that files have changed, however they are edited, but not while they are being written.
 
 inotify's events decide: a file is complete when its writer has closed it or renamed it into place.
-Package tools rename files, volumes swap a link on the way to one; so directories are watched: that
-of each file, of each link on the way to it, and of its target. Where no event comes (network file
-systems, inotify exhausted), a look now and then is the net below: a file counts as written when it
-is as it was at the look before.
+Package tools rename files, volumes swap a link on the way to one, others swap whole directories; so
+directories are watched: that of each file, of each link on the way to it, of its target, and the
+ones above these. Where no event comes (network file systems, inotify exhausted), a look now and
+then is the net below: a file counts as written when it is as it was at the look before.
 """
 
 import asyncio
@@ -188,7 +188,10 @@ def is_other_than_file(path: Path) -> bool:
 
 
 def steps_to(file: Path) -> set[Path]:
-    """Return the paths that decide what a file is: itself, links on the way, and its target."""
+    """Return the paths that decide what a file is.
+
+    They are the file, links on the way to it and its target, and the directories of all of these.
+    """
     path = Path(os.path.abspath(file))
     steps = {path}
     for _ in range(_MOST_LINKS):
@@ -197,7 +200,7 @@ def steps_to(file: Path) -> set[Path]:
             break
         path = Path(os.path.abspath(link.parent / target / path.relative_to(link)))
         steps |= {link, path}
-    return steps
+    return steps | {step.parent for step in steps}
 
 
 def _links_on(path: Path) -> Iterator[tuple[Path, str]]:

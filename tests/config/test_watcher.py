@@ -77,7 +77,6 @@ def swap_directory(file: Path) -> None:
     file.parent.rename(file.parent.with_name("old"))
     file.parent.with_name("fresh").rename(file.parent)
     file.write_text("after")
-    shutil.rmtree(file.parent.with_name("old"))
 
 
 def put_instead(file: Path, put: Callable[[Path], object]) -> None:
@@ -105,6 +104,23 @@ def put_instead(file: Path, put: Callable[[Path], object]) -> None:
 )
 def test_change_is_noticed(file: Path, act: Callable[[Path], object]) -> None:
     assert notices(file, lambda: act(file))
+
+
+def test_directory_made_again_is_noticed(file: Path) -> None:
+    async def run() -> None:
+        watcher = await watching(file)
+        waiting = asyncio.create_task(watcher.changed())
+        await asyncio.to_thread(shutil.rmtree, file.parent)
+        assert await returns(waiting, NOTICED_S)
+        while not await watcher.aim(frozenset({file})):
+            pass
+        waiting = asyncio.create_task(watcher.changed())
+        file.parent.mkdir()
+        file.write_text("after")
+        assert await returns(waiting, NOTICED_S)
+        watcher.close()
+
+    asyncio.run(run())
 
 
 def test_swapped_link_on_the_way_is_noticed(tmp_path: Path) -> None:
@@ -276,20 +292,16 @@ def test_without_inotify_files_are_polled_and_that_is_logged_once(file: Path) ->
     ]
 
 
-def test_steps_are_the_file_links_on_the_way_and_the_target(tmp_path: Path) -> None:
-    (tmp_path / "real" / "v1").mkdir(parents=True)
-    (tmp_path / "real" / "v1" / "file").touch()
+def test_steps_are_files_links_and_their_directories(tmp_path: Path) -> None:
+    real, etc = tmp_path / "real" / "v1", tmp_path / "etc"
+    real.mkdir(parents=True)
+    (real / "file").touch()
     (tmp_path / "data").symlink_to("real/v1")
-    (tmp_path / "etc").mkdir()
-    (tmp_path / "etc" / "file").symlink_to(tmp_path / "data" / "file")
-    target = tmp_path / "real" / "v1" / "file"
-    assert steps_to(target) == {target}
-    assert steps_to(tmp_path / "etc" / "file") == {
-        tmp_path / "etc" / "file",
-        tmp_path / "data" / "file",
-        tmp_path / "data",
-        target,
-    }
+    etc.mkdir()
+    (etc / "file").symlink_to(tmp_path / "data" / "file")
+    assert steps_to(real / "file") == {real / "file", real}
+    link = {tmp_path / "data" / "file", tmp_path / "data", tmp_path}
+    assert steps_to(etc / "file") == {etc / "file", etc, *link, real / "file", real}
 
 
 @pytest.mark.parametrize("target", ["loop", "nowhere", "loop/below"])
