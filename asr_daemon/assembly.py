@@ -1,7 +1,8 @@
 """The only place that turns configuration into objects, and knows every provider and renderer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from datetime import datetime
 from typing import assert_never, cast
 
 from asr_daemon.config.model import Config, Format, ListenSettings, OutputSettings
@@ -43,7 +44,16 @@ def output_settings(config: Config) -> Settings:
         config.output.duplicate_window_s,
         config.limits.free_space_bytes,
         config.limits.rejected_bytes,
+        _expected(config),
     )
+
+
+def _expected(config: Config) -> Callable[[datetime], list[str]]:
+    """Return what names the directories of the results of a moment."""
+    layout = Layout(config.output.layout, config.output.timezone)
+    tencent, huawei = config.providers.tencent, config.providers.huawei
+    enabled = ["tencent"] * tencent.enabled + ["huawei"] * huawei.enabled
+    return lambda moment: [layout.directory_at(name, moment) for name in enabled]
 
 
 def make_endpoints(

@@ -6,6 +6,7 @@ fails instead, so that nothing is left out there without anybody noticing.
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from ctypes.util import find_library
 from importlib.util import find_spec
@@ -72,6 +73,26 @@ def strace() -> str | None:
     return _program("strace", "strace")
 
 
+def inotifywait() -> str | None:
+    """Ask for what watches directories."""
+    return _program("inotifywait", "inotify-tools")
+
+
+def setfacl() -> str | None:
+    """Ask for what sets access control lists."""
+    return _program("setfacl", "acl")
+
+
+def fat() -> str | None:
+    """Ask for what makes a FAT file system, and for the kernel's driver."""
+    return _program("mkfs.vfat", "dosfstools") or _file_system("vfat")
+
+
+def exfat() -> str | None:
+    """Ask for what makes an exFAT, and for the kernel's driver."""
+    return _program("mkfs.exfat", "exfatprogs") or _file_system("exfat")
+
+
 def slowhttptest() -> str | None:
     """Ask for what attacks a server by being slow."""
     return _program("slowhttptest", "slowhttptest")
@@ -91,6 +112,14 @@ def _has_capability(number: int) -> bool:
     status = Path("/proc/self/status").read_text(encoding="ascii")
     effective = next(line for line in status.splitlines() if line.startswith("CapEff:"))
     return bool(int(effective.split()[1], 16) >> number & 1)
+
+
+def _file_system(name: str) -> str | None:
+    """Ask for a file system that the kernel knows, or has as a module."""
+    if f"\t{name}\n" in Path("/proc/filesystems").read_text(encoding="ascii"):
+        return None
+    known = subprocess.run(["modprobe", "-n", "-q", name], check=False, capture_output=True)
+    return None if known.returncode == 0 else f"the file system {name} in the kernel"
 
 
 def _program(name: str, package: str) -> str | None:

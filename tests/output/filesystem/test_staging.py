@@ -63,19 +63,17 @@ def test_the_mark_stays(staging: Staging, tmp_path: Path) -> None:
 def test_tidied_away(staging: Staging, tmp_path: Path) -> None:
     """The folder can be made anew, but not its mark: what is there now may be another root."""
     staging.open()
-    staging.ensure()
-    assert staging.is_marked()
     shutil.rmtree(tmp_path / ".staging")
     staging.ensure()
-    assert (tmp_path / ".staging").is_dir()
-    assert not staging.is_marked()
+    staging.check_folder()
+    assert os.listdir(tmp_path / ".staging") == []
 
 
-def refusing_unnamed(path: str, flags: int, mode: int = 0o777) -> int:
+def refusing_unnamed(path: str, flags: int, mode: int = 0o777, dir_fd: int | None = None) -> int:
     """Be `os.open` on a file system that knows no files without a name."""
     if flags & os.O_TMPFILE == os.O_TMPFILE:
         raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), path)
-    return OPEN(path, flags, mode)
+    return OPEN(path, flags, mode, dir_fd=dir_fd)
 
 
 @pytest.mark.parametrize("opening", [OPEN, refusing_unnamed])
@@ -83,12 +81,12 @@ def test_files_are_linked(
     staging: Staging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opening: Callable[..., int]
 ) -> None:
     """With a name in the folder or without, no two are the same and none is left there."""
-    staging.open()
     monkeypatch.setattr(os, "open", opening)
+    staging.open()
     for number in range(3):
         staged = staging.create()
         staged.write(b"%d" % number)
-        staging.link(staged, str(tmp_path / f"{number}.txt"))
+        staged.place(str(tmp_path / f"{number}.txt"))
         staged.release()
     assert [(tmp_path / f"{number}.txt").read_bytes() for number in range(3)] == [b"0", b"1", b"2"]
     assert os.listdir(tmp_path / ".staging") == [f"tree-{staging.tree_id}"]
@@ -100,7 +98,7 @@ def test_a_name_that_is_taken_is_left_alone(staging: Staging, tmp_path: Path) ->
     (tmp_path / "1.txt").write_bytes(b"first")
     staged = staging.create()
     with pytest.raises(FileExistsError):
-        staging.link(staged, str(tmp_path / "1.txt"))
+        staged.place(str(tmp_path / "1.txt"))
     staged.release()
     assert (tmp_path / "1.txt").read_bytes() == b"first"
 
