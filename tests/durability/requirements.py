@@ -6,7 +6,6 @@ fails instead, so that nothing is left out there without anybody noticing.
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from ctypes.util import find_library
 from importlib.util import find_spec
@@ -83,14 +82,29 @@ def setfacl() -> str | None:
     return _program("setfacl", "acl")
 
 
-def fat() -> str | None:
-    """Ask for what makes a FAT file system, and for the kernel's driver."""
+def exfat() -> str | None:
+    """Ask for what makes an exFAT and mounts it through FUSE, as kernels without it do."""
+    return _program("mkfs.exfat", "exfatprogs") or _program("mount.exfat-fuse", "exfat-fuse")
+
+
+def ntfs() -> str | None:
+    """Ask for what makes an NTFS and mounts it through FUSE."""
+    return _program("mkfs.ntfs", "ntfs-3g")
+
+
+def vfat() -> str | None:
+    """Ask for what makes a FAT, and for the kernel's driver."""
     return _program("mkfs.vfat", "dosfstools") or _file_system("vfat")
 
 
-def exfat() -> str | None:
-    """Ask for what makes an exFAT, and for the kernel's driver."""
-    return _program("mkfs.exfat", "exfatprogs") or _file_system("exfat")
+def btrfs() -> str | None:
+    """Ask for what makes a btrfs, and for the kernel's driver."""
+    return _program("mkfs.btrfs", "btrfs-progs") or _file_system("btrfs")
+
+
+def overlay() -> str | None:
+    """Ask for file systems that lie over others."""
+    return _file_system("overlay")
 
 
 def slowhttptest() -> str | None:
@@ -118,8 +132,10 @@ def _file_system(name: str) -> str | None:
     """Ask for a file system that the kernel knows, or has as a module."""
     if f"\t{name}\n" in Path("/proc/filesystems").read_text(encoding="ascii"):
         return None
-    known = subprocess.run(["modprobe", "-n", "-q", name], check=False, capture_output=True)
-    return None if known.returncode == 0 else f"the file system {name} in the kernel"
+    modules = Path("/lib/modules", os.uname().release)
+    if any(modules.glob(f"**/{name}.ko*")):
+        return None
+    return f"the file system {name} in the kernel"
 
 
 def _program(name: str, package: str) -> str | None:

@@ -78,6 +78,8 @@ class FilesystemOutput:
         except OSError:
             self._tree.close()
             raise
+        if self._staging.was_tried:
+            self._space.note_files_made()
         self._index.open(self._tree.id)
         self._quota.start_count()
         self._ahead.make(self._settings.expected, at_once=True)

@@ -6,7 +6,6 @@ import hashlib
 import logging
 import os
 import re
-import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from asr_daemon.output.filesystem.ways import (
     Ways,
     find_ways,
     is_trial,
+    remove_trial,
     rename,
     sync_directory,
 )
@@ -227,6 +227,11 @@ class Staging:
         return self._mark.removeprefix(_MARK)
 
     @property
+    def was_tried(self) -> bool:
+        """Whether files could be made here."""
+        return self._ways is not None
+
+    @property
     def ways(self) -> Ways:
         """What works here. Raise `OSError` if that cannot be found out, as on a full disk."""
         if self._ways is None:
@@ -368,7 +373,7 @@ class Staging:
             if name.startswith(_MARK) and not self._mark:
                 self._mark = name
             elif is_trial(name):
-                shutil.rmtree(os.path.join(self.path, name), ignore_errors=True)
+                remove_trial(os.path.join(self.path, name))
             elif name != self._mark and _is_left(name, folder):
                 # A folder is nothing of ours, and not in the way.
                 with suppress(IsADirectoryError):
@@ -413,7 +418,8 @@ def _locked(path: str) -> int:
     descriptor = os.open(path, _DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if _identity(path) != _identity(descriptor):
+        if not _is_locked(path):
+            # Another process has put a new one in its place meanwhile.
             raise BlockingIOError
     except BlockingIOError as error:
         os.close(descriptor)
@@ -423,6 +429,17 @@ def _locked(path: str) -> int:
         reason = f"the file system takes no locks (flock: {error.strerror})"
         raise OSError(error.errno, reason, path) from error
     return descriptor
+
+
+def _is_locked(path: str) -> bool:
+    descriptor = os.open(path, _DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _inherits_other(folder: str, staging: str) -> bool:
@@ -454,6 +471,6 @@ def _host() -> str:
     return hashlib.sha256(f"{machine}{os.uname().nodename}".encode()).hexdigest()[:8]
 
 
-def _identity(path: str | int) -> _Identity:
+def _identity(path: str) -> _Identity:
     status = os.stat(path)
     return status.st_dev, status.st_ino

@@ -7,7 +7,7 @@ linked under its final one. What a file system refuses of that is done in the ne
 import ctypes
 import errno
 import os
-import shutil
+from contextlib import suppress
 from secrets import token_hex
 from typing import Literal
 
@@ -74,12 +74,23 @@ def find_ways(directory: str) -> Ways:
         _try_directory_sync(trial, refused)
         return Ways(takes_unnamed, placing, keeps_modes, tuple(refused.sentences))
     finally:
-        shutil.rmtree(trial, ignore_errors=True)
+        remove_trial(trial)
 
 
 def is_trial(name: str) -> bool:
     """Return whether a directory of this name was left by a trial that was cut off."""
     return name.startswith(_TRIAL)
+
+
+def remove_trial(trial: str) -> None:
+    """Remove what a trial has made, as far as possible."""
+    # `shutil.rmtree` gives up where inode numbers change.
+    for folder in (os.path.join(trial, "final"), trial):
+        with suppress(OSError):
+            for name in os.listdir(folder):
+                with suppress(OSError):
+                    os.unlink(os.path.join(folder, name))
+            os.rmdir(folder)
 
 
 def rename(old: str, new: str, placing: Placing) -> None:
