@@ -33,6 +33,7 @@ from tests.durability.requirements import require
 from tests.durability.strace import attached
 from tests.durability.syscall_order import traced
 from tests.durability.trace_lines import Call, calls, descriptors, named_paths
+from tests.durability.weaker_operations import Lack
 
 TEXT = "hello"
 MOST_TRIES = 10
@@ -62,6 +63,8 @@ Numbered = tuple[str, int]
 KILLED_EVERYDAY = [("fsync", 1), ("link", 2), ("fsync", 3)]
 """With files that are not synced, not all linked, and linked in folders that are not synced."""
 
+RENAMED_EVERYDAY = [("fsync", 1), ("rename", 2), ("fsync", 3)]
+
 KILLED = [
     *((call, number) for call, count in NEW_FOLDER.items() for number in range(1, count + 1)),
     # Between the last sync and the answer.
@@ -69,11 +72,25 @@ KILLED = [
 ]
 
 
+# Nothing is announced then, which takes two calls of `open`, and no temporary name removed.
+KILLED_WHILE_RENAMING = [
+    (call.replace("link", "rename"), number)
+    for call, number in KILLED
+    if call != "unlink" and (call, number) not in {("open", 10), ("open", 11)}
+]
+
+
 @pytest.fixture
-def disk() -> Iterator[PosixDisk]:
+def lacks() -> tuple[Lack, ...]:
+    """Return what the disk lacks: nothing."""
+    return ()
+
+
+@pytest.fixture
+def disk(lacks: tuple[Lack, ...]) -> Iterator[PosixDisk]:
     """Return an empty disk."""
     require(requirements.root, requirements.fuse, requirements.strace)
-    with posix_disk() as disk:
+    with posix_disk(*lacks) as disk:
         yield disk
 
 
@@ -198,9 +215,15 @@ def test_file_that_could_not_be_synced_is_not_used(bed: Bed, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "killing",
-    [KILLED_EVERYDAY, pytest.param(KILLED, marks=pytest.mark.long)],
-    ids=["some", "all"],
+    ("killing", "lacks"),
+    [
+        (KILLED_EVERYDAY, ()),
+        (RENAMED_EVERYDAY, ("link",)),
+        pytest.param(KILLED, (), marks=pytest.mark.long),
+        pytest.param(KILLED_WHILE_RENAMING, ("link",), marks=pytest.mark.long),
+        pytest.param(KILLED_WHILE_RENAMING, ("link", "rename-flags"), marks=pytest.mark.long),
+    ],
+    ids=["some", "some-renaming", "all", "all-renaming", "all-looking"],
 )
 def test_kill_before_any_call(disk: PosixDisk, tmp_path: Path, killing: list[Numbered]) -> None:
     """What the killed process left unsynced is synced before the retry is acknowledged."""
@@ -212,6 +235,7 @@ def test_kill_before_any_call(disk: PosixDisk, tmp_path: Path, killing: list[Num
                 post(daemon, id_)
         left = results(disk.mountpoint / "root")
         assert stands_once(left, id_, TEXT) or f"tencent/{call}{number}/{id_}.json" not in left
+        assert not [name for name in left if "~" in name or "/." in name]
         with on(disk, tmp_path) as daemon:
             assert post(daemon, id_) == 200
             assert is_kept(disk, id_)

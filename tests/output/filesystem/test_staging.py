@@ -195,3 +195,57 @@ def test_modes_do_not_depend_on_the_umask(staging: Staging, tmp_path: Path) -> N
     assert os.fstat(staged.descriptor).st_mode & 0o7777 == 0o640
     assert (tmp_path / "day").stat().st_mode & 0o7777 == 0o2750
     staged.release()
+
+
+def test_files_of_another_host_are_left_alone(staging: Staging, tmp_path: Path) -> None:
+    """A lock may hold on one host only; what nobody has written to for an hour goes."""
+    (tmp_path / ".staging").mkdir()
+    for name in (".00000000.11111111-1~", ".00000000.11111111-2~"):
+        (tmp_path / ".staging" / name).write_bytes(b"x")
+    os.utime(tmp_path / ".staging/.00000000.11111111-2~", (1_700_000_000, 1_700_000_000))
+    staging.open()
+    assert sorted(os.listdir(tmp_path / ".staging")) == [
+        ".00000000.11111111-1~",
+        f"tree-{staging.tree_id}",
+    ]
+
+
+def test_own_temporary_names_are_removed(
+    staging: Staging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They begin with a dot and end in a tilde, which programs that watch pass over."""
+    monkeypatch.setattr(os, "open", refusing_unnamed)
+    staging.open()
+    staging.create()
+    [name] = [name for name in os.listdir(staging.path) if not name.startswith("tree-")]
+    assert (name[0], name[-1]) == (".", "~")
+    staging.close()
+    again = Staging(str(tmp_path), MODES, durable=True)
+    again.open()
+    assert os.listdir(staging.path) == [f"tree-{again.tree_id}"]
+    again.close()
+
+
+def test_file_system_without_locks(staging: Staging, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused with the reason: a second daemon would replace what the first one names."""
+
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(OSError, match=r"takes no locks \(flock: No locks available\)"):
+        staging.open()
+
+
+def test_full_disk_is_tried_again(staging: Staging, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What works there is found out when there is room."""
+
+    def full(path: str, mode: int = 0o777) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "makedirs", full)
+        staging.open()
+        with pytest.raises(OSError, match="No space left on device"):
+            staging.create()
+    staging.create().release()

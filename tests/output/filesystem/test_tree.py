@@ -834,6 +834,27 @@ def test_staged_file_gets_its_final_name(
     }
 
 
+@pytest.mark.parametrize("calls_before", [0, 1])
+def test_staged_file_that_somebody_took_away(
+    make_output: MakeOutput, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls_before: int
+) -> None:
+    """As `rsync --remove-source-files` does: it is written once more."""
+    monkeypatch.setattr(os, "open", refusing_unnamed)
+    output, link, taken = make_output(), os.link, iter([False] * calls_before + [True])
+
+    def take_and_link(source: str, target: str, dst_dir_fd: int) -> None:
+        if next(taken, False):
+            os.unlink(source)
+        link(source, target, dst_dir_fd=dst_dir_fd)
+
+    monkeypatch.setattr(os, "link", take_and_link)
+    assert output.store([result()]) == [Stored("tencent/2026/11/21/42.json", False)]
+    assert contents(tmp_path / "root") == {
+        "tencent/2026/11/21/42.txt": b"hello\n",
+        "tencent/2026/11/21/42.json": b'{"id": "x", "digest": "d1"}',
+    }
+
+
 @pytest.mark.parametrize(
     ("found", "stem"),
     [(b"hello, world\n", "42"), (b"hello", "42~2"), (b"hello, world\nmore", "42~2")],
