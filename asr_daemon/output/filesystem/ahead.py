@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from asr_daemon.output.base import describe
 
-LOOK_S = 10.0
+LOOK_S = 1.0
 """How often the time is looked at."""
 
 AHEAD = timedelta(minutes=2)
