@@ -70,7 +70,8 @@ def make_endpoints(
 
     def pipeline(provider: Provider) -> Pipeline:
         metrics.expect(provider.name)
-        return Pipeline(Converter(provider, layout, renderers), committer, medium, worker, metrics)
+        converter = Converter(provider, layout, renderers)
+        return Pipeline(converter, committer, medium, worker, metrics)
 
     endpoints: dict[str, Pipeline | HuaweiTokenInterface] = {}
     tencent, huawei = config.providers.tencent, config.providers.huawei
@@ -101,6 +102,7 @@ def make_intake(
         body_bytes=config.limits.body_bytes,
         trusted_proxies=config.trusted_proxies,
         open_spool=output.open_spool,
+        now=output.clock.now,
         throttle=throttle,
         access_log=access_log,
         answered=metrics.answered,

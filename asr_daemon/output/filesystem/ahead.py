@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from asr_daemon.output.base import describe
 
@@ -27,9 +27,10 @@ def none_expected(moment: datetime) -> Collection[str]:
 class Ahead:
     """Makes the directories of now and of soon. Used by one thread."""
 
-    def __init__(self, make: Callable[[str], None]) -> None:
-        """Take what makes a directory, relative to the root, and raises `OSError`."""
+    def __init__(self, make: Callable[[str], None], now: Callable[[], datetime]) -> None:
+        """Take what makes a directory, relative to the root, and raises `OSError`; and the time."""
         self._make = make
+        self._now = now
         self._made: frozenset[str] = frozenset()
         self._look_at_s = 0.0
 
@@ -38,7 +39,7 @@ class Ahead:
         if not at_once and time.monotonic() < self._look_at_s:
             return
         self._look_at_s = time.monotonic() + LOOK_S
-        now = datetime.now(UTC)
+        now = self._now()
         wanted = frozenset((*expected(now), *expected(now + AHEAD)))
         for directory in sorted(wanted - self._made):
             try:

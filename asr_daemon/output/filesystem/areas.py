@@ -72,7 +72,7 @@ class Areas:
         if os.path.isdir(root) and directory.startswith(root):
             folder = outermost(directory, root)
             if folder != root:
-                Staging(folder, self._root.modes, durable=self._root.is_durable).check()
+                self._like_root(folder).check()
 
     def _find(self, directory: str) -> Staging:
         if territory_of(directory) == territory_of(self._root.folder):
@@ -81,10 +81,14 @@ class Areas:
         if folder == self._root.folder:
             return self._root
         if folder not in self._others:
-            staging = Staging(folder, self._root.modes, durable=self._root.is_durable)
+            staging = self._like_root(folder)
             staging.open()
             self._others[folder] = staging
         return self._others[folder]
+
+    def _like_root(self, folder: str) -> Staging:
+        root = self._root
+        return Staging(folder, root.modes, durable=root.is_durable, stamp=root.stamp)
 
     def _above(self, directory: str) -> Iterator[Staging]:
         """Yield the staging folders of their own that lie between a directory and the root."""

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -60,12 +59,13 @@ class FilesystemOutput:
         path = os.path.abspath(root)
         self._settings = settings
         self._index = index
-        self._staging = Staging(path, settings.modes, durable=durable)
+        self.clock = index.clock
+        self._staging = Staging(path, settings.modes, durable=durable, stamp=self.clock.stamp)
         self._tree = Tree(path, self._staging)
         self._names = Names(path, read_fingerprint)
         self._space = Space(root)
         self._quota = Quota(root / REJECTED)
-        self._ahead = Ahead(self._tree.prepare)
+        self._ahead = Ahead(self._tree.prepare, self.clock.now)
 
     def open(self) -> None:
         """Take the tree, and begin to remember for it.
@@ -81,6 +81,8 @@ class FilesystemOutput:
         if self._staging.was_tried:
             self._space.note_files_made()
         self._index.open(self._tree.id)
+        self.clock.know(self._index.newest_s())
+        self.clock.warn()
         self._quota.start_count()
         self._ahead.make(self._settings.expected, at_once=True)
 
@@ -95,7 +97,7 @@ class FilesystemOutput:
         Raises:
             OSError: it would not.
         """
-        self._tree.check(self._settings.expected(datetime.now(UTC)))
+        self._tree.check(self._settings.expected(self.clock.now()))
 
     def apply(self, settings: Settings) -> None:
         """Use other settings from the next batch on; on any thread."""

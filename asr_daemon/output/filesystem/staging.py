@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -51,7 +51,14 @@ _ABANDONED_S = 3600.0
 
 _Identity = tuple[int, int]
 
+Stamp = Callable[[], tuple[float, float] | None]
+"""Returns access and modification time, `None` for those that the system has."""
+
 _log = logging.getLogger(__name__)
+
+
+def _of_the_system() -> None:
+    return None
 
 
 class Modes(Struct, frozen=True):
@@ -188,7 +195,7 @@ class StagedFile:
         placing = self.staging.ways.placing
         if not self._is_closed:
             with suppress(OSError):
-                os.utime(self.descriptor)
+                os.utime(self.descriptor, self.staging.stamp())
         if placing == "link":
             self.staging.link(self.path, path)
             return
@@ -205,13 +212,23 @@ class Staging:
     away and came back under another device number, or was replaced by a copy or an empty one.
     """
 
-    def __init__(self, folder: str, modes: Modes, *, durable: bool) -> None:
-        """Name the folder that it is in, absolute; `open` touches it."""
+    def __init__(
+        self, folder: str, modes: Modes, *, durable: bool, stamp: Stamp = _of_the_system
+    ) -> None:
+        """Name the folder that it is in, absolute; `open` touches it.
+
+        Args:
+            folder: where it is.
+            modes: of files and directories.
+            durable: sync before anything counts as stored.
+            stamp: returns the times for a file that gets its name now.
+        """
         self.modes = modes
         """Of the next file or directory that is made."""
         self.folder = folder
         self.path = os.path.join(folder, STAGING)
         self.is_durable = durable
+        self.stamp = stamp
         self.executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="staging")
         """For what may hang with the disk, and nothing else is to hang with it."""
         self._prefix = f".{_host()}.{token_hex(4)}-"

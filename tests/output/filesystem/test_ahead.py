@@ -1,7 +1,7 @@
 """Directories are there before their first results."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,11 @@ from asr_daemon.output.filesystem.ahead import AHEAD, Ahead
 from tests.output.filesystem.test_tree import SETTINGS, output_at
 
 Expected = Callable[[datetime], list[str]]
+
+
+def moment() -> datetime:
+    """Return the time."""
+    return datetime(2026, 11, 21, tzinfo=UTC)
 
 
 def now_and_soon() -> Expected:
@@ -39,7 +44,7 @@ def test_directories_of_now_and_soon_are_made(tmp_path: Path) -> None:
 def test_each_is_made_once() -> None:
     """A reader that tidies up is not worked against."""
     made: list[str] = []
-    ahead, expected = Ahead(made.append), now_and_soon()
+    ahead, expected = Ahead(made.append, moment), now_and_soon()
     for _ in range(2):
         ahead.make(expected, at_once=True)
     assert made == ["now", "soon"]
@@ -54,7 +59,7 @@ def test_directory_that_cannot_be_made(caplog: pytest.LogCaptureFixture) -> None
             raise PermissionError(13, "Permission denied", "/x/now")
         made.append(directory)
 
-    ahead, expected = Ahead(make), now_and_soon()
+    ahead, expected = Ahead(make, moment), now_and_soon()
     for _ in range(2):
         ahead.make(expected, at_once=True)
     assert made == ["soon"]

@@ -32,6 +32,10 @@ class LostIndex(Index):
     def open(self, tree_id: str) -> None:
         """Do nothing."""
 
+    def newest_s(self) -> float:
+        """Know no time."""
+        return 0.0
+
     def find(self, identities: Collection[str], window_s: float) -> dict[str, str]:
         """Find nothing."""
         return {}
