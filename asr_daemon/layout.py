@@ -3,6 +3,7 @@
 import re
 from datetime import datetime, tzinfo
 from hashlib import sha256
+from itertools import takewhile
 from string import Formatter
 
 from msgspec import Struct
@@ -76,28 +77,50 @@ class Layout:
 
     def place(self, transcript: Transcript) -> Place:
         """Return where `transcript` stands; failed tasks stand below `failed/`."""
-        local = transcript.received_at.astimezone(self._timezone)
-        path = self._layout.format(
-            provider=transcript.provider,
-            year=f"{local.year:04}",
-            month=f"{local.month:02}",
-            day=f"{local.day:02}",
-            hour=f"{local.hour:02}",
+        path = self._filled(
+            self._layout,
+            transcript.provider,
+            transcript.received_at,
             appid=encode_name(transcript.appid or "none"),
             id=_name(transcript),
         )
         directory, _, stem = path.rpartition("/")
-        if directory.partition("/")[0] in RESERVED:
-            directory = f"%{ord(directory[0]):02X}{directory[1:]}"
+        directory = _escape_reserved(directory)
         if transcript.status == "failed":
             directory = f"failed/{directory}".rstrip("/")
         return Place(directory, stem)
+
+    def directory_at(self, provider: str, moment: datetime) -> str:
+        """Return the directory of results of a moment, as far as only that decides.
+
+        What depends on the result as well (`{appid}`, `{id}`) ends it; it may be empty.
+        """
+        components = self._layout.split("/")[:-1]
+        known = takewhile(lambda each: "{appid}" not in each and "{id}" not in each, components)
+        return _escape_reserved(self._filled("/".join(known), provider, moment))
 
     def place_rejected(self, provider: str, received_at: datetime, digest: str) -> Place:
         """Return where a body that was not understood is kept: by day, then time and digest."""
         local = received_at.astimezone(self._timezone)
         stem = f"{local:%H%M%S}-{digest.removeprefix('sha256:')[:16]}"
         return Place(f"rejected/{provider}/{local.year:04}/{local:%m/%d}", stem)
+
+    def _filled(self, layout: str, provider: str, moment: datetime, **fields: str) -> str:
+        local = moment.astimezone(self._timezone)
+        return layout.format(
+            provider=provider,
+            year=f"{local.year:04}",
+            month=f"{local.month:02}",
+            day=f"{local.day:02}",
+            hour=f"{local.hour:02}",
+            **fields,
+        )
+
+
+def _escape_reserved(directory: str) -> str:
+    if directory.partition("/")[0] in RESERVED:
+        return f"%{ord(directory[0]):02X}{directory[1:]}"
+    return directory
 
 
 def _name(transcript: Transcript) -> str:

@@ -108,3 +108,28 @@ def test_check_layout(layout: str, complaint: str | None) -> None:
     """A layout that could lose or hide results is refused with the reason."""
     found = check_layout(layout)
     assert found == complaint or (complaint and found and found.startswith(complaint))
+
+
+@pytest.mark.parametrize(
+    ("layout", "directory"),
+    [
+        ("{provider}/{year}/{month}/{day}/{id}", "tencent/2026/11/21"),
+        ("{provider}/{day}T{hour}/{id}", "tencent/21T12"),
+        ("{provider}/{appid}/{day}/{id}", "tencent"),
+        ("{id}/{day}/{id}", ""),
+        ("{id}", ""),
+        ("failed{day}/{id}", "failed21"),
+    ],
+)
+def test_directory_of_a_moment(layout: str, directory: str) -> None:
+    """As far as no result has to be known for it."""
+    moment = datetime(2026, 11, 21, 12, 34, tzinfo=UTC)
+    assert Layout(layout, UTC).directory_at("tencent", moment) == directory
+
+
+def test_directory_of_a_moment_is_that_of_its_results(make_transcript: MakeTranscript) -> None:
+    """A reserved name is written in the same way."""
+    layout = Layout("{provider}/{day}/{id}", UTC)
+    transcript = make_transcript(provider="failed")
+    moment = transcript.received_at
+    assert layout.directory_at("failed", moment) == layout.place(transcript).directory

@@ -1,7 +1,8 @@
 """The only place that turns configuration into objects, and knows every provider and renderer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from datetime import datetime
 from typing import cast
 
 from asr_daemon.config.model import Config, ListenSettings
@@ -42,7 +43,16 @@ def output_settings(config: Config) -> Settings:
         config.output.duplicate_window_s,
         config.limits.free_space_bytes,
         config.limits.rejected_bytes,
+        _expected(config),
     )
+
+
+def _expected(config: Config) -> Callable[[datetime], list[str]]:
+    """Return what names the directories of the results of a moment."""
+    layout = Layout(config.output.layout, config.output.timezone)
+    tencent, huawei = config.providers.tencent, config.providers.huawei
+    enabled = ["tencent"] * tencent.enabled + ["huawei"] * huawei.enabled
+    return lambda moment: [layout.directory_at(name, moment) for name in enabled]
 
 
 def make_endpoints(
@@ -60,9 +70,8 @@ def make_endpoints(
 
     def pipeline(provider: Provider) -> Pipeline:
         metrics.expect(provider.name)
-        return Pipeline(
-            Converter(provider, layout, renderers, document), committer, medium, worker, metrics
-        )
+        converter = Converter(provider, layout, renderers, document)
+        return Pipeline(converter, committer, medium, worker, metrics)
 
     endpoints: dict[str, Pipeline | HuaweiTokenInterface] = {}
     tencent, huawei = config.providers.tencent, config.providers.huawei
@@ -87,6 +96,7 @@ def make_intake(
         body_bytes=config.limits.body_bytes,
         trusted_proxies=config.trusted_proxies,
         open_spool=output.open_spool,
+        now=output.clock.now,
         throttle=throttle,
         access_log=access_log,
         answered=metrics.answered,

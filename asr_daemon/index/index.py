@@ -13,10 +13,12 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from asr_daemon.clock import Clock
 
 FILE = "index.sqlite"
 """The name of the database below `state`."""
@@ -65,6 +67,8 @@ INSERT INTO results (identity, provider, id, digest, path, status, committed_at)
 VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 
+_NEWEST = "SELECT committed_at FROM results ORDER BY seq DESC LIMIT 1"
+
 # Only the oldest are looked at, and few at once: a clock that jumps for a moment, either way, costs
 # a few entries and not the whole memory.
 _PRUNE = """
@@ -103,15 +107,15 @@ class Entry(NamedTuple):
 class Index:
     """Remembers the results of one tree. Used by one thread; raises nothing."""
 
-    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
         """Name the index; `open` says for which tree it is.
 
         Args:
             folder: where the database lies; made if it is missing.
-            clock: returns the time in Unix seconds.
+            clock: what time it is.
         """
+        self.clock = clock or Clock()
         self._file = folder / FILE
-        self._clock = clock
         self._tree_id = ""
         self._lock: int | None = None
         self._connection: sqlite3.Connection | None = None
@@ -124,6 +128,18 @@ class Index:
         """Begin to remember for a tree; what is remembered of another one does not count."""
         self._tree_id = tree_id
         self._connected()
+
+    def newest_s(self) -> float:
+        """Return when the last result was committed, in Unix seconds; 0 if that is not known."""
+        connection = self._connected()
+        if connection is None:
+            return 0.0
+        try:
+            rows = connection.execute(_NEWEST).fetchall()
+        except sqlite3.Error as error:
+            self._cope(error)
+            return 0.0
+        return float(rows[0][0]) if rows else 0.0
 
     def find(self, identities: Collection[str], window_s: float) -> dict[str, str]:
         """Return the paths, by identity, of those results that were committed within the window."""
@@ -144,7 +160,7 @@ class Index:
 
         What cannot be written now is kept in memory and written with the next batch.
         """
-        now = self._clock()
+        now = self.clock.now_s()
         self._pending.update((entry.identity, (entry, now)) for entry in entries)
         while len(self._pending) > _MOST_PENDING:
             del self._pending[next(iter(self._pending))]
@@ -177,7 +193,7 @@ class Index:
         if connection is None:
             return []
         try:
-            parameters = (json.dumps(list(names)), self._clock() - window_s)
+            parameters = (json.dumps(list(names)), self.clock.now_s() - window_s)
             return connection.execute(query, parameters).fetchall()
         except sqlite3.Error as error:
             self._cope(error)

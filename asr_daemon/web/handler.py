@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Awaitable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import formatdate
 from http.client import responses
 from sys import maxsize
@@ -114,7 +114,7 @@ class CallbackRequest(HTTPMessageDelegate):
             self._http.finish()
         elif not self._is_ignored:
             self._connection.work()
-            self._responding = asyncio.create_task(self._respond(datetime.now(UTC)))
+            self._responding = asyncio.create_task(self._respond(self._intake.now()))
 
     def on_connection_close(self) -> None:
         """Discard what was received of a request that will not be complete."""

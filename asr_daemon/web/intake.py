@@ -1,7 +1,7 @@
 """What the web room asks of the rest: endpoints, and a place for large bodies."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 from msgspec import Struct
@@ -62,6 +62,10 @@ class Endpoint(Protocol):
         ...
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Intake(Struct, frozen=True, kw_only=True):
     """What is asked of every request, and what is reported of it."""
 
@@ -71,6 +75,8 @@ class Intake(Struct, frozen=True, kw_only=True):
     """Whose word on the client address is believed."""
     open_spool: Callable[[], Awaitable[Spool]]
     """Returns a place for a large body; raises `CannotStore`."""
+    now: Callable[[], datetime] = _utc_now
+    """Returns when a body was complete."""
     throttle: Throttle
     access_log: AccessLog
     answered: Callable[[str, int], None]

@@ -3,13 +3,17 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.daemon.clients import TENCENT_PATH
 from tests.daemon.process import Daemon, running
 from tests.durability import requirements
 from tests.durability.faults import small_ext4
+from tests.durability.posix_disk import posix_disk
 from tests.durability.requirements import require
 from tests.durability.syscall_order import check_order, traced
 from tests.durability.trace_lines import calls
+from tests.durability.weaker_operations import Lack
 
 OUTPUT = 'layout: "{provider}/{appid}/{id}"'
 LINKED_BY_A_GROUP = 5
@@ -47,6 +51,19 @@ def test_answers_wait_for_their_syncs(tmp_path: Path) -> None:
         trace = trace_of(daemon, 50)
     assert check_order(trace, str(tmp_path / "root")) == []
     assert links(trace) == LINKED_BY_A_GROUP * 50
+
+
+@pytest.mark.parametrize("lacks", [(), ("link",), ("link", "rename-flags")], ids="+".join)
+def test_file_systems_that_lack_something(tmp_path: Path, lacks: tuple[Lack, ...]) -> None:
+    """The order is the same where files are renamed."""
+    require(requirements.strace, requirements.root, requirements.fuse)
+    with posix_disk(*lacks) as disk:
+        root = disk.mountpoint / "root"
+        with running(tmp_path, root=root, output=OUTPUT) as daemon:
+            trace = trace_of(daemon, 10)
+        assert check_order(trace, str(root)) == []
+    named = "rename" if lacks else "link"
+    assert sum(call.succeeded and call.name.startswith(named) for call in calls(trace)) == 50
 
 
 def test_large_files(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A callback that comes again: acknowledged, and stored once."""
 
+import json
 import re
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -224,6 +225,23 @@ def test_clock_that_jumps(tmp_path: Path, runs: list[list[int]]) -> None:
                 assert results(tmp_path / "root").items() >= before.items()
     files = results(tmp_path / "root")
     assert sorted(files[name] for name in files if name.endswith(".txt")) == sorted(texts)
+
+
+def test_clock_that_is_not_set(tmp_path: Path) -> None:
+    """A machine that starts in 1970 stores results by the last time that it knew."""
+    require(requirements.faketime)
+    clock = Clock(tmp_path, datetime(2027, 11, 21, tzinfo=UTC))
+    with serving(tmp_path, clock.environ) as daemon:
+        assert daemon.post(TENCENT, b"code=0&requestId=1&text=a").status == 200
+    for id_ in (b"2", b"3"):
+        clock.set(datetime(1970, 1, 1, tzinfo=UTC))
+        with serving(tmp_path, clock.environ) as daemon:
+            assert daemon.post(TENCENT, b"code=0&requestId=%s&text=a" % id_).status == 200
+            assert daemon.log.count("the clock is not set") == 1
+    folder = tmp_path / "root/tencent/2027/11/21"
+    assert sorted(path.name for path in folder.glob("*.json")) == ["1.json", "2.json", "3.json"]
+    assert json.loads((folder / "3.json").read_bytes())["received_at"].startswith("2027-11-21T")
+    assert (folder / "3.json").stat().st_mtime > datetime(2027, 11, 20, tzinfo=UTC).timestamp()
 
 
 @pytest.mark.long

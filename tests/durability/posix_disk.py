@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.durability.mounts import fuse_mounted, work_directory
 from tests.durability.posix_operations import DURABLE_TREE
+from tests.durability.weaker_operations import Lack
 
 
 class PosixDisk:
@@ -32,10 +33,10 @@ class PosixDisk:
 
 
 @contextmanager
-def posix_disk() -> Iterator[PosixDisk]:
+def posix_disk(*lacks: Lack) -> Iterator[PosixDisk]:
     """Yield a new disk; it goes away with everything on it, also if the test fails.
 
-    Needs the requirements `root` and `fuse`.
+    It may lack something else, see `Lack`. Needs the requirements `root` and `fuse`.
     """
-    with work_directory() as work, fuse_mounted("posix", work / "disk") as mountpoint:
+    with work_directory() as work, fuse_mounted("posix", work / "disk", *lacks) as mountpoint:
         yield PosixDisk(mountpoint)

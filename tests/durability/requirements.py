@@ -86,6 +86,41 @@ def strace() -> str | None:
     return _program("strace", "strace")
 
 
+def inotifywait() -> str | None:
+    """Ask for what watches directories."""
+    return _program("inotifywait", "inotify-tools")
+
+
+def setfacl() -> str | None:
+    """Ask for what sets access control lists."""
+    return _program("setfacl", "acl")
+
+
+def exfat() -> str | None:
+    """Ask for what makes an exFAT and mounts it through FUSE, as kernels without it do."""
+    return _program("mkfs.exfat", "exfatprogs") or _program("mount.exfat-fuse", "exfat-fuse")
+
+
+def ntfs() -> str | None:
+    """Ask for what makes an NTFS and mounts it through FUSE."""
+    return _program("mkfs.ntfs", "ntfs-3g")
+
+
+def vfat() -> str | None:
+    """Ask for what makes a FAT, and for the kernel's driver."""
+    return _program("mkfs.vfat", "dosfstools") or _file_system("vfat")
+
+
+def btrfs() -> str | None:
+    """Ask for what makes a btrfs, and for the kernel's driver."""
+    return _program("mkfs.btrfs", "btrfs-progs") or _file_system("btrfs")
+
+
+def overlay() -> str | None:
+    """Ask for file systems that lie over others."""
+    return _file_system("overlay")
+
+
 def slowhttptest() -> str | None:
     """Ask for what attacks a server by being slow."""
     return _program("slowhttptest", "slowhttptest")
@@ -105,6 +140,16 @@ def _has_capability(number: int) -> bool:
     status = Path("/proc/self/status").read_text(encoding="ascii")
     effective = next(line for line in status.splitlines() if line.startswith("CapEff:"))
     return bool(int(effective.split()[1], 16) >> number & 1)
+
+
+def _file_system(name: str) -> str | None:
+    """Ask for a file system that the kernel knows, or has as a module."""
+    if f"\t{name}\n" in Path("/proc/filesystems").read_text(encoding="ascii"):
+        return None
+    modules = Path("/lib/modules", os.uname().release)
+    if any(modules.glob(f"**/{name}.ko*")):
+        return None
+    return f"the file system {name} in the kernel"
 
 
 def _program(name: str, package: str) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from asr_daemon.clock import Clock
 from asr_daemon.index.index import FILE, Entry, Index
 
 WINDOW_S = 48 * 3600.0
@@ -27,7 +28,7 @@ PRAGMA user_version = 2;
 """
 
 
-class Clock:
+class Time:
     """A clock that a test sets."""
 
     now = 1_795_264_496.0
@@ -38,15 +39,15 @@ class Clock:
 
 
 @pytest.fixture
-def clock() -> Clock:
+def time() -> Time:
     """Return a clock."""
-    return Clock()
+    return Time()
 
 
 @pytest.fixture
-def index(tmp_path: Path, clock: Clock) -> Iterator[Index]:
+def index(tmp_path: Path, time: Time) -> Iterator[Index]:
     """Return an index below `tmp_path`."""
-    made = Index(tmp_path / "state", clock)
+    made = Index(tmp_path / "state", Clock(time))
     made.open(TREE)
     yield made
     made.close()
@@ -84,21 +85,21 @@ def test_finds_what_was_recorded(index: Index) -> None:
     assert index.taken(["day/42.json", "day/43.json"], WINDOW_S) == {"day/42.json"}
 
 
-def test_survives_a_restart(index: Index, tmp_path: Path, clock: Clock) -> None:
+def test_survives_a_restart(index: Index, tmp_path: Path, time: Time) -> None:
     """What was recorded is known to the next process."""
     record(index, "42")
     index.close()
-    later = Index(tmp_path / "state", clock)
+    later = Index(tmp_path / "state", Clock(time))
     later.open(TREE)
     assert find(later, "42") == {"42": "day/42.json"}
     later.close()
 
 
-def test_another_tree(index: Index, tmp_path: Path, clock: Clock) -> None:
+def test_another_tree(index: Index, tmp_path: Path, time: Time) -> None:
     """What stands in another tree, such as on a disk that was replaced, does not count."""
     record(index, "42")
     index.close()
-    other = Index(tmp_path / "state", clock)
+    other = Index(tmp_path / "state", Clock(time))
     other.open("another tree")
     assert find(other, "42") == {}
     record(other, "42")
@@ -107,11 +108,11 @@ def test_another_tree(index: Index, tmp_path: Path, clock: Clock) -> None:
 
 
 def test_two_daemons_in_one_place(
-    index: Index, tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+    index: Index, tmp_path: Path, time: Time, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A second daemon with the same state does without, and says so."""
     record(index, "42")
-    second = Index(tmp_path / "state", clock)
+    second = Index(tmp_path / "state", Clock(time))
     second.open("another tree")
     record(second, "43")
     assert find(second, "43") == {"43": "day/43.json"}
@@ -120,38 +121,38 @@ def test_two_daemons_in_one_place(
     assert "another asr-daemon uses it" in caplog.text
 
 
-def test_the_window(index: Index, clock: Clock) -> None:
+def test_the_window(index: Index, time: Time) -> None:
     """After the window the same result is a new one."""
     record(index, "42")
-    clock.now += WINDOW_S
+    time.now += WINDOW_S
     assert find(index, "42") == {"42": "day/42.json"}
-    clock.now += 1
+    time.now += 1
     assert find(index, "42") == {}
 
 
-def test_old_entries_are_pruned(index: Index, clock: Clock, tmp_path: Path) -> None:
+def test_old_entries_are_pruned(index: Index, time: Time, tmp_path: Path) -> None:
     """What is older than the window goes when something new comes."""
     record(index, "42")
-    clock.now += WINDOW_S + 1
+    time.now += WINDOW_S + 1
     record(index, "43")
     assert rows(tmp_path, "SELECT id FROM results") == [("43",)]
 
 
-def test_a_clock_that_jumps_costs_little(index: Index, clock: Clock) -> None:
+def test_a_clock_that_jumps_costs_little(index: Index, time: Time) -> None:
     """A clock that is ten years ahead for one batch does not wipe the memory out."""
     record(index, *map(str, range(1000)))
-    clock.now += 10 * 365 * 86400
+    time.now += 10 * 365 * 86400
     record(index, "ahead")
-    clock.now -= 10 * 365 * 86400
+    time.now -= 10 * 365 * 86400
     record(index, "back")
     assert len(find(index, *map(str, range(1000)))) >= 800
 
 
-def test_entries_from_the_future_are_pruned(index: Index, clock: Clock, tmp_path: Path) -> None:
+def test_entries_from_the_future_are_pruned(index: Index, time: Time, tmp_path: Path) -> None:
     """What was recorded while the clock was years ahead goes when it is right again."""
-    clock.now += 10 * 365 * 86400
+    time.now += 10 * 365 * 86400
     record(index, "ahead")
-    clock.now -= 10 * 365 * 86400
+    time.now -= 10 * 365 * 86400
     record(index, "back")
     assert rows(tmp_path, "SELECT id FROM results") == [("back",)]
 
@@ -169,16 +170,16 @@ def test_sequence_numbers_grow(index: Index, tmp_path: Path) -> None:
 
 
 def test_index_of_the_version_before_is_taken_over(
-    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, time: Time, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its results are known, and found by SQLite's own indexes."""
     (tmp_path / "state").mkdir()
     with closing(sqlite3.connect(tmp_path / "state" / FILE)) as before:
         before.executescript(VERSION_2)
-        row = ("42", "tencent", "42", "d", "day/42.json", "succeeded", clock.now)
+        row = ("42", "tencent", "42", "d", "day/42.json", "succeeded", time.now)
         before.execute("INSERT INTO results VALUES (7, ?, ?, ?, ?, ?, ?, ?)", row)
         before.commit()
-    index = Index(tmp_path / "state", clock)
+    index = Index(tmp_path / "state", Clock(time))
     index.open(TREE)
     assert find(index, "42") == {"42": "day/42.json"}
     record(index, "43")
@@ -282,11 +283,11 @@ def test_an_index_that_was_deleted(index: Index, tmp_path: Path) -> None:
 
 
 def test_no_place_for_an_index(
-    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, time: Time, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Where no index can be made nothing fails, entries are kept in memory, and it is said once."""
     (tmp_path / "state").write_bytes(b"a file")
-    index = Index(tmp_path / "state", clock)
+    index = Index(tmp_path / "state", Clock(time))
     index.open(TREE)
     record(index, "1")
     record(index, "2")

@@ -47,25 +47,25 @@ OPENING = (
     Mutant(
         "open does not sync the parent of a root that it made",
         _TREE,
-        "self._sync(os.path.dirname(directory))",
+        "self._staging.sync(os.path.dirname(directory))",
         "pass",
     ),
     Mutant(
         "open does not sync the parent of a root that was there",
         _TREE,
-        "self._sync(os.path.dirname(self._root))",
+        "self._staging.sync(os.path.dirname(self._root))",
         "pass",
     ),
     Mutant(
         "open does not sync the staging folder",
-        _TREE,
-        "        self._sync(self._staging.path)\n        self._sync(self._root)",
-        "        self._sync(self._root)",
+        _STAGING,
+        "        self.sync(self.path)\n        self.sync(self.folder)",
+        "        self.sync(self.folder)",
     ),
     Mutant(
         "open does not sync the root",
-        _TREE,
-        "self._sync(self._root)",
+        _STAGING,
+        "self.sync(self.folder)",
         "pass",
     ),
     Mutant(
@@ -78,7 +78,7 @@ OPENING = (
     Mutant(
         "open does not lock the tree",
         _STAGING,
-        "fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
         "pass",
         STAGING_TESTS,
     ),
@@ -154,15 +154,14 @@ SYNCS = (
     Mutant(
         "files that are found are not synced",
         _TREE,
-        "self._sync(path)",
+        "self._staging.sync(path)",
         "pass",
     ),
     Mutant(
         "syncing a path does nothing",
-        _TREE,
-        "descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)\n        try:\n"
-        "            os.fsync(descriptor)\n",
-        "descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)\n        try:\n            pass\n",
+        _STAGING,
+        "            sync_directory(descriptor)",
+        "            pass",
     ),
     Mutant(
         "a staged file whose sync failed is trusted",
@@ -174,8 +173,9 @@ SYNCS = (
     Mutant(
         "a staged file whose sync failed is not refused",
         _TREE,
-        "            content.sync()",
-        "            with suppress(OSError):\n                content.sync()",
+        "        if content is staged:\n            staged.sync()",
+        "        if content is staged:\n            with suppress(OSError):\n"
+        "                staged.sync()",
     ),
     Mutant(
         "a staged file is not synced",
@@ -205,14 +205,14 @@ SYNCS = (
     Mutant(
         "a file that could not be synced is synced again",
         _TREE,
-        "_release(attempt)\n        self._stage(attempt)\n        _sync_own",
-        "_sync_own",
+        "    _release(attempt)\n    _stage(attempt, anew=anew)\n    _sync_own",
+        "    _sync_own",
     ),
     Mutant(
         "a file that could not be synced does not matter",
         _TREE,
-        "self._stage(attempt)\n        _sync_own(attempt)",
-        "self._stage(attempt)",
+        "    _stage(attempt, anew=anew)\n    _sync_own(attempt)",
+        "    _stage(attempt, anew=anew)",
     ),
 )
 
@@ -247,13 +247,13 @@ AT_ONCE = (
     Mutant(
         "files that could not be synced at once are not written anew",
         _TREE,
-        "            _each(attempts, self._sync_again)\n            return",
+        "            _each(attempts, _sync_again)\n            return",
         "            return",
     ),
     Mutant(
         "files that could not be synced at once are synced one by one",
         _TREE,
-        "_each(attempts, self._sync_again)\n            return",
+        "_each(attempts, _sync_again)\n            return",
         "_each(attempts, _sync_own)\n            return",
     ),
     Mutant(
@@ -287,8 +287,8 @@ ORDER = (
     Mutant(
         "the JSON is linked before the text",
         _TREE,
-        "in zip(result.files, attempt.staged, strict=True):\n            path",
-        "in zip(result.files[::-1], attempt.staged[::-1], strict=True):\n            path",
+        "in zip(self._paths(attempt), attempt.staged, strict=True):",
+        "in zip(self._paths(attempt)[::-1], attempt.staged[::-1], strict=True):",
     ),
     Mutant(
         "the JSON is not the last format",
@@ -302,6 +302,20 @@ ORDER = (
         _TREE,
         f"{_LINK}            self._sync_directories(attempts)\n",
         f"            self._sync_directories(attempts)\n{_LINK}",
+    ),
+    Mutant(
+        "files are announced before their names are durable",
+        _TREE,
+        "            self._sync_directories(attempts)\n            self.check_root()\n"
+        "            _each(attempts, self._announce)\n",
+        "            _each(attempts, self._announce)\n"
+        "            self._sync_directories(attempts)\n            self.check_root()\n",
+    ),
+    Mutant(
+        "nothing is announced",
+        _TREE,
+        "            _each(attempts, self._announce)\n",
+        "",
     ),
     Mutant(
         "results are remembered before they are stored",
@@ -328,8 +342,8 @@ FAILURES = (
     Mutant(
         "one failure ends the batch",
         _TREE,
-        "                attempt.error = error\n\n\ndef _release",
-        "                attempt.error = error\n                raise\n\n\ndef _release",
+        "                attempt.error = error\n\n\ndef _stage",
+        "                attempt.error = error\n                raise\n\n\ndef _stage",
     ),
     Mutant(
         "the room on the disk is not looked at",
@@ -360,8 +374,8 @@ TREE = (
     ),
     Mutant(
         "any root will do",
-        _TREE,
-        "if not self._staging.is_marked():",
+        _STAGING,
+        "if not os.path.lexists(os.path.join(self.path, self._mark)):",
         "if False:",
     ),
     Mutant(
@@ -373,8 +387,8 @@ TREE = (
     Mutant(
         "what is there is replaced",
         _STAGING,
-        "        os.link(staged.path",
-        "        with suppress(OSError):\n            os.unlink(path)\n        os.link(staged.path",
+        "        os.link(old, new",
+        "        with suppress(OSError):\n            os.unlink(new)\n        os.link(old, new",
     ),
     Mutant(
         "any result of that name is a duplicate",

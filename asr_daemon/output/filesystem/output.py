@@ -10,6 +10,7 @@ from msgspec import Struct
 from asr_daemon.errors import CannotStore, NoRoomForRejected
 from asr_daemon.index.index import Entry, Index
 from asr_daemon.output.base import Outcome, Result, Stored, describe, refusal_of
+from asr_daemon.output.filesystem.ahead import Ahead, Expected, none_expected
 from asr_daemon.output.filesystem.names import BatchNames, Names, Plan, ReadFingerprint
 from asr_daemon.output.filesystem.rejected import Quota
 from asr_daemon.output.filesystem.space import Room, Space
@@ -30,6 +31,8 @@ class Settings(Struct, frozen=True):
     """What is left free on the disk."""
     rejected_bytes: int
     """Room for rejected bodies."""
+    expected: Expected = none_expected
+    """The directories of the results of a moment, which are made ahead."""
 
 
 class FilesystemOutput:
@@ -56,11 +59,13 @@ class FilesystemOutput:
         path = os.path.abspath(root)
         self._settings = settings
         self._index = index
-        self._staging = Staging(path, settings.modes, durable=durable)
+        self.clock = index.clock
+        self._staging = Staging(path, settings.modes, durable=durable, stamp=self.clock.stamp)
         self._tree = Tree(path, self._staging)
         self._names = Names(path, read_fingerprint)
         self._space = Space(root)
         self._quota = Quota(root / REJECTED)
+        self._ahead = Ahead(self._tree.prepare, self.clock.now)
 
     def open(self) -> None:
         """Take the tree, and begin to remember for it.
@@ -73,8 +78,13 @@ class FilesystemOutput:
         except OSError:
             self._tree.close()
             raise
+        if self._staging.was_tried:
+            self._space.note_files_made()
         self._index.open(self._tree.id)
+        self.clock.know(self._index.newest_s())
+        self.clock.warn()
         self._quota.start_count()
+        self._ahead.make(self._settings.expected, at_once=True)
 
     def close(self) -> None:
         """Let another process have the tree."""
@@ -87,12 +97,12 @@ class FilesystemOutput:
         Raises:
             OSError: it would not.
         """
-        self._tree.check()
+        self._tree.check(self._settings.expected(self.clock.now()))
 
     def apply(self, settings: Settings) -> None:
         """Use other settings from the next batch on; on any thread."""
         self._settings = settings
-        self._staging.modes = settings.modes
+        self._tree.apply(settings.modes)
 
     @property
     def room(self) -> Room | None:
@@ -107,6 +117,7 @@ class FilesystemOutput:
         syncs, and a second one in a batch shares the fate of the first.
         """
         settings = self._settings
+        self._ahead.make(settings.expected)
         identities = {result.identity for result in batch}
         known = self._index.find(identities, settings.duplicate_window_s)
         settled: dict[str, Outcome] = {
@@ -131,6 +142,7 @@ class FilesystemOutput:
                 self._tree.probe()
             else:
                 self._tree.check_root()
+                self._ahead.make(self._settings.expected)
         except OSError as error:
             return describe(error)
         return None

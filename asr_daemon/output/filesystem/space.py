@@ -2,6 +2,7 @@
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -30,6 +31,12 @@ class Space:
         self._folder = folder
         self.room: Room | None = None
         """What was left at the last check; `None` before the first, or if it failed."""
+        self._counts_inodes = True
+
+    def note_files_made(self) -> None:
+        """Believe no count of inodes that says that none are left while files can be made."""
+        with suppress(OSError):
+            self._counts_inodes = self._look().free_inodes != 0
 
     def check(self, reserve_bytes: int) -> None:
         """Raise `OSError` if the file system is read-only, or less than the reserve is left.
@@ -54,6 +61,6 @@ class Space:
         return Room(
             free_bytes=status.f_bavail * status.f_frsize,
             inodes=status.f_files,
-            free_inodes=status.f_favail if status.f_files else None,
+            free_inodes=status.f_favail if status.f_files and self._counts_inodes else None,
             read_only=bool(status.f_flag & os.ST_RDONLY),
         )

@@ -3,16 +3,33 @@
 import errno
 import fcntl
 import hashlib
+import logging
 import os
+import re
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import count
+from pathlib import Path
 from secrets import token_hex
 from threading import Lock
 
 from msgspec import Struct
+
+from asr_daemon.output.filesystem.territory import territory_of
+from asr_daemon.output.filesystem.ways import (
+    NAMED,
+    OPEN_FILES,
+    UNNAMED,
+    Ways,
+    find_ways,
+    is_trial,
+    remove_trial,
+    rename,
+    sync_directory,
+)
 
 STAGING = ".staging"
 
@@ -20,15 +37,28 @@ SYNC_BYTES = 8 * 1024 * 1024
 """A staged file that grows is synced each time: with more, small results' syncs wait for it."""
 
 _MARK = "tree-"
-_OPEN_FILES = "/proc/self/fd"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_UNNAMED = os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC
-_NAMED = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_ANNOUNCED = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PIECE_BYTES = 256 * 1024
 _THREADS = 4
+_FOR_NOW = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
-_UNSUPPORTED = (errno.EOPNOTSUPP, errno.EISDIR)
-"""What file systems and old kernels that do not know `O_TMPFILE` answer."""
+_TEMPORARY = re.compile(r"\.([0-9a-f]{8})\.[0-9a-f]{8}-\d+~")
+"""A temporary name: host, process, number. Programs that watch pass over such names."""
+
+_ABANDONED_S = 3600.0
+"""How long nobody has written to what a daemon on another host has left."""
+
+_Identity = tuple[int, int]
+
+Stamp = Callable[[], tuple[float, float] | None]
+"""Returns access and modification time, `None` for those that the system has."""
+
+_log = logging.getLogger(__name__)
+
+
+def _of_the_system() -> None:
+    return None
 
 
 class Modes(Struct, frozen=True):
@@ -48,14 +78,16 @@ class StagedFile:
     def __init__(self, staging: "Staging", descriptor: int, name: str | None) -> None:
         """Take an open file, and the path of its temporary name if it has one."""
         self.descriptor = descriptor
-        self.path = name or f"{_OPEN_FILES}/{descriptor}"
+        self.path = name or f"{OPEN_FILES}/{descriptor}"
         """Leads to it while it is open."""
-        self._staging = staging
+        self.staging = staging
+        """The folder that it is in."""
         self._is_named = name is not None
         self._lock = Lock()
         self._uses = 1
         self._is_discarded = False
         self._is_distrusted = False
+        self._is_closed = False
         self._unsynced_bytes = 0
 
     @property
@@ -80,7 +112,7 @@ class StagedFile:
         A page that could not be written may be marked clean, so that a second sync would succeed
         without it: only another file can be trusted.
         """
-        if not self._staging.is_durable:
+        if not self.staging.is_durable:
             return
         with self.used():
             if self._is_distrusted:
@@ -116,7 +148,7 @@ class StagedFile:
         with self._lock:
             is_first, self._is_discarded = not self._is_discarded, True
         if is_first:
-            self._staging.executor.submit(self.release)
+            self.staging.executor.submit(self.release)
 
     @contextmanager
     def used(self) -> Iterator[None]:
@@ -141,79 +173,147 @@ class StagedFile:
             if self._uses:
                 return
         # It was synced, or it is not going to be used; a leftover is removed at the next start.
-        with suppress(OSError):
-            os.close(self.descriptor)
+        self.close()
         if self._is_named:
             with suppress(OSError):
                 os.unlink(self.path)
 
+    def close(self) -> None:
+        """Close it and leave its temporary name, for the one who alone uses it."""
+        if not self._is_closed:
+            self._is_closed = True
+            with suppress(OSError):
+                os.close(self.descriptor)
+
+    def place(self, path: str) -> None:
+        """Give it its final name, which must be free, and the present time: pollers go by that.
+
+        Raises:
+            FileExistsError: the name is not free.
+            OSError: it cannot have it.
+        """
+        placing = self.staging.ways.placing
+        if not self._is_closed:
+            with suppress(OSError):
+                os.utime(self.descriptor, self.staging.stamp())
+        if placing == "link":
+            self.staging.link(self.path, path)
+            return
+        # If it were closed afterwards, watchers would see that under its final name.
+        self.close()
+        rename(self.path, path, placing)
+        self._is_named = False
+
 
 class Staging:
-    """`<root>/.staging`: emptied at start, locked against a second daemon, and marked.
+    """`<folder>/.staging`: emptied at start, locked against a second daemon, and marked.
 
-    The mark is a file whose name tells this tree from any other, also after the file system went
+    The mark is a file whose name tells this folder from any other, also after the file system went
     away and came back under another device number, or was replaced by a copy or an empty one.
     """
 
-    def __init__(self, root: str, modes: Modes, *, durable: bool) -> None:
-        """Name the folder; `open` touches it."""
+    def __init__(
+        self, folder: str, modes: Modes, *, durable: bool, stamp: Stamp = _of_the_system
+    ) -> None:
+        """Name the folder that it is in, absolute; `open` touches it.
+
+        Args:
+            folder: where it is.
+            modes: of files and directories.
+            durable: sync before anything counts as stored.
+            stamp: returns the times for a file that gets its name now.
+        """
         self.modes = modes
         """Of the next file or directory that is made."""
-        self.path = os.path.join(root, STAGING)
+        self.folder = folder
+        self.path = os.path.join(folder, STAGING)
         self.is_durable = durable
+        self.stamp = stamp
         self.executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="staging")
         """For what may hang with the disk, and nothing else is to hang with it."""
-        self._token = token_hex(4)
+        self._prefix = f".{_host()}.{token_hex(4)}-"
         self._numbers = count()
         self._lock: int | None = None
-        self._takes_unnamed = False
+        self._ways: Ways | None = None
         self._mark = ""
+        self._identity: _Identity | None = None
 
     @property
     def tree_id(self) -> str:
         """What tells the tree from others; known after `open`."""
         return self._mark.removeprefix(_MARK)
 
+    @property
+    def was_tried(self) -> bool:
+        """Whether files could be made here."""
+        return self._ways is not None
+
+    @property
+    def ways(self) -> Ways:
+        """What works here. Raise `OSError` if that cannot be found out, as on a full disk."""
+        if self._ways is None:
+            self._ways = find_ways(self.path)
+            for sentence in self._ways.weaker:
+                _log.warning("%s", sentence)
+        return self._ways
+
     def open(self) -> None:
-        """Make the folder, lock it, empty it, and find or make its mark; syncs nothing.
+        """Make it, lock it, empty it, and find or make its mark, durably.
 
         Raises:
             OSError: it cannot be made, is a link, or another daemon has it.
         """
         with suppress(FileExistsError):
             self.make_directory(self.path)
-        self._lock = os.open(self.path, _DIRECTORY)
+        self._lock = _locked(self.path)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            self._empty(self._lock)
+            self._mark = self._mark or f"{_MARK}{token_hex(8)}"
+            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            os.close(os.open(os.path.join(self.path, self._mark), flags, self.modes.file))
+            if _inherits_other(self.folder, self.path):
+                self._renew()
+            self._find_ways()
+        except OSError:
             self.close()
-            raise OSError(errno.EBUSY, "another asr-daemon writes there", self.path) from error
-        self._empty(self._lock)
-        self._mark = self._mark or f"{_MARK}{token_hex(8)}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        os.close(os.open(os.path.join(self.path, self._mark), flags, self.modes.file))
-        self._takes_unnamed = os.path.isdir(_OPEN_FILES)
+            raise
+        self.sync(self.path)
+        self.sync(self.folder)
+        self._identity = _identity(self.folder)
 
     def close(self) -> None:
-        """Let another process have the folder."""
+        """Let another process have it."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
-    def check(self) -> None:
-        """Find out, without a change, whether `open` would succeed; raise `OSError` if not."""
-        with suppress(FileNotFoundError):
-            os.close(os.open(self.path, _DIRECTORY))
-            check_writable(self.path)
+    def check(self) -> Ways:
+        """Find out whether `open` would succeed, and what works; only a trial is made and removed.
 
-    def is_marked(self) -> bool:
-        """Whether the mark that `open` left is below the root now."""
-        return os.path.lexists(os.path.join(self.path, self._mark))
+        Raises:
+            OSError: it would not.
+        """
+        if not os.path.lexists(self.path):
+            return find_ways(check_writable(self.folder))
+        os.close(os.open(self.path, _DIRECTORY))
+        return find_ways(check_writable(self.path))
+
+    def check_folder(self) -> None:
+        """Raise `OSError` unless the folder is the one that `open` found; on any thread.
+
+        A file system that went away and came back may have another device number.
+        """
+        identity = _identity(self.folder)
+        if identity == self._identity:
+            return
+        if not os.path.lexists(os.path.join(self.path, self._mark)):
+            raise OSError(errno.ESTALE, "not the directory that it was at start", self.folder)
+        self._identity = identity
 
     def ensure(self) -> None:
-        """Make the folder again if somebody removed it; only for a root that is the right one.
+        """Make it again if somebody removed it; only in a folder that is the right one.
 
-        The mark is not made again: should the root be another one by now, it must not seem ours.
+        The mark is not made again: should the folder be another by now, it must not seem ours.
         """
         if not os.path.isdir(self.path):
             self.make_directory(self.path)
@@ -224,57 +324,170 @@ class Staging:
         Where the file system can do it the file has no name until it is linked: that is one change
         of a directory less at each end, and nothing is left when the process is killed.
         """
-        staged = self._open_unnamed() if self._takes_unnamed else None
-        if staged is None:
-            path = os.path.join(self.path, f"{self._token}-{next(self._numbers)}")
-            staged = StagedFile(self, os.open(path, _NAMED, 0o600), path)
+        if self.ways.takes_unnamed:
+            staged = StagedFile(self, os.open(self.path, UNNAMED, 0o600), None)
+        else:
+            path = os.path.join(self.path, f"{self._prefix}{next(self._numbers)}~")
+            staged = StagedFile(self, os.open(path, NAMED, 0o600), path)
         try:
-            # Whatever the umask.
-            os.fchmod(staged.descriptor, self.modes.file)
+            if self.ways.keeps_modes:
+                # Whatever the umask.
+                os.fchmod(staged.descriptor, self.modes.file)
         except OSError:
             staged.release()
             raise
         return staged
 
-    def link(self, staged: StagedFile, path: str) -> None:
-        """Give a file its final name, which must be free; `path` is absolute."""
+    def link(self, old: str, new: str) -> None:
+        """Give a file here one more name, which must be free; both paths are absolute."""
         # With a descriptor of a directory, which an absolute path makes no use of, Python follows
         # the link that stands for an open file.
-        os.link(staged.path, path, dst_dir_fd=self._lock)
+        os.link(old, new, dst_dir_fd=self._lock)
+
+    def announce(self, path: str) -> None:
+        """Have watchers see that a file is complete, as if whoever wrote it had closed it just now.
+
+        A reader may have been quicker and taken it, or given it to somebody else.
+        """
+        if self.ways.placing == "link":
+            with suppress(OSError):
+                os.close(os.open(path, _ANNOUNCED))
 
     def make_directory(self, path: str) -> None:
         """Make a directory, here or among the results; an inherited set-group-ID bit stays."""
         os.mkdir(path, self.modes.directory)
         made = os.stat(path).st_mode
         if made & 0o777 != self.modes.directory:
-            # Whatever the umask.
-            os.chmod(path, self.modes.directory | made & stat.S_ISGID)
+            # Whatever the umask. Some file systems keep no modes, and a service may be forbidden to
+            # touch what has a set-group-ID bit; a directory of another mode serves as well.
+            with suppress(PermissionError):
+                os.chmod(path, self.modes.directory | made & stat.S_ISGID)
 
-    def _open_unnamed(self) -> StagedFile | None:
+    def sync(self, path: str) -> None:
+        """Put a directory's entries, or a file, on stable storage. Raise `OSError` if that fails.
+
+        A file system that syncs no directories is left to itself.
+        """
+        if not self.is_durable:
+            return
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return StagedFile(self, os.open(self.path, _UNNAMED, 0o600), None)
+            sync_directory(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _find_ways(self) -> None:
+        """Find out what works; a disk that is full or broken may be asked again later."""
+        try:
+            _ = self.ways
         except OSError as error:
-            if error.errno not in _UNSUPPORTED:
+            if error.errno not in _FOR_NOW:
                 raise
-            self._takes_unnamed = False
-            return None
 
     def _empty(self, folder: int) -> None:
-        """Find the mark of this tree, and remove what else an earlier process left."""
+        """Find the mark, and remove what else an earlier process left."""
         for name in os.listdir(folder):
             if name.startswith(_MARK) and not self._mark:
                 self._mark = name
-            elif name != self._mark:
+            elif is_trial(name):
+                remove_trial(os.path.join(self.path, name))
+            elif name != self._mark and _is_left(name, folder):
                 # A folder is nothing of ours, and not in the way.
                 with suppress(IsADirectoryError):
                     os.unlink(name, dir_fd=folder)
 
+    def _renew(self) -> None:
+        """Make it again, so that it inherits what its folder has got since it was made."""
+        new = f"{self.path}-{token_hex(4)}~"
+        self.make_directory(new)
+        os.rename(os.path.join(self.path, self._mark), os.path.join(new, self._mark))
+        try:
+            os.rename(new, self.path)
+        except OSError:
+            # Something of others is in it.
+            os.rename(os.path.join(new, self._mark), os.path.join(self.path, self._mark))
+            os.rmdir(new)
+            _log.warning("files do not take group and ACL of %s: empty %s", self.folder, self.path)
+            return
+        self.close()
+        self._lock = _locked(self.path)
 
-def check_writable(path: str) -> None:
-    """Raise `OSError` unless the directory `path` can be written to, or could be made."""
+
+def check_writable(path: str) -> str:
+    """Return the directory `path`, or the nearest that is there if it is missing.
+
+    Raises:
+        OSError: it cannot be written to.
+    """
     while not os.path.lexists(path):
         path = os.path.dirname(path)
     if not os.path.isdir(path):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
     if not os.access(path, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+    return path
+
+
+def _locked(path: str) -> int:
+    """Return the descriptor of a directory that no other process has locked."""
+    descriptor = os.open(path, _DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not _is_locked(path):
+            # Another process has put a new one in its place meanwhile.
+            raise BlockingIOError
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise OSError(errno.EBUSY, "another asr-daemon writes there", path) from error
+    except OSError as error:
+        os.close(descriptor)
+        reason = f"the file system takes no locks (flock: {error.strerror})"
+        raise OSError(error.errno, reason, path) from error
+    return descriptor
+
+
+def _is_locked(path: str) -> bool:
+    descriptor = os.open(path, _DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _inherits_other(folder: str, staging: str) -> bool:
+    """Return whether new files get another group or ACL in the staging folder than beside it."""
+    here, there = territory_of(folder), territory_of(staging)
+    return (here.group, here.acl) != (there.group, there.acl)
+
+
+def _is_left(name: str, folder: int) -> bool:
+    """Return whether nobody uses a staged file any more.
+
+    A lock may hold on one host only: another's files are left alone while they may be in use.
+    """
+    temporary = _TEMPORARY.fullmatch(name)
+    if temporary is None or temporary[1] == _host():
+        return True
+    try:
+        modified_s = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime
+    except FileNotFoundError:
+        return False
+    return time.time() - modified_s > _ABANDONED_S
+
+
+def _host() -> str:
+    """Return 8 hex digits that tell this host from others."""
+    machine = ""
+    with suppress(OSError):
+        machine = Path("/etc/machine-id").read_text(encoding="ascii")
+    return hashlib.sha256(f"{machine}{os.uname().nodename}".encode()).hexdigest()[:8]
+
+
+def _identity(path: str) -> _Identity:
+    status = os.stat(path)
+    return status.st_dev, status.st_ino

@@ -1,9 +1,9 @@
 """The tree of results: what is written below the root, and all that makes it durable.
 
-A batch goes through four steps, each for every result before the next begins: stage, sync the
-files, link them under their final names, sync the directories. A result counts as stored only
-after the fourth. Nothing under a final name is ever replaced. Readers may move or delete what is
-linked at any time, and nobody else adds files.
+A batch goes through five steps, each for every result before the next begins: stage, sync the
+files, give them their final names, sync the directories, announce the files to those who watch. A
+result counts as stored only after the fourth. Nothing under a final name is ever replaced. Readers
+may move or delete files at any time, and nobody else adds any.
 """
 
 import errno
@@ -12,19 +12,28 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from typing import NamedTuple
 
+from asr_daemon.output.filesystem.areas import Areas
 from asr_daemon.output.filesystem.names import Plan
-from asr_daemon.output.filesystem.staging import StagedFile, Staging, check_writable
+from asr_daemon.output.filesystem.staging import (
+    Modes,
+    StagedFile,
+    Staging,
+    check_writable,
+)
 from asr_daemon.output.filesystem.syncs import FileSystemSync
 
 _MOST_DURABLE_DIRECTORIES = 4096
-_PROBE = "linked.probe"
+_PROBE = ".probe~"
 
 _MANY_FILES = 6
 """From so many on, one sync of the whole file system takes less than one of each file."""
 
 _Identity = tuple[int, int]
+
+_WORTH_ANOTHER_TRY = (errno.EEXIST, errno.ENOENT, errno.EXDEV)
 
 PlanAgain = Callable[[Plan], Plan]
 """Returns another plan for a result whose name turned out to be taken, or its folder away."""
@@ -35,6 +44,8 @@ class _Entered(NamedTuple):
 
     path: str
     identity: _Identity
+    staging: Staging
+    """Where files for it are written."""
     unsynced: frozenset[str]
     """What has to be synced for a name in it to be durable: itself, and perhaps its parents."""
 
@@ -55,6 +66,13 @@ class _Attempt:
         pairs = zip(self.plan.result.files, self.staged, strict=True)
         return [staged for (_, content), staged in pairs if content is not staged]
 
+    @property
+    def staging(self) -> Staging:
+        """Where its files are written; known once its folder was entered."""
+        if self.entered is None:
+            raise OSError(errno.ENOENT, "its folder was not entered")
+        return self.entered.staging
+
 
 class Tree:
     """Files below one root, written in batches. Used by one thread."""
@@ -68,8 +86,8 @@ class Tree:
         """
         self._root = root
         self._staging = staging
+        self._areas = Areas(staging)
         self._at_once = FileSystemSync()
-        self._root_identity: _Identity | None = None
         self._durable_directories: dict[str, _Identity] = {}
         self._entered: dict[str, _Entered] = {}
         self._last_failed: str | None = None
@@ -88,40 +106,52 @@ class Tree:
         """
         for directory in _missing(self._root):
             self._staging.make_directory(directory)
-            self._sync(os.path.dirname(directory))
+            self._staging.sync(os.path.dirname(directory))
         # The root may have been made by a process that was killed before it was synced; where its
         # parent may not be read, it was not.
         with suppress(PermissionError):
-            self._sync(os.path.dirname(self._root))
-        self._root_identity = _identity(self._root)
+            self._staging.sync(os.path.dirname(self._root))
         self._staging.open()
-        self._sync(self._staging.path)
-        self._sync(self._root)
 
     def close(self) -> None:
         """Let another process have the tree."""
+        self._areas.close()
         self._staging.close()
 
-    def check(self) -> None:
-        """Find out whether `open` would succeed, and change nothing.
+    def apply(self, modes: Modes) -> None:
+        """Make the next files and directories with other modes; on any thread."""
+        self._areas.apply(modes)
+
+    def check(self, directories: Iterable[str]) -> None:
+        """Find out whether `open` would succeed, and results could be stored in some directories.
+
+        Nothing that is made for that stays.
 
         Raises:
-            OSError: it would not.
+            OSError: it would not, or they could not.
         """
         check_writable(self._root)
         self._staging.check()
+        for directory in directories:
+            self._areas.try_out(check_writable(os.path.join(self._root, directory)))
+
+    def prepare(self, directory: str) -> None:
+        """Make a directory, relative to the root, before there are results for it.
+
+        One for failed tasks is made only where some have failed before.
+
+        Raises:
+            OSError: it cannot be made, or results could not be stored there.
+        """
+        self.check_root()
+        self._make(os.path.join(self._root, directory).rstrip("/"))
+        failed = os.path.join(self._root, "failed")
+        if directory and os.path.isdir(os.path.join(failed, directory.partition("/")[0])):
+            self._make(os.path.join(failed, directory))
 
     def check_root(self) -> None:
-        """Raise `OSError` unless the root is the one that was opened; on any thread.
-
-        A file system that went away and came back may have another device number.
-        """
-        identity = _identity(self._root)
-        if identity == self._root_identity:
-            return
-        if not self._staging.is_marked():
-            raise OSError(errno.ESTALE, "not the directory that it was at start", self._root)
-        self._root_identity = identity
+        """Raise `OSError` unless the root is the one that was opened; on any thread."""
+        self._staging.check_folder()
 
     def stage(self) -> StagedFile:
         """Return a new empty file in the staging folder; on any thread. Raise `OSError` if not."""
@@ -130,7 +160,7 @@ class Tree:
         return self._staging.create()
 
     def probe(self) -> None:
-        """Raise `OSError` unless a small file can be written, synced and linked now.
+        """Raise `OSError` unless a small file can be written, synced and get a name now.
 
         This is done in the staging folder; where the last result failed, permissions are checked.
         """
@@ -139,12 +169,13 @@ class Tree:
         try:
             staged.write(b"probe")
             staged.sync()
-            self._staging.link(staged, linked)
+            staged.place(linked)
             os.unlink(linked)
-            self._sync(self._staging.path)
+            self._staging.sync(self._staging.path)
         finally:
             staged.release()
         if self._last_failed is not None:
+            self._areas.check(self._last_failed)
             check_writable(self._last_failed)
 
     def write(self, plans: Sequence[Plan], plan_again: PlanAgain) -> list[Plan | OSError]:
@@ -157,11 +188,13 @@ class Tree:
         try:
             self.check_root()
             self._staging.ensure()
-            _each(attempts, self._stage)
+            _each(attempts, self._enter)
+            _each(attempts, _stage)
             self._sync_files(attempts)
             _each(attempts, partial(self._link, plan_again))
             self._sync_directories(attempts)
             self.check_root()
+            _each(attempts, self._announce)
         except OSError as error:
             for attempt in attempts:
                 attempt.error = error
@@ -175,75 +208,81 @@ class Tree:
     def _directory(self, plan: Plan) -> str:
         return os.path.join(self._root, plan.result.directory).rstrip("/")
 
-    def _stage(self, attempt: _Attempt) -> None:
-        for _, content in attempt.plan.result.files:
-            if isinstance(content, StagedFile):
-                content.hold()
-                attempt.staged.append(content)
-            else:
-                staged = self._staging.create()
-                attempt.staged.append(staged)
-                staged.write(content)
-
     def _sync_files(self, attempts: Sequence[_Attempt]) -> None:
-        """Sync what was staged: many files at once, or a few one by one."""
+        """Sync what was staged, in one staging folder after another."""
         if not self._staging.is_durable:
             return
         _each(attempts, _sync_given)
-        files = [staged for attempt in attempts if attempt.error is None for staged in attempt.own]
+        going = [attempt for attempt in attempts if attempt.error is None]
+        going.sort(key=lambda attempt: attempt.staging.path)
+        for _, together in groupby(going, lambda attempt: attempt.staging.path):
+            self._sync_together(list(together))
+
+    def _sync_together(self, attempts: Sequence[_Attempt]) -> None:
+        """Sync what was staged in one folder: many files at once, or a few one by one."""
+        files = [staged for attempt in attempts for staged in attempt.own]
         try:
             done = len(files) >= _MANY_FILES and self._at_once.sync(files[0].descriptor)
         except OSError:
-            _each(attempts, self._sync_again)
+            _each(attempts, _sync_again)
             return
         if not done:
             for staged in files:
                 _begin_writing(staged.descriptor)
-            _each(attempts, self._sync_staged)
-
-    def _sync_staged(self, attempt: _Attempt) -> None:
-        try:
-            _sync_own(attempt)
-        except OSError:
-            self._sync_again(attempt)
-
-    def _sync_again(self, attempt: _Attempt) -> None:
-        """Stage a result once more, after a sync that failed.
-
-        A page that could not be written may be marked clean, so that a second sync of the same file
-        would succeed without the data: only a file written again can be trusted.
-        """
-        _release(attempt)
-        self._stage(attempt)
-        _sync_own(attempt)
+            _each(attempts, _sync_staged)
 
     def _link(self, plan_again: PlanAgain, attempt: _Attempt) -> None:
         try:
             self._place(attempt)
-        except (FileExistsError, FileNotFoundError):
-            # The name is somebody else's by now, or a reader that tidies up has removed a folder
-            # that was still empty: once more.
+        except OSError as error:
+            if error.errno not in _WORTH_ANOTHER_TRY:
+                raise
+            # The name is somebody else's by now; a reader that tidies up has removed a folder that
+            # was still empty; rsync has taken a staged file away; or something was mounted.
             self._entered.clear()
+            self._areas.forget()
             attempt.plan = plan_again(attempt.plan)
+            self._enter(attempt)
+            _sync_again(attempt, anew=True)
             self._place(attempt)
 
     def _place(self, attempt: _Attempt) -> None:
-        """Link what is not there; sync what is: whoever wrote it may have been killed before."""
-        result = attempt.plan.result
-        self._enter(attempt)
-        for (suffix, _), staged in zip(result.files, attempt.staged, strict=True):
-            path = os.path.join(self._root, result.path(attempt.plan.stem, suffix))
+        """Name what is not there; sync what is: whoever wrote it may have been killed before."""
+        for (suffix, path), staged in zip(self._paths(attempt), attempt.staged, strict=True):
             if suffix in attempt.plan.found:
-                self._sync(path)
+                self._staging.sync(path)
             else:
-                self._staging.link(staged, path)
+                staged.place(path)
+
+    def _announce(self, attempt: _Attempt) -> None:
+        """Have watchers see each file as complete; also those that were found, of which nobody may.
+
+        The process that wrote those may have been killed before it came to that.
+        """
+        if attempt.staging is not self._staging:
+            attempt.staging.check_folder()
+        for _, path in self._paths(attempt):
+            attempt.staging.announce(path)
+
+    def _paths(self, attempt: _Attempt) -> list[tuple[str, str]]:
+        """Return suffix and path of each file."""
+        result, stem = attempt.plan.result, attempt.plan.stem
+        return [
+            (suffix, os.path.join(self._root, result.path(stem, suffix)))
+            for suffix, _ in result.files
+        ]
 
     def _enter(self, attempt: _Attempt) -> None:
         """Make the folder of a result; note what has to be synced for its name to be durable."""
         path = self._directory(attempt.plan)
         entered = self._entered.get(path)
         if entered is None:
-            entered = self._entered[path] = self._make(path)
+            try:
+                entered = self._make(path)
+            except (FileExistsError, FileNotFoundError):
+                # Somebody else makes or removes folders just now.
+                entered = self._make(path)
+            self._entered[path] = entered
         attempt.entered = entered
 
     def _make(self, directory: str) -> _Entered:
@@ -252,6 +291,7 @@ class Tree:
         One that was there before this process may have been made by one that was killed before the
         sync, so its parents are synced the first time it is seen.
         """
+        self._areas.check(directory)
         # A root that went away meanwhile is not made again: its mount point would be filled.
         for missing in _missing(directory, self._root):
             self._staging.make_directory(missing)
@@ -261,7 +301,8 @@ class Tree:
         unsynced = [directory]
         if self._durable_directories.get(directory) != identity:
             unsynced += _parents(directory, self._root)
-        return _Entered(directory, identity, frozenset(unsynced))
+        staging = self._areas.of(directory, identity)
+        return _Entered(directory, identity, staging, frozenset(unsynced))
 
     def _sync_directories(self, attempts: Sequence[_Attempt]) -> None:
         """Sync each directory once; a failure is one of every result that needs the directory."""
@@ -270,7 +311,7 @@ class Tree:
         entered = {attempt.entered for attempt in attempts if attempt.entered is not None}
         for directory in sorted({path for each in entered for path in each.unsynced}):
             try:
-                self._sync(directory)
+                self._staging.sync(directory)
             except FileNotFoundError:
                 # A reader was quicker: it has taken the folder away, with all that was in it. That
                 # the root is still there is checked afterwards.
@@ -288,15 +329,6 @@ class Tree:
             if attempt.entered is not None and errors[attempt.entered] is not None:
                 attempt.error = errors[attempt.entered]
 
-    def _sync(self, path: str) -> None:
-        if not self._staging.is_durable:
-            return
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
 
 def _each(attempts: Iterable[_Attempt], step: Callable[[_Attempt], None]) -> None:
     """Take every result that has not failed one step further."""
@@ -308,11 +340,47 @@ def _each(attempts: Iterable[_Attempt], step: Callable[[_Attempt], None]) -> Non
                 attempt.error = error
 
 
+def _stage(attempt: _Attempt, *, anew: bool = False) -> None:
+    """Write each file, or take the one that others have written; `anew`: write those again too."""
+    for _, content in attempt.plan.result.files:
+        if isinstance(content, StagedFile) and not anew and _is_placeable(content, attempt.staging):
+            content.hold()
+            attempt.staged.append(content)
+        else:
+            staged = attempt.staging.create()
+            attempt.staged.append(staged)
+            for piece in content.pieces() if isinstance(content, StagedFile) else (content,):
+                staged.write(piece)
+
+
+def _is_placeable(content: StagedFile, staging: Staging) -> bool:
+    """Return whether what others have written can get a name; to be renamed it would be closed."""
+    return content.staging is staging and staging.ways.placing == "link"
+
+
 def _release(attempt: _Attempt) -> None:
     """Close what was staged; what is linked by now stays."""
     for staged in attempt.staged:
         staged.release()
     attempt.staged.clear()
+
+
+def _sync_staged(attempt: _Attempt) -> None:
+    try:
+        _sync_own(attempt)
+    except OSError:
+        _sync_again(attempt)
+
+
+def _sync_again(attempt: _Attempt, *, anew: bool = False) -> None:
+    """Stage a result once more, after a sync that failed.
+
+    A page that could not be written may be marked clean, so that a second sync of the same file
+    would succeed without the data: only a file written again can be trusted.
+    """
+    _release(attempt)
+    _stage(attempt, anew=anew)
+    _sync_own(attempt)
 
 
 def _sync_own(attempt: _Attempt) -> None:
@@ -322,9 +390,9 @@ def _sync_own(attempt: _Attempt) -> None:
 
 def _sync_given(attempt: _Attempt) -> None:
     """Sync what others have staged; what fails then cannot be staged again."""
-    for _, content in attempt.plan.result.files:
-        if isinstance(content, StagedFile):
-            content.sync()
+    for (_, content), staged in zip(attempt.plan.result.files, attempt.staged, strict=True):
+        if content is staged:
+            staged.sync()
 
 
 def _failure(entered: _Entered, failures: Mapping[str, OSError]) -> OSError | None:

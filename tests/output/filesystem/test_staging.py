@@ -63,19 +63,17 @@ def test_the_mark_stays(staging: Staging, tmp_path: Path) -> None:
 def test_tidied_away(staging: Staging, tmp_path: Path) -> None:
     """The folder can be made anew, but not its mark: what is there now may be another root."""
     staging.open()
-    staging.ensure()
-    assert staging.is_marked()
     shutil.rmtree(tmp_path / ".staging")
     staging.ensure()
-    assert (tmp_path / ".staging").is_dir()
-    assert not staging.is_marked()
+    staging.check_folder()
+    assert os.listdir(tmp_path / ".staging") == []
 
 
-def refusing_unnamed(path: str, flags: int, mode: int = 0o777) -> int:
+def refusing_unnamed(path: str, flags: int, mode: int = 0o777, dir_fd: int | None = None) -> int:
     """Be `os.open` on a file system that knows no files without a name."""
     if flags & os.O_TMPFILE == os.O_TMPFILE:
         raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), path)
-    return OPEN(path, flags, mode)
+    return OPEN(path, flags, mode, dir_fd=dir_fd)
 
 
 @pytest.mark.parametrize("opening", [OPEN, refusing_unnamed])
@@ -83,12 +81,12 @@ def test_files_are_linked(
     staging: Staging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opening: Callable[..., int]
 ) -> None:
     """With a name in the folder or without, no two are the same and none is left there."""
-    staging.open()
     monkeypatch.setattr(os, "open", opening)
+    staging.open()
     for number in range(3):
         staged = staging.create()
         staged.write(b"%d" % number)
-        staging.link(staged, str(tmp_path / f"{number}.txt"))
+        staged.place(str(tmp_path / f"{number}.txt"))
         staged.release()
     assert [(tmp_path / f"{number}.txt").read_bytes() for number in range(3)] == [b"0", b"1", b"2"]
     assert os.listdir(tmp_path / ".staging") == [f"tree-{staging.tree_id}"]
@@ -100,7 +98,7 @@ def test_a_name_that_is_taken_is_left_alone(staging: Staging, tmp_path: Path) ->
     (tmp_path / "1.txt").write_bytes(b"first")
     staged = staging.create()
     with pytest.raises(FileExistsError):
-        staging.link(staged, str(tmp_path / "1.txt"))
+        staged.place(str(tmp_path / "1.txt"))
     staged.release()
     assert (tmp_path / "1.txt").read_bytes() == b"first"
 
@@ -197,3 +195,57 @@ def test_modes_do_not_depend_on_the_umask(staging: Staging, tmp_path: Path) -> N
     assert os.fstat(staged.descriptor).st_mode & 0o7777 == 0o640
     assert (tmp_path / "day").stat().st_mode & 0o7777 == 0o2750
     staged.release()
+
+
+def test_files_of_another_host_are_left_alone(staging: Staging, tmp_path: Path) -> None:
+    """A lock may hold on one host only; what nobody has written to for an hour goes."""
+    (tmp_path / ".staging").mkdir()
+    for name in (".00000000.11111111-1~", ".00000000.11111111-2~"):
+        (tmp_path / ".staging" / name).write_bytes(b"x")
+    os.utime(tmp_path / ".staging/.00000000.11111111-2~", (1_700_000_000, 1_700_000_000))
+    staging.open()
+    assert sorted(os.listdir(tmp_path / ".staging")) == [
+        ".00000000.11111111-1~",
+        f"tree-{staging.tree_id}",
+    ]
+
+
+def test_own_temporary_names_are_removed(
+    staging: Staging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They begin with a dot and end in a tilde, which programs that watch pass over."""
+    monkeypatch.setattr(os, "open", refusing_unnamed)
+    staging.open()
+    staging.create()
+    [name] = [name for name in os.listdir(staging.path) if not name.startswith("tree-")]
+    assert (name[0], name[-1]) == (".", "~")
+    staging.close()
+    again = Staging(str(tmp_path), MODES, durable=True)
+    again.open()
+    assert os.listdir(staging.path) == [f"tree-{again.tree_id}"]
+    again.close()
+
+
+def test_file_system_without_locks(staging: Staging, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused with the reason: a second daemon would replace what the first one names."""
+
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(OSError, match=r"takes no locks \(flock: No locks available\)"):
+        staging.open()
+
+
+def test_full_disk_is_tried_again(staging: Staging, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What works there is found out when there is room."""
+
+    def full(path: str, mode: int = 0o777) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "makedirs", full)
+        staging.open()
+        with pytest.raises(OSError, match="No space left on device"):
+            staging.create()
+    staging.create().release()

@@ -32,6 +32,10 @@ class LostIndex(Index):
     def open(self, tree_id: str) -> None:
         """Do nothing."""
 
+    def newest_s(self) -> float:
+        """Know no time."""
+        return 0.0
+
     def find(self, identities: Collection[str], window_s: float) -> dict[str, str]:
         """Find nothing."""
         return {}
@@ -88,47 +92,59 @@ def contents(root: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.fixture
-def system_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the list of what is written, synced and linked from now on, by name."""
-    calls: list[str] = []
-    opened: dict[int, str] = {}
-    numbers = count()
-    real_open, real_fsync, real_link, real_mkdir = os.open, os.fsync, os.link, os.mkdir
+class SystemCalls(list[str]):
+    """What is made, synced, named and announced below a folder, by name; trials are left out."""
 
-    def name(path: str) -> str:
-        return os.path.relpath(path, tmp_path)
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__()
+        self._folder = folder
+        self._opened: dict[int, str] = {}
+        self._numbers = count()
+        self._real = {name: getattr(os, name) for name in ("open", "fsync", "link", "mkdir")}
+        for name in self._real:
+            monkeypatch.setattr(os, name, getattr(self, name))
 
-    def fake_open(path: str, flags: int, mode: int = 0o777, dir_fd: int | None = None) -> int:
-        descriptor = real_open(path, flags, mode, dir_fd=dir_fd)
-        opened[descriptor] = name(path)
-        if flags & UNNAMED == UNNAMED:
-            opened[descriptor] = f"unnamed {next(numbers)}"
-            calls.append(f"create {opened[descriptor]}")
+    def open(self, path: str, flags: int, mode: int = 0o777, dir_fd: int | None = None) -> int:
+        """Be `os.open`."""
+        descriptor: int = self._real["open"](path, flags, mode, dir_fd=dir_fd)
+        self._opened[descriptor] = self._name(path)
+        if flags & UNNAMED == UNNAMED and ".trial-" not in path:
+            self._opened[descriptor] = f"unnamed {next(self._numbers)}"
+            self._note(f"create {self._opened[descriptor]}")
         elif flags & os.O_CREAT:
-            calls.append(f"create {name(path)}")
+            self._note(f"create {self._name(path)}")
+        elif flags & os.O_WRONLY:
+            self._note(f"announce {self._name(path)}")
         return descriptor
 
-    def fake_fsync(descriptor: int) -> None:
-        calls.append(f"fsync {opened[descriptor]}")
-        real_fsync(descriptor)
+    def fsync(self, descriptor: int) -> None:
+        """Be `os.fsync`."""
+        self._note(f"fsync {self._opened[descriptor]}")
+        self._real["fsync"](descriptor)
 
-    def fake_link(source: str, target: str, dst_dir_fd: int) -> None:
-        calls.append(f"link {opened[int(source.rpartition('/')[2])]} {name(target)}")
-        real_link(source, target, dst_dir_fd=dst_dir_fd)
+    def link(self, source: str, target: str, dst_dir_fd: int | None = None) -> None:
+        """Be `os.link`."""
+        linked = self._opened[int(source.rpartition("/")[2])] if "/fd/" in source else source
+        self._note(f"link {linked} {self._name(target)}")
+        self._real["link"](source, target, dst_dir_fd=dst_dir_fd)
 
-    def fake_mkdir(path: str, mode: int) -> None:
-        calls.append(f"mkdir {name(path)}")
-        real_mkdir(path, mode)
+    def mkdir(self, path: str, mode: int) -> None:
+        """Be `os.mkdir`."""
+        self._note(f"mkdir {self._name(path)}")
+        self._real["mkdir"](path, mode)
 
-    for function, fake in (
-        ("open", fake_open),
-        ("fsync", fake_fsync),
-        ("link", fake_link),
-        ("mkdir", fake_mkdir),
-    ):
-        monkeypatch.setattr(os, function, fake)
-    return calls
+    def _name(self, path: str) -> str:
+        return os.path.relpath(path, self._folder)
+
+    def _note(self, call: str) -> None:
+        if ".trial-" not in call:
+            self.append(call)
+
+
+@pytest.fixture
+def system_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the list of what is made, synced, named and announced from now on."""
+    return SystemCalls(tmp_path, monkeypatch)
 
 
 def test_files_stand_under_their_names(make_output: MakeOutput, tmp_path: Path) -> None:
@@ -163,14 +179,14 @@ def test_commit_syncs_everything_in_order(make_output: MakeOutput, system_calls:
     system_calls.clear()
     output.store([result()])
     assert system_calls == [
-        "create unnamed 0",
-        "create unnamed 1",
-        "fsync unnamed 0",
-        "fsync unnamed 1",
         "mkdir root/tencent",
         "mkdir root/tencent/2026",
         "mkdir root/tencent/2026/11",
         "mkdir root/tencent/2026/11/21",
+        "create unnamed 0",
+        "create unnamed 1",
+        "fsync unnamed 0",
+        "fsync unnamed 1",
         "link unnamed 0 root/tencent/2026/11/21/42.txt",
         "link unnamed 1 root/tencent/2026/11/21/42.json",
         "fsync root",
@@ -178,6 +194,8 @@ def test_commit_syncs_everything_in_order(make_output: MakeOutput, system_calls:
         "fsync root/tencent/2026",
         "fsync root/tencent/2026/11",
         "fsync root/tencent/2026/11/21",
+        "announce root/tencent/2026/11/21/42.txt",
+        "announce root/tencent/2026/11/21/42.json",
     ]
 
 
@@ -309,7 +327,11 @@ def test_duplicate_is_synced_before_it_counts(
     output.store([result()])
     assert "fsync root/tencent/2026/11/21/42.txt" in system_calls
     assert "fsync root/tencent/2026/11/21/42.json" in system_calls
-    assert system_calls[-1] == "fsync root/tencent/2026/11/21"
+    assert system_calls[-3:] == [
+        "fsync root/tencent/2026/11/21",
+        "announce root/tencent/2026/11/21/42.txt",
+        "announce root/tencent/2026/11/21/42.json",
+    ]
 
 
 def test_same_name_other_content(make_output: MakeOutput, tmp_path: Path) -> None:
@@ -442,7 +464,7 @@ def test_file_that_could_not_be_synced_is_written_anew(
     monkeypatch.setattr(os, "fsync", once)
     system_calls.clear()
     assert output.store([result()]) == [Stored("tencent/2026/11/21/42.json", False)]
-    assert system_calls[:6] == [
+    assert [call for call in system_calls if "unnamed" in call][:6] == [
         "create unnamed 0",
         "create unnamed 1",
         "create unnamed 2",
@@ -477,7 +499,8 @@ def test_many_files_are_synced_at_once(
     assert system_calls.index("sync all") < system_calls.index(
         "link unnamed 0 root/tencent/2026/11/21/0.txt"
     )
-    assert system_calls[-1] == "fsync root/tencent/2026/11/21"
+    assert system_calls[-7] == "fsync root/tencent/2026/11/21"
+    assert all(call.startswith("announce") for call in system_calls[-6:])
 
 
 @pytest.mark.parametrize(("count", "trusted"), [(2, True), (3, False)])
@@ -788,28 +811,50 @@ def large(text: StagedFile) -> Result:
     return structs.replace(usual, files=((".txt", text), usual.files[1]))
 
 
-def refusing_unnamed(path: str, flags: int, mode: int = 0o777) -> int:
+def refusing_unnamed(path: str, flags: int, mode: int = 0o777, dir_fd: int | None = None) -> int:
     """Be `os.open` on a file system that knows no files without a name."""
     if flags & UNNAMED == UNNAMED:
         raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), path)
-    return OPEN(path, flags, mode)
+    return OPEN(path, flags, mode, dir_fd=dir_fd)
 
 
 @pytest.mark.parametrize("opening", [OPEN, refusing_unnamed])
 def test_staged_file_gets_its_final_name(
-    output: FilesystemOutput,
+    make_output: MakeOutput,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     opening: Callable[..., int],
 ) -> None:
     """Like any other file; it is still its owner's, and nothing is left once that discards it."""
     monkeypatch.setattr(os, "open", opening)
+    output = make_output()
     text = staged(output)
     assert output.store([large(text)]) == [Stored("tencent/2026/11/21/42.json", False)]
     assert text.read() == b"hello, world\n"
     text.release()
     assert contents(tmp_path / "root") == {
         "tencent/2026/11/21/42.txt": b"hello, world\n",
+        "tencent/2026/11/21/42.json": b'{"id": "x", "digest": "d1"}',
+    }
+
+
+@pytest.mark.parametrize("calls_before", [0, 1])
+def test_staged_file_that_somebody_took_away(
+    make_output: MakeOutput, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls_before: int
+) -> None:
+    """As `rsync --remove-source-files` does: it is written once more."""
+    monkeypatch.setattr(os, "open", refusing_unnamed)
+    output, link, taken = make_output(), os.link, iter([False] * calls_before + [True])
+
+    def take_and_link(source: str, target: str, dst_dir_fd: int) -> None:
+        if next(taken, False):
+            os.unlink(source)
+        link(source, target, dst_dir_fd=dst_dir_fd)
+
+    monkeypatch.setattr(os, "link", take_and_link)
+    assert output.store([result()]) == [Stored("tencent/2026/11/21/42.json", False)]
+    assert contents(tmp_path / "root") == {
+        "tencent/2026/11/21/42.txt": b"hello\n",
         "tencent/2026/11/21/42.json": b'{"id": "x", "digest": "d1"}',
     }
 

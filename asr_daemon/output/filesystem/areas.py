@@ -1,0 +1,97 @@
+"""Which staging folder serves which directory: the root's, or one of its own.
+
+A directory below the root may be another mount, a link to one, have a quota of its own, or give its
+group and default ACL to what is made in it. The outermost directory of such a kind gets a staging
+folder, from which files can be linked and have got all that from the start.
+"""
+
+import os
+from collections.abc import Iterator
+
+from asr_daemon.output.filesystem.staging import Modes, Staging
+from asr_daemon.output.filesystem.territory import outermost, territory_of
+
+_MOST_KNOWN = 4096
+
+_Identity = tuple[int, int]
+
+
+class Areas:
+    """The staging folders of one tree. Used by one thread."""
+
+    def __init__(self, root: Staging) -> None:
+        """Take the root's, which others opens and closes."""
+        self._root = root
+        self._others: dict[str, Staging] = {}
+        self._known: dict[tuple[str, _Identity], Staging] = {}
+
+    def close(self) -> None:
+        """Let other processes have all but the root's."""
+        for staging in self._others.values():
+            staging.close()
+        self._others.clear()
+        self.forget()
+
+    def forget(self) -> None:
+        """Find out again where each directory belongs: something was mounted meanwhile."""
+        self._known.clear()
+
+    def apply(self, modes: Modes) -> None:
+        """Have the next files and directories made with other modes."""
+        for staging in (self._root, *list(self._others.values())):
+            staging.modes = modes
+
+    def check(self, directory: str) -> None:
+        """Raise `OSError` if a mount that a directory was on has gone away; it may be missing."""
+        for staging in self._above(directory):
+            staging.check_folder()
+            staging.ensure()
+
+    def of(self, directory: str, identity: _Identity) -> Staging:
+        """Return the staging folder for a directory that is there.
+
+        Raises:
+            OSError: it has to be made, and cannot be.
+        """
+        staging = self._known.get((directory, identity))
+        if staging is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            staging = self._known[directory, identity] = self._find(directory)
+        return staging
+
+    def try_out(self, directory: str) -> None:
+        """Find out whether results could be stored in a directory that is there.
+
+        Nothing that is made for that stays.
+
+        Raises:
+            OSError: they could not.
+        """
+        root = self._root.folder
+        if os.path.isdir(root) and directory.startswith(root):
+            folder = outermost(directory, root)
+            if folder != root:
+                self._like_root(folder).check()
+
+    def _find(self, directory: str) -> Staging:
+        if territory_of(directory) == territory_of(self._root.folder):
+            return self._root
+        folder = outermost(directory, self._root.folder)
+        if folder == self._root.folder:
+            return self._root
+        if folder not in self._others:
+            staging = self._like_root(folder)
+            staging.open()
+            self._others[folder] = staging
+        return self._others[folder]
+
+    def _like_root(self, folder: str) -> Staging:
+        root = self._root
+        return Staging(folder, root.modes, durable=root.is_durable, stamp=root.stamp)
+
+    def _above(self, directory: str) -> Iterator[Staging]:
+        """Yield the staging folders of their own that lie between a directory and the root."""
+        for folder, staging in self._others.items():
+            if directory == folder or directory.startswith(folder + os.sep):
+                yield staging
