@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 
 from asr_daemon import __version__
-from asr_daemon.commands import check, follow, init, schema, send, serve, status
+from asr_daemon.commands import check, follow, init, replay, schema, send, serve, status
 from asr_daemon.commands import list as list_command
 from asr_daemon.commands.base import (
     EXIT_STATUSES,
@@ -31,6 +31,7 @@ COMMANDS = (
     status.COMMAND,
     list_command.COMMAND,
     follow.COMMAND,
+    replay.COMMAND,
     schema.COMMAND,
 )
 

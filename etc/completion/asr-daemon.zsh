@@ -14,6 +14,7 @@ _shtab_asr_daemon_commands() {
     follow:'print or process each result, from a cursor on'
     init:'write a commented configuration'
     list:'list results, newest first'
+    replay:'send rejected bodies to the daemon again'
     schema:'print the JSON Schema of the configuration or of results'
     send:'send a callback the way a vendor does'
     serve:'run the daemon in the foreground'
@@ -74,6 +75,15 @@ _shtab_asr_daemon_list_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_asr_daemon_list_defaults_added=0
+
+_shtab_asr_daemon_replay_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  {-c,--config}"[configuration file (default\: \/etc\/asr-daemon\/asr-daemon.yaml)]:FILE:_files"
+  "(*):a rejected body, or a directory with some:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_asr_daemon_replay_defaults_added=0
 
 _shtab_asr_daemon_schema_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -136,6 +146,7 @@ _shtab_asr_daemon() {
         follow) _arguments -C -s $_shtab_asr_daemon_follow_options ;;
         init) _arguments -C -s $_shtab_asr_daemon_init_options ;;
         list) _arguments -C -s $_shtab_asr_daemon_list_options ;;
+        replay) _arguments -C -s $_shtab_asr_daemon_replay_options ;;
         schema) _arguments -C -s $_shtab_asr_daemon_schema_options ;;
         send) _arguments -C -s $_shtab_asr_daemon_send_options ;;
         serve) _arguments -C -s $_shtab_asr_daemon_serve_options ;;
