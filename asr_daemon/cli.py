@@ -6,7 +6,8 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 
 from asr_daemon import __version__
-from asr_daemon.commands import check, init, schema, send, serve, status
+from asr_daemon.commands import check, follow, init, replay, schema, send, serve, status
+from asr_daemon.commands import list as list_command
 from asr_daemon.commands.base import (
     EXIT_STATUSES,
     FAILED,
@@ -28,6 +29,9 @@ COMMANDS = (
     init.COMMAND,
     send.COMMAND,
     status.COMMAND,
+    list_command.COMMAND,
+    follow.COMMAND,
+    replay.COMMAND,
     schema.COMMAND,
 )
 

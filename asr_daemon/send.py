@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 from msgspec import Struct
 
-from asr_daemon.config.model import Config
+from asr_daemon.config.model import Config, TencentSettings
 from asr_daemon.errors import AsrDaemonError
 from asr_daemon.networks import reachable
 
@@ -44,11 +44,11 @@ class TencentSender:
         """Take the callback URL as it would be given to the vendor, with the key."""
         self._post = _Poster(url).post
 
-    def send(self, body: bytes) -> list[Reply]:
+    def send(self, body: bytes, content_type: str | None = None) -> list[Reply]:
         """Return the answer of each try; the last one counts."""
         replies: list[Reply] = []
+        headers = {"Content-Type": content_type or "application/x-www-form-urlencoded"}
         while len(replies) < TENCENT_TRIES and not (replies and self.accepted(replies[-1])):
-            headers = {"Content-Type": "application/x-www-form-urlencoded"}
             replies.append(self._post(body, headers))
         return replies
 
@@ -67,13 +67,13 @@ class HuaweiSender:
         self._credentials = {"appKey": app_key, "appSecret": app_secret.decode()}
         self._token: str | None = None
 
-    def send(self, body: bytes) -> list[Reply]:
+    def send(self, body: bytes, content_type: str | None = None) -> list[Reply]:
         """Return the answer to the callback, or to the request for a token if that is refused."""
         if self._token is None:
             refusal = self._get_token()
             if refusal is not None:
                 return [refusal]
-        reply = self._post(body, self._headers())
+        reply = self._post(body, self._headers(content_type))
         if _says(reply.body, "retCode", "900001"):
             self._token = None
         return [reply]
@@ -82,9 +82,9 @@ class HuaweiSender:
         """Say whether the vendor would take the callback as delivered."""
         return _says(reply.body, "retCode", "0")
 
-    def _headers(self) -> dict[str, str]:
+    def _headers(self, content_type: str | None) -> dict[str, str]:
         return {
-            "Content-Type": "application/json; charset=UTF-8",
+            "Content-Type": content_type or "application/json; charset=UTF-8",
             "userName": self._credentials["appKey"],
             "token": self._token or "",
         }
@@ -99,11 +99,17 @@ class HuaweiSender:
         return None
 
 
+def callback_url(config: Config, provider: str) -> str:
+    """Return where the daemon that `config` describes receives callbacks, with the key."""
+    settings = config.providers.tencent if provider == "tencent" else config.providers.huawei
+    keys = settings.keys if isinstance(settings, TencentSettings) else ()
+    key = f"?key={quote(keys[0].reveal())}" if keys else ""
+    return f"{_origin(config)}{settings.path}{key}"
+
+
 def tencent_sender(config: Config, url: str | None) -> TencentSender:
     """Return a sender to `url`, or to the daemon that `config` describes."""
-    settings = config.providers.tencent
-    key = f"?key={quote(settings.keys[0].reveal())}" if settings.keys else ""
-    return TencentSender(url or f"{_origin(config)}{settings.path}{key}")
+    return TencentSender(url or callback_url(config, "tencent"))
 
 
 def huawei_sender(config: Config, url: str | None) -> HuaweiSender:
@@ -115,7 +121,7 @@ def huawei_sender(config: Config, url: str | None) -> HuaweiSender:
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(url)) if url else _origin(config)
     client = settings.clients[0] if settings.clients else None
     return HuaweiSender(
-        url or f"{origin}{settings.path}",
+        url or callback_url(config, "huawei"),
         f"{origin}{settings.token_path}",
         client.app_key if client else "ODFS_SYS_OPENAPI",
         client.app_secrets[0].reveal() if client else b"",

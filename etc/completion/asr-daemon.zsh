@@ -11,7 +11,10 @@
 _shtab_asr_daemon_commands() {
   local _commands=(
     check:'check the configuration and report every problem'
+    follow:'print or process each result, from a cursor on'
     init:'write a commented configuration'
+    list:'list results, newest first'
+    replay:'send rejected bodies to the daemon again'
     schema:'print the JSON Schema of the configuration or of results'
     send:'send a callback the way a vendor does'
     serve:'run the daemon in the foreground'
@@ -36,6 +39,21 @@ _shtab_asr_daemon_check_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_asr_daemon_check_defaults_added=0
 
+_shtab_asr_daemon_follow_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--cursor-file[go on after the cursor in this file if it exists, and keep it up to date]:FILE:_files"
+  "--since[only what was committed since\: a duration such as 1h, or 2026-11-21T12\:00]:TIME:"
+  "--provider[only of this provider]:provider:(tencent huawei)"
+  "--status[only of this status (default\: succeeded and failed)]:status:(succeeded failed rejected)"
+  "--json[print one JSON object a line]"
+  "--once[end after the newest result, do not wait for more]"
+  "(- : *)--exec[run a command for each result\; the last option\: all that follows is CMD]:CMD:"
+  {-c,--config}"[configuration file (default\: \/etc\/asr-daemon\/asr-daemon.yaml)]:FILE:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_asr_daemon_follow_defaults_added=0
+
 _shtab_asr_daemon_init_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   {-c,--config}"[configuration file (default\: \/etc\/asr-daemon\/asr-daemon.yaml)]:FILE:_files"
@@ -44,6 +62,28 @@ _shtab_asr_daemon_init_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_asr_daemon_init_defaults_added=0
+
+_shtab_asr_daemon_list_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--since[only what was committed since\: a duration such as 1h, or 2026-11-21T12\:00]:TIME:"
+  "--provider[only of this provider]:provider:(tencent huawei)"
+  "--status[only of this status (default\: succeeded and failed)]:status:(succeeded failed rejected)"
+  "--json[print one JSON object a line]"
+  "--limit[how many at most (default\: 50)]:N:"
+  {-c,--config}"[configuration file (default\: \/etc\/asr-daemon\/asr-daemon.yaml)]:FILE:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_asr_daemon_list_defaults_added=0
+
+_shtab_asr_daemon_replay_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  {-c,--config}"[configuration file (default\: \/etc\/asr-daemon\/asr-daemon.yaml)]:FILE:_files"
+  "(*):a rejected body, or a directory with some:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_asr_daemon_replay_defaults_added=0
 
 _shtab_asr_daemon_schema_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -103,7 +143,10 @@ _shtab_asr_daemon() {
       curcontext="${curcontext%:*:*}:_shtab_asr_daemon-$line[1]:"
       case $line[1] in
         check) _arguments -C -s $_shtab_asr_daemon_check_options ;;
+        follow) _arguments -C -s $_shtab_asr_daemon_follow_options ;;
         init) _arguments -C -s $_shtab_asr_daemon_init_options ;;
+        list) _arguments -C -s $_shtab_asr_daemon_list_options ;;
+        replay) _arguments -C -s $_shtab_asr_daemon_replay_options ;;
         schema) _arguments -C -s $_shtab_asr_daemon_schema_options ;;
         send) _arguments -C -s $_shtab_asr_daemon_send_options ;;
         serve) _arguments -C -s $_shtab_asr_daemon_serve_options ;;

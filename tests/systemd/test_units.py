@@ -13,6 +13,7 @@ from tests.systemd.requirements import systemd_analyze
 SOURCE = Path(__file__).parents[2]
 SERVICE = SOURCE / "systemd/asr-daemon.service"
 SOCKET = SOURCE / "systemd/asr-daemon.socket"
+FOLLOW = SOURCE / "systemd/asr-daemon-follow@.service"
 
 
 def analyze(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
@@ -50,6 +51,14 @@ def test_commented_examples_verified(units: list[Path]) -> None:
         assert examples != lines
         unit.write_text("\n".join(examples))
     done = analyze("verify", "--man=no", *units)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_follow_template_verified(tmp_path: Path) -> None:
+    text = FOLLOW.read_text().replace("/opt/asr-daemon/current/bin/asr-daemon ", "/bin/true ")
+    unit = tmp_path / "asr-daemon-follow@archive.service"
+    unit.write_text(text)
+    done = analyze("verify", "--man=no", unit)
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -1,0 +1,143 @@
+"""`asr-daemon replay`: send rejected bodies through the running daemon again."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlencode
+
+import msgspec
+from msgspec import Struct
+
+from asr_daemon.commands.base import DONE, FAILED, Command, CommandFailed, configuration
+from asr_daemon.commands.progress import show_progress
+from asr_daemon.config.model import Config
+from asr_daemon.send import (
+    HuaweiSender,
+    Reply,
+    SendError,
+    TencentSender,
+    callback_url,
+    huawei_sender,
+    tencent_sender,
+)
+
+BODY, REASON = ".body", ".json"
+GIVES_UP_AFTER = 3
+"""Bodies in a row without an answer: the daemon is down."""
+
+Query = Mapping[str, str | list[str]]
+
+
+class Rejected(Struct, frozen=True):
+    """What the document next to a rejected body says of it."""
+
+    status: Literal["rejected"]
+    provider: str
+    query: dict[str, str | list[str]]
+    content_type: str | None = None
+
+
+class Sender:
+    """Sends bodies as their vendors do, over one connection as long as the URL stays the same."""
+
+    def __init__(self, config: Config) -> None:
+        """Take the configuration of the running daemon."""
+        self._config = config
+        self._key: tuple[str, Query] | None = None
+        self._sender: TencentSender | HuaweiSender | None = None
+
+    def send(self, rejected: Rejected, body: bytes) -> tuple[bool, Reply]:
+        """Return whether it was acknowledged, and the answer. Raise `SendError` if none came."""
+        key = (rejected.provider, rejected.query)
+        if self._sender is None or key != self._key:
+            self._sender, self._key = _sender(self._config, *key), key
+        reply = self._sender.send(body, rejected.content_type)[-1]
+        return self._sender.accepted(reply), reply
+
+
+def _sender(config: Config, provider: str, query: Query) -> TencentSender | HuaweiSender:
+    """Return what simulates a vendor, at the daemon's own URL with these parameters."""
+    if provider not in ("tencent", "huawei"):
+        raise CommandFailed(f"{provider!r} is not a provider")
+    url = callback_url(config, provider)
+    if query:
+        url += f"{'&' if '?' in url else '?'}{urlencode(query, doseq=True)}"
+    return tencent_sender(config, url) if provider == "tencent" else huawei_sender(config, url)
+
+
+def run(options: Namespace) -> int:
+    """Send each body once, and count what became of it."""
+    sender = Sender(configuration(options))
+    bodies = sorted({body for path in options.paths for body in _bodies(path)})
+    acknowledged = unanswered = 0
+    for number, body in enumerate(bodies, 1):
+        try:
+            is_accepted, reply = sender.send(_read(body), body.read_bytes())
+            unanswered = 0
+        except SendError as error:
+            unanswered += 1
+            _report(f"{body}: {error}")
+            if unanswered == GIVES_UP_AFTER or number == len(bodies):
+                break
+        else:
+            acknowledged += is_accepted
+            if not is_accepted:
+                _report(f"{body}: {reply.body.decode('utf-8', 'backslashreplace')}")
+        show_progress(number, len(bodies))
+    print(f"{acknowledged} of {len(bodies)} acknowledged")
+    return DONE if acknowledged == len(bodies) else FAILED
+
+
+def _bodies(path: Path) -> Iterator[Path]:
+    """Yield the bodies that a path names: one, or all below a directory."""
+    if path.is_dir():
+        yield from path.rglob(f"*{BODY}")
+    elif path.suffix in (BODY, REASON) and path.with_suffix(BODY).is_file():
+        yield path.with_suffix(BODY)
+    else:
+        raise CommandFailed(f"{path} is not a rejected body; name a {BODY} file or a directory")
+
+
+def _read(body: Path) -> Rejected:
+    document = body.with_suffix(REASON)
+    try:
+        return msgspec.json.decode(document.read_bytes(), type=Rejected)
+    except OSError as error:
+        raise CommandFailed(f"{document} cannot be read: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise CommandFailed(f"{document} does not describe a rejected body: {error}") from error
+
+
+def _report(sentence: str) -> None:
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr)
+    print(sentence, file=sys.stderr)
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        type=Path,
+        metavar="PATH",
+        help="a rejected body, or a directory with some",
+    )
+
+
+COMMAND = Command(
+    name="replay",
+    summary="send rejected bodies to the daemon again",
+    description="""\
+Sends bodies from rejected/ below output.root to the running daemon again, the
+way the vendor does: with the credentials of the configuration, and the
+parameters and content type that they came with. That is for bodies that the
+daemon rejected by mistake, because it was misconfigured or too old.
+
+A body that is acknowledged now is a result like any other, and a second time it
+is a duplicate. One that is rejected again is shown with the reason. Nothing is
+removed from rejected/. Success means that all were acknowledged.""",
+    run=run,
+    add_arguments=_add_arguments,
+)

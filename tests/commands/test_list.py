@@ -1,0 +1,140 @@
+"""`asr-daemon list` shows what arrived."""
+
+import json
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from asr_daemon.index.index import Entry, Index
+from tests.commands.conftest import Run
+
+ROWS = 1_000_000
+TREE = "0123456789abcdef"
+DAY_S = 86_400.0
+COMMITTED_AT = 1_795_264_496.789
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Return the configuration of a daemon that has stored a few results and is down."""
+    file = tmp_path / "asr-daemon.yaml"
+    file.write_text(f"output: {{root: {tmp_path}/root}}\nstate: {tmp_path}/state\n")
+    index = Index(tmp_path / "state", lambda: COMMITTED_AT)
+    with closing(index):
+        index.open(TREE)
+        entries = [
+            Entry("1", "tencent", "41", "sha256:0a", "tencent/41.json", "succeeded"),
+            Entry("2", "huawei", None, "sha256:0b", "huawei/no-id~7.json", "succeeded"),
+            Entry("3", "tencent", "43", "sha256:0c", "failed/tencent/43.json", "failed"),
+            Entry("4", "tencent", None, "sha256:0d", "rejected/tencent/5.json", "rejected"),
+        ]
+        index.record(entries, DAY_S)
+    return file
+
+
+def test_newest_first(config: Path, run: Run, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    assert run("list", "-c", config) == (
+        0,
+        (
+            f"2026-11-21T12:34:56Z  tencent  failed     {root}/failed/tencent/43.json\n"
+            f"2026-11-21T12:34:56Z  huawei   succeeded  {root}/huawei/no-id~7.json\n"
+            f"2026-11-21T12:34:56Z  tencent  succeeded  {root}/tencent/41.json\n"
+        ),
+        "",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ids"),
+    [
+        (["--limit", "1"], ["43"]),
+        (["--provider", "huawei"], [None]),
+        (["--status", "succeeded"], [None, "41"]),
+        (["--status", "rejected"], [None]),
+        (["--since", "2026-11-21T12:34:56Z"], ["43", None, "41"]),
+        (["--since", "2026-11-21T12:34:57+00:00"], []),
+        (["--since", "3650d"], ["43", None, "41"]),
+    ],
+)
+def test_filters(arguments: list[str], ids: list[str | None], config: Path, run: Run) -> None:
+    lines = run("list", "--json", "-c", config, *arguments).out.splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ids
+
+
+def test_json(config: Path, run: Run, tmp_path: Path) -> None:
+    assert json.loads(run("list", "--json", "--limit", 1, "-c", config).out) == {
+        "path": f"{tmp_path}/root/failed/tencent/43.json",
+        "provider": "tencent",
+        "id": "43",
+        "status": "failed",
+        "digest": "sha256:0c",
+        "committed_at": "2026-11-21T12:34:56.789Z",
+    }
+
+
+def test_no_index(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "asr-daemon.yaml"
+    file.write_text(f"state: {tmp_path}/state\n")
+    sentence = f"the index {tmp_path}/state/index.sqlite cannot be read: No such file or directory"
+    assert run("list", "-c", file) == (1, "", f"asr-daemon: {sentence}\n")
+
+
+def test_secrets_are_not_needed(config: Path, run: Run) -> None:
+    """Who may read results may not be who may read secrets."""
+    with config.open("a") as file:
+        file.write("providers: {tencent: {key: !file /nowhere/tencent.key}}\n")
+    assert run("list", "-c", config).status == 0
+
+
+def test_mistake_in_the_setting_that_counts(config: Path, run: Run) -> None:
+    config.write_text("state: [1]\n")
+    outcome = run("list", "-c", config)
+    assert outcome.status == 78
+    assert outcome.err.startswith(f"{config}:1: state: ")
+
+
+@pytest.mark.parametrize("moment", ["yesterday", "1", "2026-13-01"])
+def test_time_that_is_none(moment: str, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run("list", "--since", moment)
+    assert caught.value.code == 2
+    assert "argument --since: invalid duration" in capsys.readouterr().err
+
+
+def test_reader_that_leaves_early(config: Path) -> None:
+    """Nothing is reported when `head` has what it wants."""
+    shell = f"{sys.executable} -m asr_daemon list -c {config} | true"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, check=False, timeout=30)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.long
+def test_newest_page_of_a_million_comes_at_once(tmp_path: Path, run: Run) -> None:
+    """Within 0.3 s, the start of the program left out."""
+    file = tmp_path / "asr-daemon.yaml"
+    file.write_text(f"output: {{root: {tmp_path}/root}}\nstate: {tmp_path}/state\n")
+    index = Index(tmp_path / "state", lambda: COMMITTED_AT)
+    digest = "sha256:" + "ab" * 32
+    with closing(index):
+        index.open(TREE)
+        for first in range(0, ROWS, 10_000):
+            numbers = range(first, first + 10_000)
+            rows = [
+                (f"{number:064}", str(number), f"t/2026/11/21/{number}.json") for number in numbers
+            ]
+            entries = [
+                Entry(identity, "tencent", id_, digest, path, "succeeded")
+                for identity, id_, path in rows
+            ]
+            index.record(entries, DAY_S)
+    for arguments in ((), ("--json",), ("--provider", "tencent"), ("--since", "3650d")):
+        began_s = time.perf_counter()
+        lines = run("list", "-c", file, *arguments).out.splitlines()
+        took_s = time.perf_counter() - began_s
+        assert len(lines) == 50
+        assert took_s < 0.3, arguments

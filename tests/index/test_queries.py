@@ -1,0 +1,171 @@
+"""What arrived is found in the index, whoever looks and whatever became of the daemon."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from asr_daemon.index.index import FILE, Entry, Index
+from asr_daemon.index.queries import (
+    Cursor,
+    Filter,
+    IndexUnavailable,
+    InvalidCursor,
+    Queries,
+    Row,
+)
+
+WINDOW_S = 48 * 3600.0
+TREE = "0123456789abcdef"
+EVERYTHING = Filter(statuses=("succeeded", "failed", "rejected"))
+
+
+class Clock:
+    """A clock that ticks once for each batch."""
+
+    now = 1_795_264_496.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+def entry(id_: str, provider: str = "tencent", status: str = "succeeded") -> Entry:
+    """Return a result of this id."""
+    return Entry(f"identity {id_}", provider, id_, "sha256:00", f"{provider}/{id_}.json", status)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Return the index's clock."""
+    return Clock()
+
+
+@pytest.fixture
+def index(tmp_path: Path, clock: Clock) -> Iterator[Index]:
+    """Return an index that a daemon has open."""
+    index = Index(tmp_path, clock)
+    index.open(TREE)
+    with closing(index):
+        yield index
+
+
+@pytest.fixture
+def queries(tmp_path: Path) -> Iterator[Queries]:
+    """Return what asks it."""
+    with closing(Queries(tmp_path)) as queries:
+        yield queries
+
+
+def ids(rows: list[Row]) -> list[str | None]:
+    """Return the ids of results."""
+    return [row.id for row in rows]
+
+
+def test_newest_first(index: Index, queries: Queries) -> None:
+    index.record([entry("1"), entry("2"), entry("3")], WINDOW_S)
+    assert ids(queries.newest(Filter(), 2)) == ["3", "2"]
+    page = queries.newest(Filter(), 1)
+    assert ids(queries.newest(Filter(), 9, before=page[0].seq)) == ["2", "1"]
+
+
+def test_filters(index: Index, queries: Queries, clock: Clock) -> None:
+    index.record([entry("1"), entry("2", "huawei"), entry("3", status="failed")], WINDOW_S)
+    clock.now += 60
+    index.record([entry("4"), entry("5", status="rejected")], WINDOW_S)
+    assert ids(queries.after(0, Filter(), 9)) == ["1", "2", "3", "4"]
+    assert ids(queries.after(0, EVERYTHING, 9)) == ["1", "2", "3", "4", "5"]
+    assert ids(queries.after(0, Filter(provider="huawei"), 9)) == ["2"]
+    assert ids(queries.after(0, Filter(statuses=("failed",)), 9)) == ["3"]
+    assert ids(queries.after(0, Filter(since=clock.now - 1), 9)) == ["4"]
+
+
+def test_after_a_number(index: Index, queries: Queries) -> None:
+    index.record([entry("1"), entry("2"), entry("3")], WINDOW_S)
+    first = queries.after(0, Filter(), 1)[0]
+    assert ids(queries.after(first.seq, Filter(), 9)) == ["2", "3"]
+    assert queries.after(queries.last_seq(), Filter(), 9) == []
+
+
+def test_what_is_committed_later_is_seen(index: Index, queries: Queries) -> None:
+    assert queries.last_seq() == 0
+    index.record([entry("1")], WINDOW_S)
+    assert ids(queries.after(0, Filter(), 9)) == ["1"]
+
+
+def test_daemon_that_is_down(index: Index, queries: Queries) -> None:
+    index.record([entry("1")], WINDOW_S)
+    index.close()
+    assert ids(queries.after(0, Filter(), 9)) == ["1"]
+
+
+def test_daemon_that_comes_back(index: Index, queries: Queries) -> None:
+    index.record([entry("1")], WINDOW_S)
+    index.close()
+    assert ids(queries.after(0, Filter(), 9)) == ["1"]
+    index.open(TREE)
+    index.record([entry("2")], WINDOW_S)
+    assert ids(queries.after(0, Filter(), 9)) == ["1", "2"]
+
+
+def test_daemon_that_was_killed(index: Index, tmp_path: Path) -> None:
+    """What it leaves beside the database is read, too."""
+    index.record([entry("1")], WINDOW_S)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for file in tmp_path.glob(f"{FILE}*"):
+        shutil.copy(file, copy)
+    with closing(Queries(copy)) as queries:
+        assert ids(queries.after(0, Filter(), 9)) == ["1"]
+
+
+def test_index_that_was_made_again(index: Index, queries: Queries, tmp_path: Path) -> None:
+    index.record([entry("1")], WINDOW_S)
+    [row] = queries.after(0, Filter(), 9)
+    cursor = Cursor.after(row)
+    assert queries.holds(cursor)
+    before = queries.identity
+    for file in tmp_path.glob(f"{FILE}*"):
+        file.unlink()
+    index.record([entry("2")], WINDOW_S)
+    assert not queries.holds(cursor)
+    assert queries.identity != before
+    assert ids(queries.after(row.seq, Filter(), 9)) == ["2"]
+
+
+def test_no_index(queries: Queries, tmp_path: Path) -> None:
+    with pytest.raises(IndexUnavailable) as caught:
+        queries.last_seq()
+    sentence = f"the index {tmp_path}/index.sqlite cannot be read: No such file or directory"
+    assert str(caught.value) == sentence
+
+
+def test_damaged_index(queries: Queries, tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"no database" * 100)
+    with pytest.raises(IndexUnavailable, match="cannot be read: file is not a database"):
+        queries.last_seq()
+
+
+def test_looking_writes_nothing(index: Index, queries: Queries, tmp_path: Path) -> None:
+    index.record([entry("1")], WINDOW_S)
+    index.close()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    queries.last_seq()
+    queries.close()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_cursor_is_a_word() -> None:
+    row = Row(7, "tencent", "1", "sha256:00", "tencent/1.json", "succeeded", 1_795_264_496.25)
+    cursor = Cursor.after(row)
+    assert str(cursor) == "1:7:1795264496250000:08f13643335c80bd"
+    assert Cursor.parse(f"{cursor}\n") == cursor
+    assert cursor.committed_at == 1_795_264_496.25
+
+
+@pytest.mark.parametrize("text", ["", "7", "2:7:0:62e87f97ef6a3bb1", "1:7:0:xyz"])
+def test_what_is_no_cursor(text: str) -> None:
+    with pytest.raises(InvalidCursor, match="not a cursor of asr-daemon"):
+        Cursor.parse(text)
