@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from asr_daemon.clock import Clock
 from asr_daemon.index.index import Entry, Index
 from tests.commands.conftest import Run
 
@@ -23,7 +24,7 @@ def config(tmp_path: Path) -> Path:
     """Return the configuration of a daemon that has stored a few results and is down."""
     file = tmp_path / "asr-daemon.yaml"
     file.write_text(f"output: {{root: {tmp_path}/root}}\nstate: {tmp_path}/state\n")
-    index = Index(tmp_path / "state", lambda: COMMITTED_AT)
+    index = Index(tmp_path / "state", Clock(lambda: COMMITTED_AT))
     with closing(index):
         index.open(TREE)
         entries = [
@@ -118,7 +119,7 @@ def test_newest_page_of_a_million_comes_at_once(tmp_path: Path, run: Run) -> Non
     """Within 0.3 s, the start of the program left out."""
     file = tmp_path / "asr-daemon.yaml"
     file.write_text(f"output: {{root: {tmp_path}/root}}\nstate: {tmp_path}/state\n")
-    index = Index(tmp_path / "state", lambda: COMMITTED_AT)
+    index = Index(tmp_path / "state", Clock(lambda: COMMITTED_AT))
     digest = "sha256:" + "ab" * 32
     with closing(index):
         index.open(TREE)

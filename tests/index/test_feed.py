@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from asr_daemon.clock import Clock
 from asr_daemon.index.feed import Feed
 from asr_daemon.index.index import FILE, Entry, Index
 from asr_daemon.index.queries import Cursor, Filter, Queries
@@ -24,7 +25,7 @@ class Machine:
         """Begin with nothing."""
         self.root, self.state = folder / "root", folder / "state"
         self.now = BEGAN
-        self.index = Index(self.state, lambda: self.now)
+        self.index = Index(self.state, Clock(lambda: self.now))
         self.index.open(TREE)
 
     def commit(self, id_: str, status: str = "succeeded") -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from asr_daemon.clock import Clock
 from asr_daemon.index.index import FILE, Entry, Index
 from asr_daemon.index.queries import (
     Cursor,
@@ -22,7 +23,7 @@ TREE = "0123456789abcdef"
 EVERYTHING = Filter(statuses=("succeeded", "failed", "rejected"))
 
 
-class Clock:
+class Time:
     """A clock that ticks once for each batch."""
 
     now = 1_795_264_496.0
@@ -38,15 +39,15 @@ def entry(id_: str, provider: str = "tencent", status: str = "succeeded") -> Ent
 
 
 @pytest.fixture
-def clock() -> Clock:
+def clock() -> Time:
     """Return the index's clock."""
-    return Clock()
+    return Time()
 
 
 @pytest.fixture
-def index(tmp_path: Path, clock: Clock) -> Iterator[Index]:
+def index(tmp_path: Path, clock: Time) -> Iterator[Index]:
     """Return an index that a daemon has open."""
-    index = Index(tmp_path, clock)
+    index = Index(tmp_path, Clock(clock))
     index.open(TREE)
     with closing(index):
         yield index
@@ -71,7 +72,7 @@ def test_newest_first(index: Index, queries: Queries) -> None:
     assert ids(queries.newest(Filter(), 9, before=page[0].seq)) == ["2", "1"]
 
 
-def test_filters(index: Index, queries: Queries, clock: Clock) -> None:
+def test_filters(index: Index, queries: Queries, clock: Time) -> None:
     index.record([entry("1"), entry("2", "huawei"), entry("3", status="failed")], WINDOW_S)
     clock.now += 60
     index.record([entry("4"), entry("5", status="rejected")], WINDOW_S)
