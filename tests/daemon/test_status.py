@@ -14,7 +14,8 @@ from tests.free_port import free_port
 
 FOLLOWS_NOTHING = """
 import sys
-from asr_daemon import cli, reload
+from asr_daemon import cli
+from asr_daemon.daemon import reload
 async def run(self): raise RuntimeError("a mistake of ours")
 reload.Reloader.run = run
 sys.exit(cli.main(sys.argv[4:]))

@@ -9,7 +9,6 @@ _SYNCS = "asr_daemon/output/filesystem/syncs.py"
 _OUTPUT = "asr_daemon/output/filesystem/output.py"
 _COMMITTER = "asr_daemon/output/committer.py"
 _PIPELINE = "asr_daemon/pipeline.py"
-_ASSEMBLY = "asr_daemon/daemon/wiring.py"
 _HANDLER = "asr_daemon/web/handler.py"
 _IN_FLIGHT = "asr_daemon/web/in_flight.py"
 
@@ -292,10 +291,10 @@ ORDER = (
     ),
     Mutant(
         "the JSON is not the last format",
-        _ASSEMBLY,
-        'sorted(output.formats, key=lambda each: each == "json")',
-        'sorted(output.formats, key=lambda each: each != "json")',
-        SERVING_TESTS,
+        _PIPELINE,
+        "return (*files, (self.document.suffix, self.document.render(transcript, omitted)))",
+        "return ((self.document.suffix, self.document.render(transcript, omitted)), *files)",
+        PIPELINE_TESTS,
     ),
     Mutant(
         "directories are synced before anything is linked",
