@@ -37,7 +37,7 @@ def test_mistake_in_the_file(bare: Machine) -> None:
     bare.run(f"{BUILD}; {INSTALL}")
     pid = bare.main_pid()
     bare.run(f"cp {CONFIG} /root/good; echo 'admin: {{prt: 1}}' > {CONFIG}")
-    told = "[ $(systemctl show -P StatusText asr-daemon | grep -c 'did you mean port') = 1 ]"
+    told = "[ $(systemctl show -P StatusText asr-daemon | grep -c 'did you mean .port.') = 1 ]"
     eventually(lambda: bare.attempt(told).returncode == 0, "it is noticed")
     assert f"{CONFIG}:1: admin.prt: unknown setting" in bare.run(f"{INSTALL} 2>&1")
     assert bare.main_pid() == pid

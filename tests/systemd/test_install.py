@@ -13,8 +13,8 @@ CONFIG = "/etc/asr-daemon/asr-daemon.yaml"
 NEXT = """
 rm -rf /root/next
 mkdir /root/next
-cp -R setup.py pyproject.toml asr_daemon etc systemd scripts docs /root/next
-sed -i 's/^    version=".*",/    version="99.0.0",/' /root/next/setup.py
+cp -R setup.py pyproject.toml README.md LICENSE asr_daemon etc systemd scripts docs /root/next
+sed -i 's/^__version__ = .*/__version__ = "99.0.0"/' /root/next/asr_daemon/__init__.py
 cd /root/next
 """
 """Goes to a copy that is a version of its own."""
@@ -111,7 +111,7 @@ def test_upgrade_with_a_mistake_in_the_file(machine: Machine) -> None:
     """A daemon that runs, and would not start again, is left alone until the mistake is mended."""
     pid, releases = machine.main_pid(), machine.run(RELEASES)
     machine.run(f"cp {CONFIG} /root/good; echo 'admin: {{prt: 1}}' > {CONFIG}")
-    told = "[ $(systemctl show -P StatusText asr-daemon | grep -c 'did you mean port') = 1 ]"
+    told = "[ $(systemctl show -P StatusText asr-daemon | grep -c 'did you mean .port.') = 1 ]"
     eventually(lambda: machine.attempt(told).returncode == 0, "it is noticed")
     done = machine.attempt(f"{NEXT} scripts/install")
     assert done.returncode == 1
