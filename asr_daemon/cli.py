@@ -18,6 +18,7 @@ from asr_daemon.commands.base import (
 from asr_daemon.config.load import ConfigError
 from asr_daemon.daemon.systemd import Manager
 from asr_daemon.errors import AsrDaemonError
+from asr_daemon.providers.registry import VENDORS
 
 _STANDARD_ERROR = 2
 _ERROR = "<3>"
@@ -35,9 +36,10 @@ COMMANDS = (
     schema.COMMAND,
 )
 
-DESCRIPTION = """\
-Receives the callbacks of speech recognition vendors (Tencent Cloud ASR, Huawei
-CEC/OIAP) and commits each result as durable files before it acknowledges it.
+DESCRIPTION = f"""\
+Receives the callbacks of speech recognition vendors
+({", ".join(vendor.title for vendor in VENDORS)})
+and commits each result as durable files before it acknowledges it.
 
 Without a configuration it listens on loopback only, requires no credentials,
 and writes below ./transcripts."""

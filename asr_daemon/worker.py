@@ -133,7 +133,7 @@ class Worker:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": str(Path(asr_daemon.__file__).parents[1])},
+                env={**os.environ, "PYTHONPATH": _python_path()},
                 pass_fds=[lifeline, job.body_descriptor, *(number for _, number in job.files)],
             )
         except OSError as error:
@@ -154,6 +154,12 @@ class Worker:
         if process.returncode != 0:
             raise WorkerFailed(_how_it_ended(process.returncode))
         return msgspec.msgpack.decode(encoded, type=Reply)
+
+
+def _python_path() -> str:
+    """Return where the child finds this package, and vendors that others have added."""
+    own = str(Path(asr_daemon.__file__).parents[1])
+    return os.pathsep.join(filter(None, (own, os.environ.get("PYTHONPATH"))))
 
 
 def _read(reply: Reply, files: dict[str, SpooledBody]) -> Result:

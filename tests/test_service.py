@@ -16,12 +16,12 @@ from asr_daemon.config.model import (
     ListenSettings,
     OutputSettings,
     ProvidersSettings,
-    TencentSettings,
 )
 from asr_daemon.daemon.service import Service
 from asr_daemon.daemon.sockets import Ports
 from asr_daemon.errors import Obstacle
 from asr_daemon.metrics import Metrics
+from asr_daemon.providers.tencent.settings import TencentSettings
 from asr_daemon.web.admin import Reports, make_application
 
 BODY = b"code=0&requestId=%s&text=hello"

@@ -13,15 +13,9 @@ from msgspec import Struct
 from asr_daemon.commands.base import DONE, FAILED, Command, CommandFailed, configuration
 from asr_daemon.commands.progress import show_progress
 from asr_daemon.config.model import Config
-from asr_daemon.send import (
-    HuaweiSender,
-    Reply,
-    SendError,
-    TencentSender,
-    callback_url,
-    huawei_sender,
-    tencent_sender,
-)
+from asr_daemon.providers.registry import VENDORS
+from asr_daemon.providers.simulator import Reply, SendError, Simulator
+from asr_daemon.send import callback_url, make_simulator
 
 BODY, REASON = ".body", ".json"
 GIVES_UP_AFTER = 3
@@ -46,25 +40,26 @@ class Sender:
         """Take the configuration of the running daemon."""
         self._config = config
         self._key: tuple[str, Query] | None = None
-        self._sender: TencentSender | HuaweiSender | None = None
+        self._simulator: Simulator | None = None
 
     def send(self, rejected: Rejected, body: bytes) -> tuple[bool, Reply]:
         """Return whether it was acknowledged, and the answer. Raise `SendError` if none came."""
         key = (rejected.provider, rejected.query)
-        if self._sender is None or key != self._key:
-            self._sender, self._key = _sender(self._config, *key), key
-        reply = self._sender.send(body, rejected.content_type)[-1]
-        return self._sender.accepted(reply), reply
+        if self._simulator is None or key != self._key:
+            self._simulator, self._key = _simulator(self._config, *key), key
+        reply = self._simulator.send(body, rejected.content_type)[-1]
+        return self._simulator.accepted(reply), reply
 
 
-def _sender(config: Config, provider: str, query: Query) -> TencentSender | HuaweiSender:
+def _simulator(config: Config, provider: str, query: Query) -> Simulator:
     """Return what simulates a vendor, at the daemon's own URL with these parameters."""
-    if provider not in ("tencent", "huawei"):
+    vendor = next((vendor for vendor in VENDORS if vendor.name == provider), None)
+    if vendor is None:
         raise CommandFailed(f"{provider!r} is not a provider")
-    url = callback_url(config, provider)
+    url = callback_url(config, vendor)
     if query:
         url += f"{'&' if '?' in url else '?'}{urlencode(query, doseq=True)}"
-    return tencent_sender(config, url) if provider == "tencent" else huawei_sender(config, url)
+    return make_simulator(config, vendor, url)
 
 
 def run(options: Namespace) -> int:

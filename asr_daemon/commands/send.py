@@ -3,26 +3,25 @@
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
-from asr_daemon import sample
 from asr_daemon.commands.base import DONE, FAILED, Command, CommandFailed, configuration
 from asr_daemon.commands.progress import show_progress
-from asr_daemon.send import HuaweiSender, TencentSender, huawei_sender, tencent_sender
+from asr_daemon.providers.registry import VENDORS
+from asr_daemon.send import make_simulator
+
+_VENDORS = {vendor.name: vendor for vendor in VENDORS}
 
 
 def run(options: Namespace) -> int:
     """Send callbacks as the vendor does, and show the answers."""
     config = configuration(options)
-    sender: TencentSender | HuaweiSender
-    if options.provider == "tencent":
-        sender, make = tencent_sender(config, options.url), sample.tencent_callback
-    else:
-        sender, make = huawei_sender(config, options.url), sample.huawei_callback
+    vendor = _VENDORS[options.provider]
+    simulator = make_simulator(config, vendor, options.url)
     body = None if options.file is None else _read(options.file)
     accepted = 0
     for number in range(options.count):
-        replies = sender.send(make(number) if body is None else body)
-        accepted += sender.accepted(replies[-1])
-        if options.count == 1 or not sender.accepted(replies[-1]):
+        replies = simulator.send(vendor.sample(number) if body is None else body)
+        accepted += simulator.accepted(replies[-1])
+        if options.count == 1 or not simulator.accepted(replies[-1]):
             for reply in replies:
                 print(reply.status, reply.body.decode("utf-8", "backslashreplace"))
         show_progress(number + 1, options.count)
@@ -45,7 +44,7 @@ def _positive(text: str) -> int:
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("provider", choices=["tencent", "huawei"], help="which vendor to be")
+    parser.add_argument("provider", choices=tuple(_VENDORS), help="the vendor to simulate")
     parser.add_argument(
         "--url", help="where to; else the first listener of the configuration, with its key"
     )

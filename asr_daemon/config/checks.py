@@ -1,28 +1,22 @@
 """Check rules across settings, which no setting can check alone. Pure."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import combinations, product
 from typing import Any
 
 from msgspec import Struct, structs
 
-from asr_daemon.config.model import Config, HuaweiSettings, TencentSettings
-from asr_daemon.config.values import UrlPath
+from asr_daemon.config.model import Config
+from asr_daemon.config.problems import Finding
+from asr_daemon.config.values import UrlKey, UrlPath, kind_of
+from asr_daemon.providers.registry import VENDORS
+from asr_daemon.providers.vendor import Vendor
+from asr_daemon.secret import Secret
 
 SHORTEST_PUBLIC_KEY = 16
 """Characters of a key that may be the only protection from the internet."""
-
-
-class Finding(Struct, frozen=True):
-    """A broken rule: at which setting, and in which words (see `Problem`)."""
-
-    key: str
-    wrong: str
-    right: str
-    depends: tuple[str, ...]
-    """The settings that the rule looked at, those first that are likely to be the mistake."""
 
 
 class Exposure(Struct, frozen=True):
@@ -38,16 +32,20 @@ def check(config: Config) -> Iterator[Finding]:
     for rule in _RULES:
         yield from rule(config)
     exposure = _exposure(config)
-    for key, settings in providers(config):
+    for vendor, settings in enabled_vendors(config):
+        key = f"providers.{vendor.name}"
+        if exposure is not None:
+            yield from _protected(key, vendor, settings, exposure)
+            yield from _long_keys(key, settings, exposure)
+        yield from vendor.check(settings, key)
+
+
+def enabled_vendors(config: Config) -> Iterator[tuple[Vendor, Any]]:
+    """Yield each vendor whose callbacks are served, with its settings."""
+    for vendor in VENDORS:
+        settings = getattr(config.providers, vendor.name)
         if settings.enabled:
-            yield from _protected(key, settings, exposure)
-            yield from _OF_PROVIDERS[type(settings)](key, settings, exposure)
-
-
-def providers(config: Config) -> Iterator[tuple[str, Any]]:
-    """Yield the path and the settings of each provider."""
-    for field in structs.fields(config.providers):
-        yield f"providers.{field.encode_name}", getattr(config.providers, field.name)
+            yield vendor, settings
 
 
 def is_loopback(host: str) -> bool:
@@ -96,17 +94,17 @@ def _addresses(host: str) -> tuple[IPv4Address | IPv6Address, ...]:
 
 
 def _some_provider(config: Config) -> Iterator[Finding]:
-    if not any(settings.enabled for _, settings in providers(config)):
-        keys = tuple(f"{key}.enabled" for key, _ in providers(config))
+    if not any(enabled_vendors(config)):
+        keys = tuple(f"providers.{vendor.name}.enabled" for vendor in VENDORS)
         yield Finding(keys[0], "no provider is enabled", "write true for at least one", keys)
 
 
 def _distinct_paths(config: Config) -> Iterator[Finding]:
     routes = [
-        (f"{key}.{field.encode_name}", getattr(settings, field.name))
-        for key, settings in providers(config)
+        (f"providers.{vendor.name}.{field.encode_name}", getattr(settings, field.name))
+        for vendor, settings in enabled_vendors(config)
         for field in structs.fields(settings)
-        if settings.enabled and field.type is UrlPath
+        if field.type is UrlPath
     ]
     for (first, first_path), (key, path) in combinations(routes, 2):
         if path == first_path:
@@ -124,12 +122,12 @@ def _exposure(config: Config) -> Exposure | None:
     return None
 
 
-def _protected(key: str, settings: Any, exposure: Exposure | None) -> Iterator[Finding]:
-    credentials = settings.credentials
+def _protected(key: str, vendor: Vendor, settings: Any, exposure: Exposure) -> Iterator[Finding]:
+    credentials = vendor.credentials
     values = {
         field.encode_name: getattr(settings, field.name) for field in structs.fields(settings)
     }
-    if exposure is None or values[credentials] or settings.allow or settings.allow_unauthenticated:
+    if values[credentials] or settings.allow or settings.allow_unauthenticated:
         return
     below = (credentials, "allow", "allow_unauthenticated", "enabled")
     yield Finding(
@@ -141,24 +139,23 @@ def _protected(key: str, settings: Any, exposure: Exposure | None) -> Iterator[F
     )
 
 
-def _tencent(key: str, settings: TencentSettings, exposure: Exposure | None) -> Iterator[Finding]:
-    short = any(len(secret.reveal()) < SHORTEST_PUBLIC_KEY for secret in settings.keys)
-    if exposure is not None and short and not settings.allow:
-        yield Finding(
-            f"{key}.key",
-            f"too short to be the only protection from other machines ({exposure.reason})",
-            f"write at least {SHORTEST_PUBLIC_KEY} characters (openssl rand -hex 16 makes a key)",
-            (f"{key}.key", exposure.key, f"{key}.allow"),
-        )
+def _long_keys(key: str, settings: Any, exposure: Exposure) -> Iterator[Finding]:
+    if settings.allow:
+        return
+    for field in structs.fields(settings):
+        if kind_of(field.type).item is UrlKey and _has_short(getattr(settings, field.name)):
+            setting = f"{key}.{field.encode_name}"
+            yield Finding(
+                setting,
+                f"too short to be the only protection from other machines ({exposure.reason})",
+                f"write at least {SHORTEST_PUBLIC_KEY} characters "
+                "(openssl rand -hex 16 makes a key)",
+                (setting, exposure.key, f"{key}.allow"),
+            )
 
 
-def _huawei(key: str, settings: HuaweiSettings, _: Exposure | None) -> Iterator[Finding]:
-    clients = enumerate(settings.clients)
-    for (first, one), (index, other) in combinations(clients, 2):
-        if one.app_key == other.app_key:
-            wrong = f"same app_key as clients[{first}]"
-            right = "write another, or put both secrets of one client into a list at app_secret"
-            yield Finding(f"{key}.clients[{index}].app_key", wrong, right, (f"{key}.clients",))
+def _has_short(keys: tuple[Secret, ...]) -> bool:
+    return any(len(key.reveal()) < SHORTEST_PUBLIC_KEY for key in keys)
 
 
 def _formats(config: Config) -> Iterator[Finding]:
@@ -178,7 +175,3 @@ _RULES = (
     _distinct_paths,
     _formats,
 )
-_OF_PROVIDERS: Mapping[type, Callable[[str, Any, Exposure | None], Iterator[Finding]]] = {
-    TencentSettings: _tencent,
-    HuaweiSettings: _huawei,
-}

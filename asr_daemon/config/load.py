@@ -6,10 +6,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from asr_daemon.config.checks import Finding, check
+from asr_daemon.config.checks import check
 from asr_daemon.config.document import Document, read_document
 from asr_daemon.config.model import Config
-from asr_daemon.config.problems import ConfigError, Problem
+from asr_daemon.config.problems import ConfigError, Finding, Problem
 from asr_daemon.config.sources import Sources
 from asr_daemon.config.validate import validate
 

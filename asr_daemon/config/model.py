@@ -1,6 +1,7 @@
 """Define the configuration: each setting with its type, default, unit, reason and consequence.
 
-This is the one place where a setting is described. The text below a field is what people read about
+This is the one place where a setting is described; those of a vendor are in its package, in
+`providers/<vendor>/settings.py`. The text below a field is what people read about
 it; `scripts/generate` makes the example, the JSON Schema and asr-daemon.yaml(5) of it. Fields on
 successive lines share the text below the last of them; a section without a text of its own has
 that of its class. A field without text is an error.
@@ -10,14 +11,12 @@ say how a value is written and which values are valid (`values.py`).
 """
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct, field
+from msgspec import Struct, defstruct, field
 
 from asr_daemon.config.values import (
-    AnySecrets,
-    AppId,
     CidrNetwork,
     Count,
     CountOrNull,
@@ -28,19 +27,14 @@ from asr_daemon.config.values import (
     Host,
     Indent,
     LayoutText,
-    Name,
-    NameBy,
     Port,
     ReadFile,
     Size,
     SizeOrNone,
-    TextEncoding,
     TimeZone,
-    UrlKeys,
-    UrlPath,
-    WholeSeconds,
     WrittenFolder,
 )
+from asr_daemon.providers.registry import VENDORS
 
 Format = Literal["json", "txt", "srt", "vtt", "tsv", "ctm", "rttm"]
 """The names in `renderers/registry.py`, which a test compares."""
@@ -95,91 +89,23 @@ class AdminSettings(Struct, frozen=True, kw_only=True):
     """Where to listen, as in listen."""
 
 
-class TencentSettings(Struct, frozen=True, kw_only=True):
-    """Tencent Cloud ASR, recording recognition."""
+if TYPE_CHECKING:
 
-    credentials: ClassVar[str] = "key"
+    class ProvidersSettings(Struct):
+        """A field for the settings of each vendor, by its name."""
 
-    enabled: bool = True
-    """false turns this provider off: nothing is served at its path."""
+        def __init__(self, **settings: Any) -> None: ...
+        def __getattr__(self, vendor: str) -> Any: ...  # noqa: D105 - as the class says
 
-    path: UrlPath = "/callbacks/tencent"
-    """Callbacks are sent to this path; "/" is allowed. Paths are compared literally, so no ?, # or
-    % in them."""
-
-    keys: Annotated[UrlKeys, Example("!file tencent.key")] = field(default=(), name="key")
-    """Tencent signs nothing: a key in the callback URL is the only proof of who calls. It consists
-    of A-Z a-z 0-9 - . _ ~ and has at least 16 characters beyond loopback (openssl rand -hex 16
-    makes a key). Give Tencent the URL https://HOST/callbacks/tencent?key=KEY or
-    https://HOST/callbacks/tencent/KEY. A list contains several valid keys: to replace one, add the
-    new key, change the URL, remove the old key."""
-
-    allow: tuple[CidrNetwork, ...] = ()
-    """Networks that may send; empty means any. Tencent does not publish its addresses."""
-
-    appids: tuple[AppId, ...] = ()
-    """App ids whose results are accepted; all others are refused. Empty means any."""
-
-    name_by: NameBy = "request_id"
-    """What {id} in output.layout is: request_id (Tencent's task id, which may be used again on
-    another day), audio_key (your own id, in old versions of the API), or query:NAME (the parameter
-    NAME of the callback URL, where you can put an id of your own)."""
-
-    text_encoding: TextEncoding = "utf-8"
-    """How bytes that are not UTF-8 are decoded: gb18030 or big5 if you asked Tencent for such text.
-    A wrong one garbles the text, but keeps the result."""
-
-    allow_unauthenticated: bool = False
-    """true accepts results from anybody who can connect, also beyond loopback."""
-
-
-class HuaweiClientSettings(Struct, frozen=True, kw_only=True):
-    """One client of the provider `huawei`."""
-
-    app_key: Annotated[Name, Example("ODFS_SYS_OPENAPI")]
-    """The appKey that the sender uses."""
-
-    app_secrets: Annotated[AnySecrets, Example("!file huawei.secret")] = field(name="app_secret")
-    """The appSecret. A list contains several valid secrets while the sender changes from one to the
-    next."""
-
-
-class HuaweiSettings(Struct, frozen=True, kw_only=True):
-    """Huawei CEC / OIAP, offline conversion: senders request a token first, then call back."""
-
-    credentials: ClassVar[str] = "clients"
-
-    enabled: bool = True
-    """false turns this provider off: nothing is served at its paths."""
-
-    path: UrlPath = "/oifde/rest/sysapi/asrcallback"
-    token_path: UrlPath = "/oifde/rest/api/gettoken"  # noqa: S105 - a path, not a secret
-    """The paths of the OIAP interfaces; many senders cannot change them."""
-
-    token_lifetime_s: WholeSeconds = field(default=3600.0, name="token_lifetime")
-    """How long a token is valid. Shorter: a stolen token is worth less, and senders request new
-    ones more often."""
-
-    allow: tuple[CidrNetwork, ...] = ()
-    """Networks that may send; empty means any."""
-
-    text_encoding: TextEncoding = "utf-8"
-    """Fallback encoding of bodies that are not UTF-8, such as gb18030 from senders in Java on a
-    Chinese Windows. A wrong one garbles the text, but keeps the result."""
-
-    clients: tuple[HuaweiClientSettings, ...] = ()
-    """Who may request a token: appKey and appSecret as agreed with the sender."""
-
-    allow_unauthenticated: bool = False
-    """true accepts results without a token, also beyond loopback."""
-
-
-class ProvidersSettings(Struct, frozen=True, kw_only=True):
-    """The vendors whose callbacks are accepted."""
-
-    tencent: TencentSettings = TencentSettings()
-
-    huawei: HuaweiSettings = HuaweiSettings()
+else:
+    ProvidersSettings = defstruct(
+        "ProvidersSettings",
+        [(vendor.name, vendor.settings, vendor.settings()) for vendor in VENDORS],
+        frozen=True,
+        kw_only=True,
+        module=__name__,
+        namespace={"__doc__": "The vendors whose callbacks are accepted."},
+    )
 
 
 class TextSettings(Struct, frozen=True, kw_only=True):

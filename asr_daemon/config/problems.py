@@ -29,6 +29,16 @@ class Problem(Struct, frozen=True):
         return f"{self.file}:{self.line}: {self.key}: {self.wrong}; {self.right}"
 
 
+class Finding(Struct, frozen=True):
+    """A broken rule: at which setting, and in which words (see `Problem`)."""
+
+    key: str
+    wrong: str
+    right: str
+    depends: tuple[str, ...]
+    """The settings that the rule looked at, those first that are likely to be the mistake."""
+
+
 class ConfigError(AsrDaemonError):
     """An invalid configuration, with every problem in the order of the lines."""
 

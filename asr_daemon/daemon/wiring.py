@@ -1,10 +1,11 @@
-"""The only place that turns configuration into objects, and knows every provider and renderer."""
+"""The only place that turns configuration into objects."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from datetime import datetime
 from typing import cast
 
+from asr_daemon.config.checks import enabled_vendors
 from asr_daemon.config.model import Config, ListenSettings
 from asr_daemon.index.index import Index
 from asr_daemon.layout import Layout
@@ -13,8 +14,8 @@ from asr_daemon.output.filesystem.output import FilesystemOutput, Settings
 from asr_daemon.output.filesystem.staging import Modes
 from asr_daemon.pipeline import Commit, Converter, Pipeline
 from asr_daemon.providers.base import Provider
-from asr_daemon.providers.huawei import Huawei, HuaweiTokenInterface
-from asr_daemon.providers.tencent import Tencent
+from asr_daemon.providers.registry import SIBLINGS
+from asr_daemon.providers.vendor import Interface
 from asr_daemon.renderers.json import read_fingerprint
 from asr_daemon.renderers.registry import make_document_renderer, make_renderers
 from asr_daemon.web.access_log import AccessLog
@@ -73,13 +74,10 @@ def make_endpoints(
         converter = Converter(provider, layout, renderers, document)
         return Pipeline(converter, committer, medium, worker, metrics)
 
-    endpoints: dict[str, Pipeline | HuaweiTokenInterface] = {}
-    tencent, huawei = config.providers.tencent, config.providers.huawei
-    if tencent.enabled:
-        endpoints[tencent.path] = pipeline(Tencent(tencent))
-    if huawei.enabled:
-        endpoints[huawei.path] = pipeline(Huawei(huawei))
-        endpoints[huawei.token_path] = HuaweiTokenInterface(huawei)
+    endpoints: dict[str, Pipeline | Interface] = {}
+    for vendor, settings in enabled_vendors(config):
+        endpoints[settings.path] = pipeline(vendor.make_provider(settings, SIBLINGS))
+        endpoints.update(vendor.make_interfaces(settings))
     # The spools that they get are those that `open_spool` makes.
     return cast(Mapping[str, Endpoint], endpoints)
 

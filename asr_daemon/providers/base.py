@@ -1,11 +1,7 @@
 """What a provider is, and the plain values that it is a function of.
 
-A provider knows its vendor's words and nothing else: no HTTP server, no clock, no disk. To add one:
-
-1. Write `providers/<vendor>.py` with a class that follows `Provider`.
-2. Give it settings in `config/model.py`, and one line in `assembly.py`.
-3. Put its documented examples through the tests that every provider passes
-   (`tests/providers/test_contract.py`).
+A provider knows its vendor's words and nothing else: no HTTP server, no clock, no disk. Each has a
+package, and `vendor.py` says what else belongs into it.
 """
 
 from collections.abc import Mapping

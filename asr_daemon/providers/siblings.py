@@ -1,6 +1,7 @@
 """Bodies of other services, which come to a provider's path when a callback URL was mixed up.
 
-Each is known by names that its documents print, and by nothing else: no values are looked at.
+Each vendor's package lists the bodies of its services (`siblings.py`). A kind is known by
+names that its documents print, and by nothing else: no values are looked at.
 """
 
 import re
@@ -30,52 +31,44 @@ class Sibling(Struct, frozen=True):
     """Whose result it is, if it is one."""
     taker: str = _NOBODY
 
+    @property
+    def is_taken(self) -> bool:
+        """Say whether there is a path for it."""
+        return self.taker != _NOBODY
 
-def _sibling(what: str, *names: str, provider: str = "", taker: str = _NOBODY) -> Sibling:
+
+def sibling(what: str, *names: str, provider: str = "", taker: str = _NOBODY) -> Sibling:
+    """Return the kind `what`; `provider` takes it, or `taker` says who does."""
     taker = f"the provider {provider} takes at its path" if provider else taker
     return Sibling(what, frozenset(names), provider, taker)
 
 
-_RECORDING = "a result of Tencent recording recognition"
-
-SIBLINGS = (
-    _sibling("a result of Huawei offline conversion", "body.body", provider="huawei"),
-    _sibling(
-        "a request for a token",
-        *("appkey", "appsecret"),
-        taker="the provider huawei takes at its token_path",
-    ),
-    _sibling(_RECORDING, "requestid", "code", provider="tencent"),
-    _sibling(_RECORDING, "requestid", "text", provider="tencent"),
-    _sibling("a result of Tencent real-time recognition", "voice_id"),
-    _sibling("a result of Tencent stream recognition", "taskid", "result"),
-    _sibling("a result of Tencent flash recognition", "request_id", "flash_result"),
-    _sibling("a result of Tencent sentence recognition", "response.result"),
-    _sibling("an answer of a Tencent Cloud API", "response.requestid"),
-    _sibling("a callback of Tencent Cloud Infinite", "eventname", "jobsdetail"),
-    _sibling("a result of Huawei SIS recording recognition", "job_id", "segments"),
-    _sibling("a result of Huawei SIS recording recognition", "job_id", "status"),
-    _sibling("a result of Huawei SIS real-time recognition", "resp_type", "trace_id"),
-    _sibling("a result of Huawei SIS flash recognition", "trace_id", "flash_result"),
-    _sibling("a result of Huawei SIS sentence recognition", "trace_id", "result"),
-    _sibling("a result of iFLYTEK recording recognition", "content.orderresult"),
-    _sibling("a result of iFLYTEK recording recognition", "lattice"),
-    _sibling("a notice of iFLYTEK recording recognition", "orderid", "status"),
+OTHERS = (
+    sibling("a result of iFLYTEK recording recognition", "content.orderresult"),
+    sibling("a result of iFLYTEK recording recognition", "lattice"),
+    sibling("a notice of iFLYTEK recording recognition", "orderid", "status"),
 )
-"""What is known; the first that fits is it."""
+"""Bodies of vendors that have no provider here."""
 
 
-def describe_sibling(body: bytes, provider: str) -> str | None:
-    """Say in a sentence what a body looks like that is not a result of `provider`, if it is known.
+class Siblings(Struct, frozen=True):
+    """The kinds of bodies that are known; the first that fits is it."""
 
-    The sentence holds nothing of the body.
-    """
-    names = {name.lower() for name in _names(body.strip())}
-    found = (sibling for sibling in SIBLINGS if sibling.names <= names)
-    sibling = next(found, None)
-    if sibling is None or sibling.provider == provider:
-        return None
-    return f"this looks like {sibling.what}, which {sibling.taker}"
+    kinds: tuple[Sibling, ...] = ()
+
+    def describe(self, body: bytes, provider: str) -> str | None:
+        """Say in a sentence what a body is that is not a result of `provider`, if it is known.
+
+        The sentence holds nothing of the body.
+        """
+        names = {name.lower() for name in _names(body.strip())}
+        found = next((kind for kind in self.kinds if kind.names <= names), None)
+        if found is None or found.provider == provider:
+            return None
+        return f"this looks like {found.what}, which {found.taker}"
+
+
+NO_SIBLINGS = Siblings()
 
 
 def _names(body: bytes) -> Iterator[str]:

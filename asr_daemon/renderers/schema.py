@@ -14,7 +14,7 @@ _SECONDS = "Seconds on the audio's clock; null where the vendor gave no times."
 _SAYS: dict[str, dict[str, dict[str, Any]]] = {
     "Document": {
         "schema_version": {"description": "Changes when existing fields change their meaning."},
-        "provider": {"description": "Who sent the result: tencent or huawei."},
+        "provider": {"description": "The name of the provider in the configuration."},
         "id": {"description": "The vendor's id of the task or audio; null where it sent none."},
         "status": {"description": "Whether the vendor made a transcript."},
         "error": {"description": "Why it made none; null where it did."},

@@ -11,7 +11,7 @@ from tornado.iostream import IOStream, SSLIOStream
 from tornado.netutil import ssl_wrap_socket
 
 MAX_HEAD_BYTES = 256 * 1024
-"""The oldest Tencent callbacks have their whole text in the URL."""
+"""Callbacks of an old kind have their whole text in the URL."""
 
 MAX_HEADER_LINES = 256
 """Of one request; proxies that are chained send some twenty."""

@@ -100,7 +100,7 @@ _shtab_asr_daemon_send_options=(
   "--file[what to send\; else the vendor\'s own example]:BODY:_files"
   "--count[how many\; else one]:N:"
   {-c,--config}"[configuration file (default\: \/etc\/asr-daemon\/asr-daemon.yaml)]:FILE:_files"
-  ":which vendor to be:(tencent huawei)"
+  ":the vendor to simulate:(tencent huawei)"
 )
 
 # guard to ensure default positional specs are added only once per session

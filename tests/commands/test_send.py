@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from asr_daemon.sample import tencent_callback
+from asr_daemon.providers.tencent.samples import tencent_callback
 from tests.commands.conftest import Run
 
 

@@ -9,13 +9,12 @@ from asr_daemon.config.checks import check, is_loopback
 from asr_daemon.config.model import (
     AdminSettings,
     Config,
-    HuaweiClientSettings,
-    HuaweiSettings,
     ListenSettings,
     OutputSettings,
     ProvidersSettings,
-    TencentSettings,
 )
+from asr_daemon.providers.huawei.settings import HuaweiClientSettings, HuaweiSettings
+from asr_daemon.providers.tencent.settings import TencentSettings
 from asr_daemon.secret import Secret
 
 ALL_IPV4 = "0.0.0.0"  # noqa: S104 - nothing is bound here

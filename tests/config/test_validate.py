@@ -10,7 +10,6 @@ from asr_daemon.config.document import parse
 from asr_daemon.config.model import (
     AdminSettings,
     Config,
-    HuaweiClientSettings,
     LimitsSettings,
     ListenSettings,
     LogSettings,
@@ -19,6 +18,7 @@ from asr_daemon.config.model import (
 )
 from asr_daemon.config.sources import Sources
 from asr_daemon.config.validate import Validated, validate
+from asr_daemon.providers.huawei.settings import HuaweiClientSettings
 from asr_daemon.secret import Secret
 
 

@@ -8,15 +8,15 @@ from msgspec import structs
 
 from asr_daemon.config.model import (
     Config,
-    HuaweiClientSettings,
     LimitsSettings,
     ListenSettings,
     OutputSettings,
-    TencentSettings,
     TextSettings,
     TlsSettings,
 )
 from asr_daemon.config.values import Kind, describe, kind_of
+from asr_daemon.providers.huawei.settings import HuaweiClientSettings
+from asr_daemon.providers.tencent.settings import TencentSettings
 from asr_daemon.secret import Secret
 
 

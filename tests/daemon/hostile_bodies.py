@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable
 from random import Random
 
-from asr_daemon.sample import huawei_callback, tencent_callback
+from asr_daemon.providers.huawei.samples import huawei_callback
+from asr_daemon.providers.tencent.samples import tencent_callback
 
 NASTY = (
     "../../etc/x",

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from random import Random
 from typing import TypeVar
 
-from asr_daemon.sample import HUAWEI_CALLBACK, TENCENT_CALLBACK
+from asr_daemon.providers.huawei.samples import HUAWEI_CALLBACK
+from asr_daemon.providers.tencent.samples import TENCENT_CALLBACK
 from tests.daemon.hostile_bodies import NASTY, huawei_body, tamper, tencent_body
 
 TENCENT = b"/callbacks/tencent"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from asr_daemon.sample import HUAWEI_CALLBACK, TENCENT_CALLBACK
+from asr_daemon.providers.huawei.samples import HUAWEI_CALLBACK
+from asr_daemon.providers.tencent.samples import TENCENT_CALLBACK
 from tests.daemon.process import Daemon, Reply, results, running
 
 TENCENT = "/callbacks/tencent"

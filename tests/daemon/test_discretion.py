@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from asr_daemon.sample import HUAWEI_CALLBACK
+from asr_daemon.providers.huawei.samples import HUAWEI_CALLBACK
 from tests.daemon.clients import TENCENT_PATH
 from tests.daemon.process import Daemon, Reply, request, results
 from tests.daemon.serving import serving

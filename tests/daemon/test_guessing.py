@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from asr_daemon.providers.tokens import issue_token
-from asr_daemon.sample import HUAWEI_CALLBACK, TENCENT_CALLBACK
+from asr_daemon.providers.huawei.samples import HUAWEI_CALLBACK
+from asr_daemon.providers.huawei.tokens import issue_token
+from asr_daemon.providers.tencent.samples import TENCENT_CALLBACK
 from asr_daemon.secret import Secret
 from asr_daemon.web.throttle import FREE_ATTEMPTS, INTERVAL_S, MAX_DELAY_S
 from tests.conftest import NoteFigure

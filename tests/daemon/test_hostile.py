@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from asr_daemon.sample import HUAWEI_CALLBACK, tencent_callback
+from asr_daemon.providers.huawei.samples import HUAWEI_CALLBACK
+from asr_daemon.providers.tencent.samples import tencent_callback
 from tests.conftest import NoteFigure
 from tests.daemon.hostile_bodies import huawei_body, tencent_body
 from tests.daemon.hostile_requests import HUAWEI, TENCENT, hostile_request

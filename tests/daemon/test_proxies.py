@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from asr_daemon.sample import HUAWEI_CALLBACK, TENCENT_CALLBACK
+from asr_daemon.providers.huawei.samples import HUAWEI_CALLBACK
+from asr_daemon.providers.tencent.samples import TENCENT_CALLBACK
 from tests.daemon.process import Daemon, Reply
 from tests.daemon.proxies import (
     haproxy,

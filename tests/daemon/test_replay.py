@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from asr_daemon.providers.huawei.samples import huawei_callback
 from asr_daemon.renderers.rejection import Rejection
-from asr_daemon.sample import huawei_callback
 from tests.daemon.process import Daemon, results
 from tests.daemon.serving import FLAT, metric, serving
 

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from asr_daemon import errors
-from asr_daemon.config.model import HuaweiSettings, TencentSettings
 from asr_daemon.errors import CallbackError, NotUnderstood
 from asr_daemon.providers.base import Provider
-from asr_daemon.providers.huawei import Huawei
-from asr_daemon.providers.tencent import Tencent
+from asr_daemon.providers.huawei.provider import Huawei
+from asr_daemon.providers.huawei.settings import HuaweiSettings
+from asr_daemon.providers.tencent.provider import Tencent
+from asr_daemon.providers.tencent.settings import TencentSettings
 from asr_daemon.transcript import Segment
 from tests.providers.callbacks import (
     HUAWEI_EXAMPLE,

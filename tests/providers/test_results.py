@@ -10,10 +10,11 @@ from urllib.parse import quote, quote_from_bytes
 import pytest
 from msgspec import json
 
-from asr_daemon.config.model import HuaweiSettings, TencentSettings
 from asr_daemon.providers.base import Provider
-from asr_daemon.providers.huawei import Huawei
-from asr_daemon.providers.tencent import Tencent
+from asr_daemon.providers.huawei.provider import Huawei
+from asr_daemon.providers.huawei.settings import HuaweiSettings
+from asr_daemon.providers.tencent.provider import Tencent
+from asr_daemon.providers.tencent.settings import TencentSettings
 from asr_daemon.renderers.json import JsonRenderer
 from asr_daemon.renderers.text import TextRenderer
 from tests.providers.callbacks import (

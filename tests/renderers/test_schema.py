@@ -9,10 +9,12 @@ import pytest
 from jsonschema import Draft202012Validator
 from msgspec import structs
 
-from asr_daemon import sample
-from asr_daemon.config.model import HuaweiSettings, TencentSettings
-from asr_daemon.providers.huawei import Huawei
-from asr_daemon.providers.tencent import Tencent
+from asr_daemon.providers.huawei.provider import Huawei
+from asr_daemon.providers.huawei.samples import HUAWEI_CALLBACK
+from asr_daemon.providers.huawei.settings import HuaweiSettings
+from asr_daemon.providers.tencent.provider import Tencent
+from asr_daemon.providers.tencent.samples import TENCENT_CALLBACK
+from asr_daemon.providers.tencent.settings import TencentSettings
 from asr_daemon.renderers.json import JsonRenderer
 from asr_daemon.renderers.schema import transcript_schema
 from asr_daemon.transcript import Transcript, VendorError
@@ -35,13 +37,13 @@ TENCENT_SAMPLES = (
     TENCENT_2020,
     TENCENT_CURRENT,
     TENCENT_DETAILED,
-    sample.TENCENT_CALLBACK,
+    TENCENT_CALLBACK,
     b"code=10001&message=failed&requestId=1",
     b"code=0&requestId=1&text=",
 )
 HUAWEI_SAMPLES = (
     HUAWEI_EXAMPLE,
-    sample.HUAWEI_CALLBACK,
+    HUAWEI_CALLBACK,
     b'{"body": {"state": {"code": 1, "success": false}, "body": {"aid": "a"}}}',
 )
 TRANSCRIPTS = [

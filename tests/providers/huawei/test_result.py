@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from asr_daemon.errors import NotUnderstood
-from asr_daemon.providers.huawei_result import Result, read_result
+from asr_daemon.providers.huawei.result import Result, read_result
 from asr_daemon.transcript import Segment, VendorError, Word
 
 

@@ -9,18 +9,7 @@ from collections.abc import Iterable
 
 from msgspec import json
 
-from asr_daemon.config.model import TencentSettings
-from asr_daemon.errors import (
-    BodyTooLarge,
-    CallbackError,
-    CannotStore,
-    MethodNotAllowed,
-    NotFound,
-    NotUnderstood,
-    Unauthorized,
-    UnsupportedBody,
-    WrongCredentials,
-)
+from asr_daemon.errors import CallbackError, NotFound, Unauthorized, WrongCredentials
 from asr_daemon.providers.base import Answer, Callback, Head, check_address
 from asr_daemon.providers.encodings import declared_encoding
 from asr_daemon.providers.form import (
@@ -30,32 +19,15 @@ from asr_daemon.providers.form import (
     to_texts,
 )
 from asr_daemon.providers.scalars import as_label, as_text, seconds_as_ms
-from asr_daemon.providers.tencent_fields import Fields, is_pairs, read_fields
-from asr_daemon.providers.tencent_segments import Speech, read_speech
-from asr_daemon.providers.tencent_url import KEY, read_parameters, split_element
+from asr_daemon.providers.siblings import NO_SIBLINGS, Siblings
+from asr_daemon.providers.tencent.answers import SUCCESS, refusal
+from asr_daemon.providers.tencent.fields import Fields, is_pairs, read_fields
+from asr_daemon.providers.tencent.segments import Speech, read_speech
+from asr_daemon.providers.tencent.settings import TencentSettings
+from asr_daemon.providers.tencent.url import KEY, read_parameters, split_element
 from asr_daemon.providers.urls import split_url, unescape_ampersands
 from asr_daemon.secret import Secret
 from asr_daemon.transcript import Transcript, VendorError
-
-_STATUSES: dict[type[BaseException], int] = {
-    CallbackError: 400,
-    NotUnderstood: 400,
-    Unauthorized: 401,
-    NotFound: 404,
-    MethodNotAllowed: 405,
-    BodyTooLarge: 413,
-    UnsupportedBody: 415,
-    CannotStore: 503,
-}
-"""The HTTP status of each refusal, which is the answer's `code` too; else that of its base."""
-
-_HEADERS = {
-    # RFC 9110, 15.5.2, wants a challenge. No registered scheme stands for a key in the URL, and one
-    # of these would make a client ask for a password.
-    401: (("WWW-Authenticate", 'Key realm="callback URL"'),),
-    405: (("Allow", "POST"),),
-    503: (("Retry-After", "30"),),
-}
 
 
 class Tencent:
@@ -63,8 +35,9 @@ class Tencent:
 
     name = "tencent"
 
-    def __init__(self, settings: TencentSettings) -> None:
+    def __init__(self, settings: TencentSettings, siblings: Siblings = NO_SIBLINGS) -> None:
         self._settings = settings
+        self._siblings = siblings
 
     def admit(self, head: Head) -> None:
         """Judge the address, the key, and how the path goes on: with a key, with pairs, or both.
@@ -99,7 +72,9 @@ class Tencent:
         encoding = declared or self._settings.text_encoding
         rest, given = self._read_url(callback.head)
         parameters, path_pairs = _without_key(given), self._path_pairs(rest or b"")
-        fields, others = read_fields(callback.body, parameters, path_pairs, encoding)
+        fields, others = read_fields(
+            callback.body, parameters, path_pairs, encoding, self._siblings
+        )
         appid = as_label(fields.get("appid"))
         if self._settings.appids and appid not in self._settings.appids:
             raise Unauthorized("this appid is not allowed to send callbacks")
@@ -129,13 +104,11 @@ class Tencent:
 
     def acknowledge(self) -> Answer:
         """Word the answer for a result that is on stable storage."""
-        return Answer(200, b'{"code":0,"message":"success"}')
+        return SUCCESS
 
     def refuse(self, error: CallbackError) -> Answer:
         """Word the answer for a callback that is not acknowledged."""
-        status = next(_STATUSES[base] for base in type(error).__mro__ if base in _STATUSES)
-        body = json.encode({"code": status, "message": str(error)})
-        return Answer(status, body, _HEADERS.get(status, ()))
+        return refusal(error)
 
     def _is_key(self, candidate: bytes) -> bool:
         return Secret.any_matches(self._settings.keys, candidate)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from asr_daemon.providers.form import Pair, decode_field, form_decode, percent_decode
-from asr_daemon.providers.tencent_fields import VENDOR_NAMES, is_vendor_name
+from asr_daemon.providers.tencent.fields import VENDOR_NAMES, is_vendor_name
 from asr_daemon.providers.urls import split_fields
 
 KEY = b"key"

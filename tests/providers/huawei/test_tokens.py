@@ -6,7 +6,7 @@ from string import ascii_letters, digits
 import pytest
 
 from asr_daemon.errors import TokenExpired, Unauthorized, WrongCredentials
-from asr_daemon.providers.tokens import check_token, issue_token
+from asr_daemon.providers.huawei.tokens import check_token, issue_token
 from asr_daemon.secret import Secret
 
 SECRET, OTHER = Secret("agreed by both"), Secret("agreed by others")

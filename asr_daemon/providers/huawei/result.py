@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from asr_daemon.errors import NotUnderstood
-from asr_daemon.providers.iflytek import read_sentence
+from asr_daemon.providers.huawei.iflytek import read_sentence
 from asr_daemon.providers.scalars import (
     as_label,
     as_ms,

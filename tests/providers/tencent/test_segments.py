@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from asr_daemon.errors import NotUnderstood
-from asr_daemon.providers.tencent_segments import Speech, read_speech, read_text
+from asr_daemon.providers.tencent.segments import Speech, read_speech, read_text
 from asr_daemon.transcript import Segment, Word
 from tests.providers.callbacks import TENCENT_DETAIL
 

@@ -4,7 +4,6 @@ from ipaddress import ip_network
 
 import pytest
 
-from asr_daemon.config.model import TencentSettings
 from asr_daemon.errors import (
     BodyTooLarge,
     CallbackError,
@@ -19,7 +18,8 @@ from asr_daemon.errors import (
     WrongCredentials,
 )
 from asr_daemon.providers.base import Answer, Callback
-from asr_daemon.providers.tencent import Tencent
+from asr_daemon.providers.tencent.provider import Tencent
+from asr_daemon.providers.tencent.settings import TencentSettings
 from asr_daemon.secret import Secret
 from asr_daemon.transcript import Segment, Transcript, VendorError
 from tests.providers.callbacks import (

@@ -6,7 +6,7 @@ import pytest
 
 from asr_daemon.errors import NotUnderstood
 from asr_daemon.providers.form import Pair
-from asr_daemon.providers.tencent_fields import Fields, is_pairs, read_fields
+from asr_daemon.providers.tencent.fields import Fields, is_pairs, read_fields
 
 
 def body_fields(body: bytes, encoding: str = "utf-8") -> Fields:

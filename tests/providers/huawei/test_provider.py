@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from asr_daemon.config.model import HuaweiClientSettings, HuaweiSettings
 from asr_daemon.errors import (
     BodyTooLarge,
     CallbackError,
@@ -21,7 +20,9 @@ from asr_daemon.errors import (
     WrongCredentials,
 )
 from asr_daemon.providers.base import Answer, Callback, Head
-from asr_daemon.providers.huawei import Huawei, HuaweiTokenInterface
+from asr_daemon.providers.huawei.provider import Huawei
+from asr_daemon.providers.huawei.settings import HuaweiClientSettings, HuaweiSettings
+from asr_daemon.providers.huawei.token_interface import TokenInterface
 from asr_daemon.secret import Secret
 from asr_daemon.transcript import Segment, VendorError
 from tests.providers.callbacks import (
@@ -49,9 +50,9 @@ def at(now_s: float, settings: HuaweiSettings = SETTINGS) -> Huawei:
     return Huawei(settings, clock=lambda: now_s)
 
 
-def tokens(settings: HuaweiSettings = SETTINGS) -> HuaweiTokenInterface:
+def tokens(settings: HuaweiSettings = SETTINGS) -> TokenInterface:
     """Return the token interface at `NOW_S`."""
-    return HuaweiTokenInterface(settings, clock=lambda: NOW_S)
+    return TokenInterface(settings, clock=lambda: NOW_S)
 
 
 def credentials(app_key: object, app_secret: object) -> bytes:

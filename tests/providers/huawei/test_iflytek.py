@@ -5,7 +5,7 @@ import json
 import pytest
 
 from asr_daemon.errors import NotUnderstood
-from asr_daemon.providers.iflytek import read_sentence
+from asr_daemon.providers.huawei.iflytek import read_sentence
 from asr_daemon.transcript import Segment, Word
 
 

@@ -1,0 +1,1 @@
+"""Huawei CEC/OIAP, offline conversion; `vendor.py` lists what the rest of the package uses."""

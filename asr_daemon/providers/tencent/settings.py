@@ -1,0 +1,51 @@
+"""Settings of Tencent, in the form of `config/model.py`."""
+
+from typing import Annotated
+
+from msgspec import Struct, field
+
+from asr_daemon.config.values import (
+    AppId,
+    CidrNetwork,
+    Example,
+    NameBy,
+    TextEncoding,
+    UrlKeys,
+    UrlPath,
+)
+
+
+class TencentSettings(Struct, frozen=True, kw_only=True):
+    """Tencent Cloud ASR, recording recognition."""
+
+    enabled: bool = True
+    """false turns this provider off: nothing is served at its path."""
+
+    path: UrlPath = "/callbacks/tencent"
+    """Callbacks are sent to this path; "/" is allowed. Paths are compared literally, so no ?, # or
+    % in them."""
+
+    keys: Annotated[UrlKeys, Example("!file tencent.key")] = field(default=(), name="key")
+    """Tencent signs nothing: a key in the callback URL is the only proof of who calls. It consists
+    of A-Z a-z 0-9 - . _ ~ and has at least 16 characters beyond loopback (openssl rand -hex 16
+    makes a key). Give Tencent the URL https://HOST/callbacks/tencent?key=KEY or
+    https://HOST/callbacks/tencent/KEY. A list contains several valid keys: to replace one, add the
+    new key, change the URL, remove the old key."""
+
+    allow: tuple[CidrNetwork, ...] = ()
+    """Networks that may send; empty means any. Tencent does not publish its addresses."""
+
+    appids: tuple[AppId, ...] = ()
+    """App ids whose results are accepted; all others are refused. Empty means any."""
+
+    name_by: NameBy = "request_id"
+    """What {id} in output.layout is: request_id (Tencent's task id, which may be used again on
+    another day), audio_key (your own id, in old versions of the API), or query:NAME (the parameter
+    NAME of the callback URL, where you can put an id of your own)."""
+
+    text_encoding: TextEncoding = "utf-8"
+    """How bytes that are not UTF-8 are decoded: gb18030 or big5 if you asked Tencent for such text.
+    A wrong one garbles the text, but keeps the result."""
+
+    allow_unauthenticated: bool = False
+    """true accepts results from anybody who can connect, also beyond loopback."""
