@@ -163,5 +163,6 @@ class Config(Struct, frozen=True, kw_only=True):
     providers: ProvidersSettings = ProvidersSettings()
     output: OutputSettings = OutputSettings()
     limits: LimitsSettings = LimitsSettings()
+    history_s: Duration = field(default=30 * 86400.0, name="history")
     state: WrittenFolder = Path("state")
     log: LogSettings = LogSettings()
