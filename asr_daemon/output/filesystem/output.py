@@ -110,13 +110,13 @@ class FilesystemOutput:
         self._index.close()
         self._tree.close()
 
-    def check(self) -> None:
-        """Find out whether `open` would succeed, and change nothing.
+    def check(self) -> list[str]:
+        """Return what does not work, a sentence each, if `open` would succeed; change nothing.
 
         Raises:
             OSError: it would not.
         """
-        self._tree.check(self._settings.expected(self.clock.now()))
+        return self._tree.check(self._settings.expected(self.clock.now()))
 
     def apply(self, settings: Settings) -> None:
         """Use other settings from the next batch on; on any thread."""
