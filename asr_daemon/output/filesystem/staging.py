@@ -356,12 +356,15 @@ class Staging:
     def make_directory(self, path: str) -> None:
         """Make a directory, here or among the results; an inherited set-group-ID bit stays."""
         os.mkdir(path, self.modes.directory)
-        made = os.stat(path).st_mode
-        if made & 0o777 != self.modes.directory:
-            # Whatever the umask. Some file systems keep no modes, and a service may be forbidden to
-            # touch what has a set-group-ID bit; a directory of another mode serves as well.
-            with suppress(PermissionError):
-                os.chmod(path, self.modes.directory | made & stat.S_ISGID)
+        made = os.stat(path)
+        inherited = made.st_mode & stat.S_ISGID
+        # To change the mode of a directory of a group that it is not in, a process loses the bit.
+        if made.st_mode & 0o777 == self.modes.directory or (inherited and not _is_in(made.st_gid)):
+            return
+        # Whatever the umask. Some file systems keep no modes, and a service may be forbidden to
+        # touch what has a set-group-ID bit; a directory of another mode serves as well.
+        with suppress(PermissionError):
+            os.chmod(path, self.modes.directory | inherited)
 
     def sync(self, path: str) -> None:
         """Put a directory's entries, or a file, on stable storage. Raise `OSError` if that fails.
@@ -478,6 +481,10 @@ def _is_left(name: str, folder: int) -> bool:
     except FileNotFoundError:
         return False
     return time.time() - modified_s > _ABANDONED_S
+
+
+def _is_in(group: int) -> bool:
+    return os.geteuid() == 0 or group in {os.getegid(), *os.getgroups()}
 
 
 def _host() -> str:
