@@ -5,6 +5,7 @@ from typing import NamedTuple
 _TREE = "asr_daemon/output/filesystem/tree.py"
 _NAMES = "asr_daemon/output/filesystem/names.py"
 _STAGING = "asr_daemon/output/filesystem/staging.py"
+_EXCLUSIVE = "asr_daemon/output/filesystem/exclusive.py"
 _SYNCS = "asr_daemon/output/filesystem/syncs.py"
 _OUTPUT = "asr_daemon/output/filesystem/output.py"
 _COMMITTER = "asr_daemon/output/committer.py"
@@ -77,7 +78,7 @@ OPENING = (
     ),
     Mutant(
         "open does not lock the tree",
-        _STAGING,
+        _EXCLUSIVE,
         "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
         "pass",
         STAGING_TESTS,
