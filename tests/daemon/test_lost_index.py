@@ -1,5 +1,6 @@
 """The index is expendable: whatever becomes of it, results are acknowledged, once a folder."""
 
+import os
 import shutil
 import signal
 import sqlite3
@@ -279,19 +280,24 @@ def test_many_results_whose_index_was_lost(tmp_path: Path, note_figure: NoteFigu
     for number in range(MANY):
         (folder / f"old-{number}.txt").write_bytes(b"x\n")
         (folder / f"old-{number}.json").write_bytes(document(number))
-    ledger, slowest = Ledger(), 0.0
+    # What is still to be written would be waited for by the first syncs.
+    os.sync()
+    ledger, waited_s = Ledger(), list[float]()
     with serving(tmp_path, output=FLAT) as daemon, senders(daemon.port, ledger, 4):
         began_s = time.monotonic()
         complete = "SELECT min(is_filled) FROM trees"
         while rows(tmp_path, complete) != [(1,)] and time.monotonic() - began_s < 300:
             sent_s = time.monotonic()
             assert daemon.post(TENCENT_PATH, body_of(f"old-{len(ledger.sent)}", "x")).status == 200
-            slowest = max(slowest, time.monotonic() - sent_s)
+            waited_s.append(time.monotonic() - sent_s)
         took_s = time.monotonic() - began_s
     with serving(tmp_path, output=FLAT) as daemon:
         eventually(is_filled(tmp_path, MANY + len(ledger.acknowledged)), "all rows are there")
     assert len(list(folder.glob("old-*.json"))) == MANY
     assert not ledger.refused
-    note_figure("ms at most for a duplicate meanwhile", round(slowest * 1000))
+    waited_s.sort()
+    note_figure("ms at most for a duplicate meanwhile", round(waited_s[-1] * 1000))
+    note_figure("ms for 99 of 100", round(waited_s[len(waited_s) * 99 // 100] * 1000))
+    assert waited_s[-1] < SOON_S
     note_figure("results stored meanwhile", len(ledger.acknowledged))
     note_figure("s until the index was filled", round(took_s))
