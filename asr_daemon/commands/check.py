@@ -13,14 +13,18 @@ def run(options: Namespace) -> int:
     file = source(options)
     config, warnings = load_with_warnings(file, os.environ)
     for warning in warnings:
-        print(f"{warning} (warning)")
-    obstacles = check_start(config)
+        _warn(str(warning))
+    obstacles = check_start(config, _warn)
     if obstacles:
         raise ConfigError(
             [problem_at(file, found.key, found.wrong, found.right) for found in obstacles]
         )
     print(f"{file or 'built-in defaults'}: ok")
     return DONE
+
+
+def _warn(sentence: str) -> None:
+    print(f"{sentence} (warning)")
 
 
 COMMAND = Command(

@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,11 +39,12 @@ class StartError(AsrDaemonError):
     """The daemon cannot start; the message says why and what to do."""
 
 
-def check_start(config: Config) -> list[Obstacle]:
-    """Return what would keep the daemon from starting; changes nothing."""
+def check_start(config: Config, warn: Callable[[str], object]) -> list[Obstacle]:
+    """Return what would keep the daemon from starting, and warn of the rest; changes nothing."""
     obstacles = []
     try:
-        make_output(config).check()
+        for sentence in make_output(config).check():
+            warn(sentence)
     except OSError as error:
         obstacles.append(root_obstacle(error))
     for number, listen in enumerate(config.listen):

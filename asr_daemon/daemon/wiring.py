@@ -10,12 +10,13 @@ from asr_daemon.config.model import Config, ListenSettings
 from asr_daemon.index.index import Index
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics
-from asr_daemon.output.filesystem.output import FilesystemOutput, Settings
+from asr_daemon.output.filesystem.output import FilesystemOutput, Reading, Settings
 from asr_daemon.output.filesystem.staging import Modes
 from asr_daemon.pipeline import Commit, Converter, Pipeline
 from asr_daemon.providers.base import Provider
 from asr_daemon.providers.registry import SIBLINGS
 from asr_daemon.providers.vendor import Interface
+from asr_daemon.reading import read_entry
 from asr_daemon.renderers.json import read_fingerprint
 from asr_daemon.renderers.registry import make_document_renderer, make_renderers
 from asr_daemon.web.access_log import AccessLog
@@ -31,7 +32,7 @@ def make_output(config: Config) -> FilesystemOutput:
     return FilesystemOutput(
         output.root,
         Index(config.state),
-        read_fingerprint,
+        Reading(read_fingerprint, read_entry),
         output_settings(config),
         durable=output.durability == "fsync",
     )
@@ -44,6 +45,7 @@ def output_settings(config: Config) -> Settings:
         config.output.duplicate_window_s,
         config.limits.free_space_bytes,
         config.limits.rejected_bytes,
+        config.history_s,
         _expected(config),
     )
 

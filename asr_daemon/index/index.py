@@ -6,8 +6,6 @@ result. If it is missing, locked, damaged or on a broken disk, nothing waits for
 fails: what it would have said is then found out from the tree, as far as the tree still holds it.
 """
 
-import errno
-import fcntl
 import json
 import logging
 import os
@@ -19,54 +17,44 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from asr_daemon.clock import Clock
+from asr_daemon.index.database import begin, end, inode, lock, prepare, set_aside
 
 FILE = "index.sqlite"
 """The name of the database below `state`."""
 
-_VERSION = 3
-_WITHOUT_INDEXES = 2
-_CACHE_KIB = 1024
 _RETRY_S = 1.0
 _MOST_PENDING = 10_000
 _PRUNED_AT_ONCE = 200
 
-_INDEXES = (
-    "CREATE INDEX results_by_identity ON results (identity)",
-    "CREATE INDEX results_by_path ON results (path)",
-)
-_FROM_NOTHING = (
-    """
-    CREATE TABLE results (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT,
-        identity TEXT NOT NULL,
-        provider TEXT NOT NULL,
-        id TEXT,
-        digest TEXT NOT NULL,
-        path TEXT NOT NULL,
-        status TEXT NOT NULL,
-        committed_at REAL NOT NULL
-    )
-    """,
-    *_INDEXES,
-    "CREATE TABLE tree (id TEXT NOT NULL)",
-)
-# It had tables of its own in place of SQLite's indexes.
-_FROM_VERSION_2 = (*_INDEXES, "DROP TABLE numbers", "DROP TABLE numbered")
-
 # One statement for all, whose values come as JSON: each step is a hand-over between threads.
 _FIND = """
-SELECT identity, path FROM results
-WHERE identity IN (SELECT value FROM json_each(?)) AND committed_at >= ? ORDER BY seq
+SELECT identity, path, is_found FROM results
+WHERE identity IN (SELECT value FROM json_each(?)) AND committed_at >= ? AND tree = ? ORDER BY seq
 """
 _TAKEN = """
 SELECT path FROM results
-WHERE path IN (SELECT value FROM json_each(?)) AND committed_at >= ?
+WHERE path IN (SELECT value FROM json_each(?)) AND committed_at >= ? AND tree = ?
 """
 _RECORD = """
-INSERT INTO results (identity, provider, id, digest, path, status, committed_at)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO results (identity, provider, id, digest, path, status, committed_at, tree)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
+_CONFIRM = "UPDATE results SET is_found = 0 WHERE path = ? AND tree = ?"
 
+# Before all that is known: what is found is older, and comes newest first.
+_RECORD_OLDER = """
+INSERT INTO results
+    (identity, provider, id, digest, path, status, committed_at, tree, is_found, seq)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, coalesce(
+    (SELECT min(seq) FROM results), (SELECT seq FROM sqlite_sequence WHERE name = 'results')
+) - 1
+WHERE NOT EXISTS (SELECT 1 FROM results WHERE path = ?5 AND tree = ?8)
+"""
+_RECORD_MISSED = """
+INSERT INTO results (identity, provider, id, digest, path, status, committed_at, tree, is_found)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1
+WHERE NOT EXISTS (SELECT 1 FROM results WHERE path = ?5 AND tree = ?8)
+"""
 _NEWEST = "SELECT committed_at FROM results ORDER BY seq DESC LIMIT 1"
 
 # Only the oldest are looked at, and few at once: a clock that jumps for a moment, either way, costs
@@ -104,8 +92,17 @@ class Entry(NamedTuple):
     status: str
 
 
+class Known(NamedTuple):
+    """A result that is remembered."""
+
+    path: str
+    """Of its marker, relative to the root."""
+    is_found: bool
+    """Its files were found in the tree: they may not be durable, and nobody may have seen them."""
+
+
 class Index:
-    """Remembers the results of one tree. Used by one thread; raises nothing."""
+    """Remembers the results of one tree at a time. Used by one thread; raises nothing."""
 
     def __init__(self, folder: Path, clock: Clock | None = None) -> None:
         """Name the index; `open` says for which tree it is.
@@ -123,9 +120,10 @@ class Index:
         self._retry_at_s = 0.0
         self._pending: dict[str, tuple[Entry, float]] = {}
         self._complaint: str | None = None
+        self._missing_since_s: float | None = None
 
     def open(self, tree_id: str) -> None:
-        """Begin to remember for a tree; what is remembered of another one does not count."""
+        """Begin to remember for a tree; what is remembered of others stays, and is not used."""
         self._tree_id = tree_id
         self._connected()
 
@@ -141,12 +139,13 @@ class Index:
             return 0.0
         return float(rows[0][0]) if rows else 0.0
 
-    def find(self, identities: Collection[str], window_s: float) -> dict[str, str]:
-        """Return the paths, by identity, of those results that were committed within the window."""
-        found: dict[str, str] = dict(self._query(_FIND, identities, window_s))
+    def find(self, identities: Collection[str], window_s: float) -> dict[str, Known]:
+        """Return, by identity, those results that were committed within the window."""
+        rows = self._query(_FIND, identities, window_s)
+        found = {identity: Known(path, bool(is_found)) for identity, path, is_found in rows}
         for identity in identities:
             if identity in self._pending:
-                found[identity] = self._pending[identity][0].path
+                found[identity] = Known(self._pending[identity][0].path, is_found=False)
         return found
 
     def taken(self, paths: Collection[str], window_s: float) -> set[str]:
@@ -155,8 +154,8 @@ class Index:
         pending = {entry.path for entry, _ in self._pending.values()}
         return {path for (path,) in rows} | pending.intersection(paths)
 
-    def record(self, entries: Sequence[Entry], window_s: float) -> None:
-        """Remember results, and forget some of those that are older than the window.
+    def record(self, entries: Sequence[Entry], keep_s: float) -> None:
+        """Remember results, and forget some of those that are older than what is kept.
 
         What cannot be written now is kept in memory and written with the next batch.
         """
@@ -170,9 +169,12 @@ class Index:
         try:
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
-                rows = [(*entry, committed_at) for entry, committed_at in self._pending.values()]
+                rows = [
+                    (*entry, committed_at, self._tree_id)
+                    for entry, committed_at in self._pending.values()
+                ]
                 connection.executemany(_RECORD, rows)
-                connection.execute(_PRUNE, (now - window_s, now + window_s, _PRUNED_AT_ONCE))
+                connection.execute(_PRUNE, (now - keep_s, now + keep_s, _PRUNED_AT_ONCE))
         except sqlite3.Error as error:
             self._cope(error)
             return
@@ -181,8 +183,65 @@ class Index:
             _log.warning("the index %s is in use again", self._file)
             self._complaint = None
 
+    def confirm(self, paths: Collection[str]) -> set[str]:
+        """Note that results are durable and were seen; return the paths that are known."""
+        connection = self._connected()
+        known: set[str] = set()
+        if connection is None:
+            return known
+        try:
+            with connection:
+                for path in paths:
+                    if connection.execute(_CONFIRM, (path, self._tree_id)).rowcount:
+                        known.add(path)
+        except sqlite3.Error as error:
+            self._cope(error)
+        return known
+
+    def take_missing(self) -> float | None:
+        """Return from when on results of the tree may be missing, 0 for all, to be found once.
+
+        `None` if none are missing.
+        """
+        missing_since_s, self._missing_since_s = self._missing_since_s, None
+        return missing_since_s
+
+    def record_found(self, found: Sequence[tuple[Entry, float]], *, older: bool) -> bool:
+        """Remember what was found in the tree and is not known; say whether that was written.
+
+        Args:
+            found: results, and when they were committed; newest first if they are `older`.
+            older: than all that is known.
+        """
+        connection = self._connected()
+        if connection is None:
+            return False
+        pending = {entry.path for entry, _ in self._pending.values()}
+        rows = [
+            (*entry, committed_at, self._tree_id)
+            for entry, committed_at in found
+            if entry.path not in pending
+        ]
+        try:
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany(_RECORD_OLDER if older else _RECORD_MISSED, rows)
+        except sqlite3.Error as error:
+            self._cope(error)
+            return False
+        return True
+
+    def note_filled(self) -> None:
+        """Note that nothing of the tree is missing any more."""
+        connection = self._connected()
+        if connection is not None:
+            with suppress(sqlite3.Error), connection:
+                connection.execute("UPDATE trees SET is_filled = 1 WHERE id = ?", (self._tree_id,))
+
     def close(self) -> None:
         """Close the database, and let another process have it."""
+        if self._connection is not None and not self._pending:
+            end(self._connection, self._tree_id)
         self._disconnect()
         if self._lock is not None:
             os.close(self._lock)
@@ -193,7 +252,7 @@ class Index:
         if connection is None:
             return []
         try:
-            parameters = (json.dumps(list(names)), self.clock.now_s() - window_s)
+            parameters = (json.dumps(list(names)), self.clock.now_s() - window_s, self._tree_id)
             return connection.execute(query, parameters).fetchall()
         except sqlite3.Error as error:
             self._cope(error)
@@ -201,7 +260,7 @@ class Index:
 
     def _connected(self) -> sqlite3.Connection | None:
         """Return a connection to the file that is there now, `None` if there cannot be one."""
-        if self._connection is not None and self._inode != _inode(self._file):
+        if self._connection is not None and self._inode != inode(self._file):
             self._disconnect()
         if self._connection is None and time.monotonic() >= self._retry_at_s:
             try:
@@ -213,17 +272,20 @@ class Index:
     def _connect(self) -> None:
         self._file.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         if self._lock is None:
-            self._lock = _lock(self._file.parent)
+            self._lock = lock(self._file.parent)
         connection = sqlite3.connect(
             self._file, timeout=0, isolation_level=None, check_same_thread=False
         )
         try:
-            _prepare(connection, self._tree_id)
+            prepare(connection)
+            missing_since_s = begin(connection, self._tree_id)
         except sqlite3.Error:
             connection.close()
             raise
         self._connection = connection
-        self._inode = _inode(self._file)
+        self._inode = inode(self._file)
+        if missing_since_s is not None:
+            self._missing_since_s = missing_since_s
 
     def _disconnect(self) -> None:
         if self._connection is not None:
@@ -241,60 +303,8 @@ class Index:
         if transient:
             self._retry_at_s = time.monotonic() + _RETRY_S
         else:
-            _set_aside(self._file)
+            set_aside(self._file)
         if self._complaint != str(error):
             self._complaint = str(error)
             what = "cannot be used" if transient else "is set aside and made anew"
             _log.warning("the index %s %s: %s", self._file, what, error)
-
-
-def _prepare(connection: sqlite3.Connection, tree_id: str) -> None:
-    """Make a new database, or make sure that the one that is there is of this tree."""
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = OFF")
-    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-    [(version,)] = connection.execute("PRAGMA user_version")
-    if version in (0, _WITHOUT_INDEXES):
-        with connection:
-            connection.execute("BEGIN IMMEDIATE")
-            _bring_up_to_date(connection, version, tree_id)
-    elif version != _VERSION:
-        raise sqlite3.DatabaseError(f"it has the format {version}, not {_VERSION}")
-    if connection.execute("SELECT id FROM tree").fetchall() != [(tree_id,)]:
-        raise sqlite3.DatabaseError("it is of another tree")
-
-
-def _bring_up_to_date(connection: sqlite3.Connection, version: int, tree_id: str) -> None:
-    for statement in _FROM_NOTHING if version == 0 else _FROM_VERSION_2:
-        connection.execute(statement)
-    if version == 0:
-        connection.execute("INSERT INTO tree VALUES (?)", (tree_id,))
-        # Later than any number of an index that was lost, so that cursors still point back.
-        first = time.time_ns() // 1_000
-        connection.execute("INSERT INTO sqlite_sequence VALUES ('results', ?)", (first,))
-    connection.execute(f"PRAGMA user_version = {_VERSION}")
-
-
-def _lock(folder: Path) -> int:
-    """Keep a second daemon from remembering other results in the same place."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise OSError(errno.EBUSY, "another asr-daemon uses it", str(folder)) from error
-    return descriptor
-
-
-def _inode(file: Path) -> int:
-    try:
-        return file.stat().st_ino
-    except OSError:
-        return 0
-
-
-def _set_aside(file: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        # What cannot be moved away is met again, and said again, at the next attempt.
-        with suppress(OSError):
-            os.replace(f"{file}{suffix}", f"{file}{suffix}.aside")

@@ -87,12 +87,29 @@ class Document(Struct, frozen=True):
     payload: Mapping[str, Any] | UnsetType = UNSET
 
 
-class _Told(Struct):
-    """What of a document tells it from others."""
+class _Audio(Struct, frozen=True):
+    key: str | None = None
+
+
+class Facts(Struct, frozen=True):
+    """What of a document tells it from others; also of that of a rejected body."""
 
     digest: str
+    provider: str = ""
     id: str | None = None
+    status: str = ""
+    audio: _Audio = _Audio()
     query: dict[str, str | list[str]] = {}
+
+    @property
+    def fingerprint(self) -> str:
+        """Tell results of one name apart."""
+        return fingerprint_of(self.id, self.digest, self.query)
+
+    @property
+    def audio_key(self) -> str | None:
+        """What names the audio."""
+        return self.audio.key
 
 
 class JsonRenderer:
@@ -130,22 +147,26 @@ def timestamp(moment: datetime) -> str:
 
 
 def read_fingerprint(file: BinaryIO) -> str | None:
-    """Return the fingerprint of a document that was rendered here, `None` of anything else.
+    """Return the fingerprint of a document that was rendered here, `None` of anything else."""
+    facts = read_facts(file)
+    return None if facts is None else facts.fingerprint
 
-    Of a long document only the head is read, where `id` and `digest` stand, unless it has no id:
-    then `query`, which stands behind the text, belongs to the fingerprint.
+
+def read_facts(file: BinaryIO) -> Facts | None:
+    """Return what tells a document that was rendered here from others, `None` of anything else.
+
+    Of a long document only the head is read, where most of that stands, unless it has no id: then
+    `query`, which stands behind the text, belongs to the fingerprint.
     """
     head = file.read(HEAD_BYTES)
-    if len(head) == HEAD_BYTES:
-        members = _members_of_head(head.decode(errors="ignore"))
-        id_, digest = members.get("id"), members.get("digest")
-        if isinstance(id_, str) and isinstance(digest, str):
-            return fingerprint_of(id_, digest, {})
     try:
-        told = msgspec.json.decode(head + file.read(), type=_Told)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        if len(head) == HEAD_BYTES:
+            members = _members_of_head(head.decode(errors="ignore"))
+            if isinstance(members.get("id"), str) and "digest" in members:
+                return msgspec.convert(members, Facts)
+        return msgspec.json.decode(head + file.read(), type=Facts)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError, RecursionError):
         return None
-    return fingerprint_of(told.id, told.digest, told.query)
 
 
 def _members_of_head(head: str) -> dict[str, object]:

@@ -85,13 +85,17 @@ def test_disk_that_lacks_something(
             ledger.note("large", "x" * 5_000_000, 200)
             resend(daemon.port, ["0-0"], ledger, clients=1)
             said = weaknesses(daemon)
-            assert check(tmp_path).returncode == 0
+            checked = check(tmp_path)
+            assert checked.returncode == 0
             assert is_ready(daemon)
         assert too_early == []
         assert find_damage(root, ledger) == Damage()
         names = [path.name for path in (root / ".staging").iterdir()]
         assert [name for name in names if not name.startswith("tree-")] == []
-    assert len(said) == len(SAID[lacks])
+    warnings = [line for line in checked.stdout.splitlines() if line.endswith(" (warning)")]
+    assert len(said) == len(warnings) == len(SAID[lacks])
+    for warning, line in zip(warnings, said, strict=True):
+        assert warning.removesuffix(" (warning)") in line
     for line, sentence in zip(said, SAID[lacks], strict=True):
         assert sentence in line
 

@@ -1,15 +1,23 @@
 """The index is expendable: whatever becomes of it, results are acknowledged, once a folder."""
 
+import os
 import shutil
+import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from asr_daemon.providers.base import Callback, Head
+from asr_daemon.providers.tencent.provider import Tencent
+from asr_daemon.providers.tencent.settings import TencentSettings
+from asr_daemon.renderers.json import JsonRenderer
+from tests.conftest import NoteFigure
 from tests.daemon.clients import TENCENT_PATH, Damage, Ledger, body_of, find_damage, senders
 from tests.daemon.process import Daemon, results
 from tests.daemon.serving import FLAT, eventually, more, serving
@@ -186,3 +194,110 @@ def test_full_state(tmp_path: Path) -> None:
         post(daemon, *range(50), *range(50))
         assert daemon.log.count("cannot be used") == 1
     assert stored(tmp_path) == sorted(f"{number}.json" for number in range(50))
+
+
+def rows(folder: Path, query: str) -> list[tuple[object, ...]]:
+    """Read the index as another program would."""
+    with closing(sqlite3.connect(f"file:{folder}/state/index.sqlite?mode=ro", uri=True)) as index:
+        return index.execute(query).fetchall()
+
+
+def is_filled(folder: Path, count: int) -> Callable[[], bool]:
+    """Return what tells whether so many results are indexed, and none are looked for."""
+    query = "SELECT (SELECT count(*) FROM results), (SELECT min(is_filled) FROM trees)"
+    return lambda: rows(folder, query) == [(count, 1)]
+
+
+def test_index_that_was_lost_is_filled(tmp_path: Path) -> None:
+    """From the tree; then it knows results also on another day, and after they are moved away."""
+    with serving(tmp_path) as daemon:
+        post(daemon, *range(30))
+        before = rows(tmp_path, "SELECT identity, path, status FROM results ORDER BY path")
+        assert daemon.stop() == 0
+    shutil.rmtree(tmp_path / "state")
+    with serving(tmp_path) as daemon:
+        eventually(is_filled(tmp_path, 30), "the index is filled")
+        assert rows(tmp_path, "SELECT identity, path, status FROM results ORDER BY path") == before
+        for name in results(tmp_path / "root"):
+            (tmp_path / "root" / name).unlink()
+        post(daemon, *range(30))
+    assert stored(tmp_path) == []
+
+
+def test_root_that_was_another_one_for_a_while(tmp_path: Path) -> None:
+    """It finds its own results again, also those that were moved away."""
+    with serving(tmp_path, output=FLAT) as daemon:
+        post(daemon, 1)
+        assert daemon.stop() == 0
+    with serving(tmp_path, output={**FLAT, "root": str(tmp_path / "other")}) as daemon:
+        post(daemon, 1)
+        assert daemon.stop() == 0
+    for name in results(tmp_path / "root"):
+        (tmp_path / "root" / name).unlink()
+    with serving(tmp_path, output=FLAT) as daemon:
+        post(daemon, 1)
+    assert stored(tmp_path) == []
+    assert [path.name for path in (tmp_path / "other").rglob("*.json")] == ["1.json"]
+
+
+def test_results_that_a_killed_daemon_did_not_index(tmp_path: Path) -> None:
+    """They are found at the next start, and announced when they come again."""
+    with serving(tmp_path, output=FLAT) as daemon:
+        post(daemon, 1)
+        eventually(is_filled(tmp_path, 1), "the index is filled")
+        with locked(tmp_path / "state"):
+            post(daemon, 2)
+            daemon.stop(signal.SIGKILL)
+    with serving(tmp_path, output=FLAT):
+        eventually(is_filled(tmp_path, 2), "the index is filled")
+    assert rows(tmp_path, "SELECT id, is_found FROM results ORDER BY seq") == [("1", 0), ("2", 1)]
+    with serving(tmp_path, output=FLAT) as daemon:
+        post(daemon, 2)
+        ids = rows(tmp_path, "SELECT id, is_found FROM results ORDER BY seq")
+    assert ids == [("1", 0), ("2", 0)]
+
+
+MANY = 100_000
+
+
+def document(number: int) -> bytes:
+    """Return the JSON of a result as `body_of` makes it."""
+    transcript = Tencent(TencentSettings()).parse(
+        Callback(
+            Head(TENCENT_PATH.encode(), b"", {}, "127.0.0.1"),
+            body_of(f"old-{number}", "x"),
+            datetime.now(UTC),
+        )
+    )
+    return JsonRenderer(keep_payload=False, indent=2).render(transcript)
+
+
+@pytest.mark.long
+def test_many_results_whose_index_was_lost(tmp_path: Path, note_figure: NoteFigure) -> None:
+    """Under load callbacks go on as ever, duplicates are known meanwhile, and all rows come."""
+    folder = tmp_path / "root/tencent"
+    folder.mkdir(parents=True)
+    for number in range(MANY):
+        (folder / f"old-{number}.txt").write_bytes(b"x\n")
+        (folder / f"old-{number}.json").write_bytes(document(number))
+    # What is still to be written would be waited for by the first syncs.
+    os.sync()
+    ledger, waited_s = Ledger(), list[float]()
+    with serving(tmp_path, output=FLAT) as daemon, senders(daemon.port, ledger, 4):
+        began_s = time.monotonic()
+        complete = "SELECT min(is_filled) FROM trees"
+        while rows(tmp_path, complete) != [(1,)] and time.monotonic() - began_s < 300:
+            sent_s = time.monotonic()
+            assert daemon.post(TENCENT_PATH, body_of(f"old-{len(ledger.sent)}", "x")).status == 200
+            waited_s.append(time.monotonic() - sent_s)
+        took_s = time.monotonic() - began_s
+    with serving(tmp_path, output=FLAT) as daemon:
+        eventually(is_filled(tmp_path, MANY + len(ledger.acknowledged)), "all rows are there")
+    assert len(list(folder.glob("old-*.json"))) == MANY
+    assert not ledger.refused
+    waited_s.sort()
+    note_figure("ms at most for a duplicate meanwhile", round(waited_s[-1] * 1000))
+    note_figure("ms for 99 of 100", round(waited_s[len(waited_s) * 99 // 100] * 1000))
+    assert waited_s[-1] < SOON_S
+    note_figure("results stored meanwhile", len(ledger.acknowledged))
+    note_figure("s until the index was filled", round(took_s))

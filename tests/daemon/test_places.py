@@ -189,7 +189,8 @@ def test_group_that_the_daemon_is_not_in(tmp_path: Path, work: Path, root: Path)
         if above.stat().st_mode & 0o5 != 0o5 and above != Path("/"):
             above.chmod(above.stat().st_mode | 0o005)
     as_user = ["setpriv", "--reuid=1234", "--regid=1234", "--clear-groups"]
-    with serving(tmp_path, wrapper=as_user) as daemon:
+    output = {"directory_mode": "0770"}
+    with serving(tmp_path, wrapper=as_user, output=output) as daemon:
         assert post(daemon, "1") == 200
     assert owners(root) == {GROUP}
 

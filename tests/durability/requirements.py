@@ -91,6 +91,21 @@ def inotifywait() -> str | None:
     return _program("inotifywait", "inotify-tools")
 
 
+def incron() -> str | None:
+    """Ask for the cron of file events."""
+    return _program("incrond", "incron")
+
+
+def rsync() -> str | None:
+    """Ask for what copies trees."""
+    return _program("rsync", "rsync")
+
+
+def npm() -> str | None:
+    """Ask for what installs and runs JavaScript."""
+    return _program("npm", "npm")
+
+
 def setfacl() -> str | None:
     """Ask for what sets access control lists."""
     return _program("setfacl", "acl")

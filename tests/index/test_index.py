@@ -1,5 +1,6 @@
 """The index remembers, and never stands in the way."""
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,10 +9,22 @@ from pathlib import Path
 import pytest
 
 from asr_daemon.clock import Clock
-from asr_daemon.index.index import FILE, Entry, Index
+from asr_daemon.index.index import FILE, Entry, Index, Known
 
 WINDOW_S = 48 * 3600.0
 TREE = "0123456789abcdef"
+
+VERSION_3 = """
+CREATE TABLE results (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, identity TEXT NOT NULL, provider TEXT NOT NULL, id TEXT,
+    digest TEXT NOT NULL, path TEXT NOT NULL, status TEXT NOT NULL, committed_at REAL NOT NULL
+);
+CREATE INDEX results_by_identity ON results (identity);
+CREATE INDEX results_by_path ON results (path);
+CREATE TABLE tree (id TEXT NOT NULL);
+INSERT INTO tree VALUES ('0123456789abcdef');
+PRAGMA user_version = 3;
+"""
 
 VERSION_2 = """
 CREATE TABLE results (
@@ -60,7 +73,7 @@ def entry(identity: str = "42", path: str | None = None) -> Entry:
 
 def find(index: Index, *identities: str) -> dict[str, str]:
     """Look for results within the window."""
-    return index.find(identities, WINDOW_S)
+    return {identity: known.path for identity, known in index.find(identities, WINDOW_S).items()}
 
 
 def record(index: Index, *identities: str) -> None:
@@ -93,6 +106,62 @@ def test_survives_a_restart(index: Index, tmp_path: Path, time: Time) -> None:
     later.open(TREE)
     assert find(later, "42") == {"42": "day/42.json"}
     later.close()
+
+
+def test_tree_that_comes_back(index: Index, tmp_path: Path, time: Time) -> None:
+    """A root that was another one for a while finds what it had."""
+    record(index, "42")
+    index.note_filled()
+    index.close()
+    other = Index(tmp_path / "state", Clock(time))
+    other.open("another tree")
+    record(other, "43")
+    other.close()
+    again = Index(tmp_path / "state", Clock(time))
+    again.open(TREE)
+    assert find(again, "42", "43") == {"42": "day/42.json"}
+    assert again.take_missing() is None
+    again.close()
+
+
+def found(*identities: str) -> list[tuple[Entry, float]]:
+    """Return results that were found in the tree."""
+    return [(entry(identity), 1_795_264_400.0) for identity in identities]
+
+
+def test_new_index_misses_everything(index: Index, tmp_path: Path) -> None:
+    """What is found of it, newest first, comes before what was recorded meanwhile."""
+    assert index.take_missing() == 0.0
+    record(index, "3")
+    assert index.record_found(found("3", "2", "1"), older=True)
+    index.note_filled()
+    index.close()
+    assert rows(tmp_path, "SELECT id, is_found FROM results ORDER BY seq") == [
+        ("1", 1),
+        ("2", 1),
+        ("3", 0),
+    ]
+
+
+def test_index_that_was_not_closed(index: Index, tmp_path: Path, time: Time) -> None:
+    """From a little before its newest result on."""
+    record(index, "1")
+    index.note_filled()
+    shutil.copytree(tmp_path / "state", tmp_path / "killed/state")
+    killed = Index(tmp_path / "killed/state", Clock(time))
+    killed.open(TREE)
+    assert killed.take_missing() == time.now - 60
+    assert killed.record_found(found("1", "2"), older=False)
+    killed.close()
+    assert rows(tmp_path / "killed", "SELECT id FROM results ORDER BY seq") == [("1",), ("2",)]
+
+
+def test_what_was_found_is_told_apart_until_it_is_confirmed(index: Index) -> None:
+    """It may not be durable."""
+    index.record_found(found("1"), older=True)
+    assert index.find(["1"], WINDOW_S) == {"1": Known("day/1.json", is_found=True)}
+    assert index.confirm(["day/1.json", "day/2.json"]) == {"day/1.json"}
+    assert index.find(["1"], WINDOW_S) == {"1": Known("day/1.json", is_found=False)}
 
 
 def test_another_tree(index: Index, tmp_path: Path, time: Time) -> None:
@@ -169,13 +238,14 @@ def test_sequence_numbers_grow(index: Index, tmp_path: Path) -> None:
     assert first < second < third  # type: ignore[operator] # integers, as the schema says
 
 
-def test_index_of_the_version_before_is_taken_over(
-    tmp_path: Path, time: Time, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("script", [VERSION_2, VERSION_3])
+def test_index_of_a_version_before_is_taken_over(
+    tmp_path: Path, time: Time, caplog: pytest.LogCaptureFixture, script: str
 ) -> None:
     """Its results are known, and found by SQLite's own indexes."""
     (tmp_path / "state").mkdir()
     with closing(sqlite3.connect(tmp_path / "state" / FILE)) as before:
-        before.executescript(VERSION_2)
+        before.executescript(script)
         row = ("42", "tencent", "42", "d", "day/42.json", "succeeded", time.now)
         before.execute("INSERT INTO results VALUES (7, ?, ?, ?, ?, ?, ?, ?)", row)
         before.commit()

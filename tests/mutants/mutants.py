@@ -5,6 +5,7 @@ from typing import NamedTuple
 _TREE = "asr_daemon/output/filesystem/tree.py"
 _NAMES = "asr_daemon/output/filesystem/names.py"
 _STAGING = "asr_daemon/output/filesystem/staging.py"
+_EXCLUSIVE = "asr_daemon/output/filesystem/exclusive.py"
 _SYNCS = "asr_daemon/output/filesystem/syncs.py"
 _OUTPUT = "asr_daemon/output/filesystem/output.py"
 _COMMITTER = "asr_daemon/output/committer.py"
@@ -22,6 +23,7 @@ STAGING_TESTS = (f"{_FOLDER}/test_staging.py",)
 COMMITTER_TESTS = ("tests/output/test_committer.py",)
 PIPELINE_TESTS = ("tests/test_pipeline.py",)
 SERVING_TESTS = ("tests/daemon/test_lost_index.py::test_index_that_is_harmed_meanwhile",)
+FOUND_TESTS = ("tests/daemon/test_lost_index.py::test_results_that_a_killed_daemon_did_not_index",)
 STOP_TESTS = (
     "tests/daemon/test_stop.py::test_slow_disk",
     "tests/daemon/test_stop.py::test_upload_that_is_completed_late",
@@ -76,7 +78,7 @@ OPENING = (
     ),
     Mutant(
         "open does not lock the tree",
-        _STAGING,
+        _EXCLUSIVE,
         "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
         "pass",
         STAGING_TESTS,
@@ -315,6 +317,13 @@ ORDER = (
         _TREE,
         "            _each(attempts, self._announce)\n",
         "",
+    ),
+    Mutant(
+        "a result that was only found in the tree counts as durable",
+        _OUTPUT,
+        "return known.is_found and ",
+        "return False and ",
+        FOUND_TESTS,
     ),
     Mutant(
         "results are remembered before they are stored",

@@ -60,8 +60,8 @@ class Areas:
             staging = self._known[directory, identity] = self._find(directory)
         return staging
 
-    def try_out(self, directory: str) -> None:
-        """Find out whether results could be stored in a directory that is there.
+    def try_out(self, directory: str) -> tuple[str, ...]:
+        """Return what does not work in a directory that is there; results could be stored.
 
         Nothing that is made for that stays.
 
@@ -72,7 +72,8 @@ class Areas:
         if os.path.isdir(root) and directory.startswith(root):
             folder = outermost(directory, root)
             if folder != root:
-                self._like_root(folder).check()
+                return self._like_root(folder).check().weaker
+        return ()
 
     def _find(self, directory: str) -> Staging:
         if territory_of(directory) == territory_of(self._root.folder):

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from asr_daemon.errors import CannotStore, NoRoomForRejected
-from asr_daemon.index.index import Entry, Index
+from asr_daemon.index.index import Entry, Index, Known
 from asr_daemon.output.base import Outcome, Result, Stored, describe, refusal_of
 from asr_daemon.output.filesystem.ahead import Ahead, Expected, none_expected
+from asr_daemon.output.filesystem.finder import Finder, Found, ReadEntry, no_entry
 from asr_daemon.output.filesystem.names import BatchNames, Names, Plan, ReadFingerprint
 from asr_daemon.output.filesystem.rejected import Quota
 from asr_daemon.output.filesystem.space import Room, Space
@@ -20,6 +21,10 @@ from asr_daemon.output.filesystem.tree import Tree
 
 REJECTED = "rejected"
 """The status, and the first folder below the root, of rejected bodies."""
+
+FOUND_A_BATCH = 50
+FOUND_WHILE_IDLE = 1000
+"""How many results that were found in the tree are indexed in one go: it takes 1 ms, or 20."""
 
 
 class Settings(Struct, frozen=True):
@@ -31,8 +36,17 @@ class Settings(Struct, frozen=True):
     """What is left free on the disk."""
     rejected_bytes: int
     """Room for rejected bodies."""
+    history_s: float = 30 * 86400.0
+    """How long results are remembered at least, and looked for by an index that is new."""
     expected: Expected = none_expected
     """The directories of the results of a moment, which are made ahead."""
+
+
+class Reading(Struct, frozen=True):
+    """What reads markers, which the output has only bytes of."""
+
+    fingerprint: ReadFingerprint
+    entry: ReadEntry = no_entry
 
 
 class FilesystemOutput:
@@ -42,7 +56,7 @@ class FilesystemOutput:
         self,
         root: Path,
         index: Index,
-        read_fingerprint: ReadFingerprint,
+        reading: Reading,
         settings: Settings,
         *,
         durable: bool,
@@ -52,7 +66,7 @@ class FilesystemOutput:
         Args:
             root: the directory of the tree; made if it is missing.
             index: what is remembered of results.
-            read_fingerprint: reads the marker of a result that is there.
+            reading: reads the markers of results that are there.
             settings: until others are applied.
             durable: sync before a result counts as stored; otherwise the page cache is enough.
         """
@@ -62,7 +76,11 @@ class FilesystemOutput:
         self.clock = index.clock
         self._staging = Staging(path, settings.modes, durable=durable, stamp=self.clock.stamp)
         self._tree = Tree(path, self._staging)
-        self._names = Names(path, read_fingerprint)
+        self._names = Names(path, reading.fingerprint)
+        self._finder = Finder(path, reading.entry)
+        self._unrecorded: list[Found] = []
+        self._finds_older = False
+        self._root = path
         self._space = Space(root)
         self._quota = Quota(root / REJECTED)
         self._ahead = Ahead(self._tree.prepare, self.clock.now)
@@ -88,16 +106,17 @@ class FilesystemOutput:
 
     def close(self) -> None:
         """Let another process have the tree."""
+        self._finder.stop()
         self._index.close()
         self._tree.close()
 
-    def check(self) -> None:
-        """Find out whether `open` would succeed, and change nothing.
+    def check(self) -> list[str]:
+        """Return what does not work, a sentence each, if `open` would succeed; change nothing.
 
         Raises:
             OSError: it would not.
         """
-        self._tree.check(self._settings.expected(self.clock.now()))
+        return self._tree.check(self._settings.expected(self.clock.now()))
 
     def apply(self, settings: Settings) -> None:
         """Use other settings from the next batch on; on any thread."""
@@ -120,15 +139,21 @@ class FilesystemOutput:
         self._ahead.make(settings.expected)
         identities = {result.identity for result in batch}
         known = self._index.find(identities, settings.duplicate_window_s)
+        again = {identity for identity, one in known.items() if self._is_to_confirm(one)}
         settled: dict[str, Outcome] = {
-            identity: Stored(path, duplicate=True) for identity, path in known.items()
+            identity: Stored(one.path, duplicate=True)
+            for identity, one in known.items()
+            if identity not in again
         }
         new: dict[str, Result] = {}
         for result in batch:
-            if result.identity not in settled:
+            if result.identity in again:
+                new[result.identity] = _placed_at(result, known[result.identity].path)
+            elif result.identity not in settled:
                 new.setdefault(result.identity, result)
         outcomes = self._store_new(list(new.values()), settings) if new else []
         settled.update(zip(new, outcomes, strict=True))
+        self._fill(FOUND_A_BATCH)
         return [_take(settled, result.identity) for result in batch]
 
     def check_health(self, *, thoroughly: bool) -> str | None:
@@ -143,6 +168,7 @@ class FilesystemOutput:
             else:
                 self._tree.check_root()
                 self._ahead.make(self._settings.expected)
+                self._fill(FOUND_WHILE_IDLE)
         except OSError as error:
             return describe(error)
         return None
@@ -207,8 +233,44 @@ class FilesystemOutput:
         written = iter(self._tree.write(writable, names.plan_again))
         ends = [next(written) if isinstance(plan, Plan) else plan for plan in plans]
         stored = [plan for plan in ends if isinstance(plan, Plan)]
-        self._index.record([_entry(plan) for plan in stored], window_s)
+        # Those that were known already are not new, if they are durable by now.
+        found = {plan.marker for plan in stored if plan.is_duplicate}
+        known = self._index.confirm(found) if found else set()
+        entries = [_entry(plan) for plan in stored if plan.marker not in known]
+        self._index.record(entries, max(window_s, settings.history_s))
         return [_outcome(end) for end in ends]
+
+    def _is_to_confirm(self, known: Known) -> bool:
+        """Return whether a result was only found in the tree, and is there still."""
+        return known.is_found and os.path.lexists(os.path.join(self._root, known.path))
+
+    def _fill(self, most: int) -> None:
+        """Tell the index of results in the tree that it does not know; nothing waits for that."""
+        if not self._finder.is_running and not self._unrecorded:
+            self._find_missing()
+            return
+        self._unrecorded = self._unrecorded or self._finder.take(most)
+        if self._index.record_found(self._unrecorded, older=self._finds_older):
+            self._unrecorded = []
+            if not self._finder.is_running and not self._find_missing():
+                self._index.note_filled()
+
+    def _find_missing(self) -> bool:
+        """Begin to look for what the index does not know; say whether there is anything."""
+        missing_since_s = self._index.take_missing()
+        if missing_since_s is None:
+            return False
+        self._finds_older = missing_since_s <= 0
+        since_s = max(missing_since_s, self.clock.now_s() - self._settings.history_s)
+        self._finder.start(since_s, oldest_first=not self._finds_older)
+        return True
+
+
+def _placed_at(result: Result, marker: str) -> Result:
+    """Return a result with the name that it has already."""
+    directory, _, name = marker.rpartition("/")
+    stem = name.removesuffix(result.files[-1][0])
+    return structs.replace(result, directory=directory, stem=stem)
 
 
 def _planned(names: BatchNames, result: Result) -> Plan | OSError:

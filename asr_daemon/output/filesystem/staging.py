@@ -1,23 +1,20 @@
 """The folder below the root where files are written before they get their final names."""
 
 import errno
-import fcntl
 import hashlib
 import logging
 import os
-import re
 import stat
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import count
-from pathlib import Path
 from secrets import token_hex
 from threading import Lock
 
 from msgspec import Struct
 
+from asr_daemon.output.filesystem.exclusive import is_left, lock, temporary_prefix
 from asr_daemon.output.filesystem.territory import territory_of
 from asr_daemon.output.filesystem.ways import (
     NAMED,
@@ -42,12 +39,6 @@ _ANNOUNCED = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PIECE_BYTES = 256 * 1024
 _THREADS = 4
 _FOR_NOW = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-
-_TEMPORARY = re.compile(r"\.([0-9a-f]{8})\.[0-9a-f]{8}-\d+~")
-"""A temporary name: host, process, number. Programs that watch pass over such names."""
-
-_ABANDONED_S = 3600.0
-"""How long nobody has written to what a daemon on another host has left."""
 
 _Identity = tuple[int, int]
 
@@ -231,7 +222,7 @@ class Staging:
         self.stamp = stamp
         self.executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="staging")
         """For what may hang with the disk, and nothing else is to hang with it."""
-        self._prefix = f".{_host()}.{token_hex(4)}-"
+        self._prefix = temporary_prefix()
         self._numbers = count()
         self._lock: int | None = None
         self._ways: Ways | None = None
@@ -265,7 +256,7 @@ class Staging:
         """
         with suppress(FileExistsError):
             self.make_directory(self.path)
-        self._lock = _locked(self.path)
+        self._lock = lock(self.path)
         try:
             self._empty(self._lock)
             self._mark = self._mark or f"{_MARK}{token_hex(8)}"
@@ -356,12 +347,15 @@ class Staging:
     def make_directory(self, path: str) -> None:
         """Make a directory, here or among the results; an inherited set-group-ID bit stays."""
         os.mkdir(path, self.modes.directory)
-        made = os.stat(path).st_mode
-        if made & 0o777 != self.modes.directory:
-            # Whatever the umask. Some file systems keep no modes, and a service may be forbidden to
-            # touch what has a set-group-ID bit; a directory of another mode serves as well.
-            with suppress(PermissionError):
-                os.chmod(path, self.modes.directory | made & stat.S_ISGID)
+        made = os.stat(path)
+        inherited = made.st_mode & stat.S_ISGID
+        # To change the mode of a directory of a group that it is not in, a process loses the bit.
+        if made.st_mode & 0o777 == self.modes.directory or (inherited and not _is_in(made.st_gid)):
+            return
+        # Whatever the umask. Some file systems keep no modes, and a service may be forbidden to
+        # touch what has a set-group-ID bit; a directory of another mode serves as well.
+        with suppress(PermissionError):
+            os.chmod(path, self.modes.directory | inherited)
 
     def sync(self, path: str) -> None:
         """Put a directory's entries, or a file, on stable storage. Raise `OSError` if that fails.
@@ -391,7 +385,7 @@ class Staging:
                 self._mark = name
             elif is_trial(name):
                 remove_trial(os.path.join(self.path, name))
-            elif name != self._mark and _is_left(name, folder):
+            elif name != self._mark and is_left(name, folder):
                 # A folder is nothing of ours, and not in the way.
                 with suppress(IsADirectoryError):
                     os.unlink(name, dir_fd=folder)
@@ -410,7 +404,7 @@ class Staging:
             _log.warning("files do not take group and ACL of %s: empty %s", self.folder, self.path)
             return
         self.close()
-        self._lock = _locked(self.path)
+        self._lock = lock(self.path)
 
 
 def check_writable(path: str) -> str:
@@ -430,62 +424,14 @@ def check_writable(path: str) -> str:
     return path
 
 
-def _locked(path: str) -> int:
-    """Return the descriptor of a directory that no other process has locked."""
-    descriptor = os.open(path, _DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not _is_locked(path):
-            # Another process has put a new one in its place meanwhile.
-            raise BlockingIOError
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise OSError(errno.EBUSY, "another asr-daemon writes there", path) from error
-    except OSError as error:
-        os.close(descriptor)
-        reason = f"the file system takes no locks (flock: {error.strerror})"
-        raise OSError(error.errno, reason, path) from error
-    return descriptor
-
-
-def _is_locked(path: str) -> bool:
-    descriptor = os.open(path, _DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
 def _inherits_other(folder: str, staging: str) -> bool:
     """Return whether new files get another group or ACL in the staging folder than beside it."""
     here, there = territory_of(folder), territory_of(staging)
     return (here.group, here.acl) != (there.group, there.acl)
 
 
-def _is_left(name: str, folder: int) -> bool:
-    """Return whether nobody uses a staged file any more.
-
-    A lock may hold on one host only: another's files are left alone while they may be in use.
-    """
-    temporary = _TEMPORARY.fullmatch(name)
-    if temporary is None or temporary[1] == _host():
-        return True
-    try:
-        modified_s = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime
-    except FileNotFoundError:
-        return False
-    return time.time() - modified_s > _ABANDONED_S
-
-
-def _host() -> str:
-    """Return 8 hex digits that tell this host from others."""
-    machine = ""
-    with suppress(OSError):
-        machine = Path("/etc/machine-id").read_text(encoding="ascii")
-    return hashlib.sha256(f"{machine}{os.uname().nodename}".encode()).hexdigest()[:8]
+def _is_in(group: int) -> bool:
+    return os.geteuid() == 0 or group in {os.getegid(), *os.getgroups()}
 
 
 def _identity(path: str) -> _Identity:

@@ -122,8 +122,8 @@ class Tree:
         """Make the next files and directories with other modes; on any thread."""
         self._areas.apply(modes)
 
-    def check(self, directories: Iterable[str]) -> None:
-        """Find out whether `open` would succeed, and results could be stored in some directories.
+    def check(self, directories: Iterable[str]) -> list[str]:
+        """Return what does not work, if `open` would succeed, and results be stored in directories.
 
         Nothing that is made for that stays.
 
@@ -131,9 +131,11 @@ class Tree:
             OSError: it would not, or they could not.
         """
         check_writable(self._root)
-        self._staging.check()
+        weaker = [*self._staging.check().weaker]
         for directory in directories:
-            self._areas.try_out(check_writable(os.path.join(self._root, directory)))
+            there = check_writable(os.path.join(self._root, directory))
+            weaker += self._areas.try_out(there)
+        return list(dict.fromkeys(weaker))
 
     def prepare(self, directory: str) -> None:
         """Make a directory, relative to the root, before there are results for it.

@@ -12,10 +12,10 @@ import pytest
 from msgspec import structs
 
 from asr_daemon.errors import CannotStore
-from asr_daemon.index.index import Entry, Index
+from asr_daemon.index.index import Entry, Index, Known
 from asr_daemon.output.base import Result, Stored
 from asr_daemon.output.filesystem.names import ReadFingerprint
-from asr_daemon.output.filesystem.output import FilesystemOutput, Settings
+from asr_daemon.output.filesystem.output import FilesystemOutput, Reading, Settings
 from asr_daemon.output.filesystem.staging import Modes, StagedFile
 from asr_daemon.output.filesystem.syncs import FileSystemSync
 from asr_daemon.renderers.json import read_fingerprint
@@ -36,7 +36,7 @@ class LostIndex(Index):
         """Know no time."""
         return 0.0
 
-    def find(self, identities: Collection[str], window_s: float) -> dict[str, str]:
+    def find(self, identities: Collection[str], window_s: float) -> dict[str, Known]:
         """Find nothing."""
         return {}
 
@@ -44,8 +44,12 @@ class LostIndex(Index):
         """Know no name."""
         return set()
 
-    def record(self, entries: Sequence[Entry], window_s: float) -> None:
+    def record(self, entries: Sequence[Entry], keep_s: float) -> None:
         """Forget it."""
+
+    def confirm(self, paths: Collection[str]) -> set[str]:
+        """Know none."""
+        return set()
 
 
 def output_at(
@@ -53,7 +57,7 @@ def output_at(
 ) -> FilesystemOutput:
     """Return the output at `folder/root`, without an index; not yet open."""
     index = LostIndex(folder / "state")
-    return FilesystemOutput(folder / "root", index, read, SETTINGS, durable=durable)
+    return FilesystemOutput(folder / "root", index, Reading(read), SETTINGS, durable=durable)
 
 
 @pytest.fixture
