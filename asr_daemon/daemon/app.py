@@ -182,7 +182,9 @@ class Server:
                 self._service.warn_of_expiry()
             except Exception:  # noqa: BLE001 - the watchdog is pinged on, and it is logged
                 _log.exception("status not reported")
+            asked_s = time.monotonic()
             await asyncio.sleep(every_s)
+            self._metrics.event_loop_lag(max(time.monotonic() - asked_s - every_s, 0.0))
 
     @property
     def _standing(self) -> Standing:

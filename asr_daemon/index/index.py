@@ -165,6 +165,11 @@ class Index:
             _log.warning("the index %s is in use again", self._file)
             self._complaint = None
 
+    @property
+    def backlog(self) -> int:
+        """How many results wait until the database can be written; on any thread."""
+        return len(self._pending)
+
     def close(self) -> None:
         """Close the database, and let another process have it."""
         self._disconnect()

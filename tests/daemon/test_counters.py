@@ -116,6 +116,18 @@ def test_failed_tasks_are_results(daemon: Daemon) -> None:
     assert [tencent(daemon, failed).status for _ in range(2)] == [200, 200]
     assert counted(daemon) == {("tencent", "committed"): 1, ("tencent", "duplicate"): 1}
     assert results(daemon) == {("tencent", "failed"): 1}
+    failures = metric(daemon, "asr_daemon_vendor_failures_total", "provider", "code")
+    assert failures["tencent", "10001"] == 1
+
+
+def test_failure_codes_are_bounded(daemon: Daemon) -> None:
+    """What a sender makes up does not become series without end."""
+    for number in range(60):
+        body = b"code=%d&requestId=%d&message=no" % (20000 + number, number)
+        assert tencent(daemon, body).status == 200
+    failures = metric(daemon, "asr_daemon_vendor_failures_total", "provider", "code")
+    assert failures["tencent", "other"] == 10
+    assert len([code for provider, code in failures if provider == "tencent"]) == 51
 
 
 def test_same_id_with_other_content(daemon: Daemon) -> None:
