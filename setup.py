@@ -56,6 +56,8 @@ setup(
         "asr_daemon": ["py.typed"],
         # What init and schema print; scripts/generate writes them.
         "asr_daemon.config": ["asr-daemon.yaml", "asr-daemon.schema.json"],
+        # The status page.
+        "asr_daemon.web.status": ["*.html", "*.css", "*.js", "*.svg"],
     },
     entry_points={"console_scripts": ["asr-daemon = asr_daemon.cli:main"]},
     install_requires=[

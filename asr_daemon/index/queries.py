@@ -53,12 +53,14 @@ class Filter(Struct, frozen=True):
     provider: str | None = None
     since: float | None = None
     """Unix seconds."""
+    id_part: str | None = None
 
     def accepts(self, row: Row) -> bool:
         """Return whether a result is wanted."""
         return (
             row.status in self.statuses
             and self.provider in (None, row.provider)
+            and (self.id_part is None or self.id_part in (row.id or ""))
             and (self.since is None or row.committed_at >= self.since)
         )
 
@@ -71,6 +73,8 @@ class Filter(Struct, frozen=True):
             condition, values = f"{condition} AND provider = ?", [*values, self.provider]
         if self.since is not None:
             condition, values = f"{condition} AND committed_at >= ?", [*values, self.since]
+        if self.id_part is not None:
+            condition, values = f"{condition} AND instr(id, ?) > 0", [*values, self.id_part]
         return condition, values
 
 
