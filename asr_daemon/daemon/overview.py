@@ -13,8 +13,8 @@ from asr_daemon.index.queries import Filter, IndexUnavailable, Queries, Row
 from asr_daemon.web.status.pages import SHOWN, ResultLine, ShownResult, Wanted
 from asr_daemon.web.status.timeline import Segment
 
-LARGEST_BYTES = 32 * 1024 * 1024
-"""A larger document is not shown: it would take half a gigabyte for a moment."""
+LARGEST_BYTES = 64 * 1024 * 1024
+"""A larger document is not shown: it is in memory while it is read."""
 
 TROUBLES = 10
 _NO_REASON_BEYOND_BYTES = 64 * 1024
