@@ -1,6 +1,7 @@
 """Alert rules and dashboard ask for what there is."""
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -12,11 +13,13 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.conftest import NoteFigure
 from tests.daemon.serving import serving
 from tests.durability.requirements import require
 
 MONITORING = Path(__file__).parents[2] / "docs/monitoring"
 SERIES = re.compile(r"\b(?:asr_daemon|process|python)_\w+")
+_SECONDS = 100
 SUFFIXES = re.compile(r"_(?:bucket|sum|count)$")
 
 
@@ -48,6 +51,26 @@ def test_every_series_exists_and_is_described(tmp_path: Path) -> None:
     known = {name for name in ours if not name.endswith("_created")}
     assert described - known == set()
     assert known - described <= {"asr_daemon_build_info"}
+
+
+def test_scrapes_and_an_open_page_cost_little(tmp_path: Path, note_figure: NoteFigure) -> None:
+    """One of each a second takes less than 2 % of a core."""
+    with serving(tmp_path) as daemon:
+        for number in range(50):
+            assert daemon.post("/callbacks/tencent", b"code=0&requestId=%d" % number).status == 200
+        began_s = cpu_s(daemon.process.pid)
+        for _ in range(_SECONDS):
+            daemon.get("/metrics")
+            daemon.get("/", {"Accept": "text/html"})
+        each_s = (cpu_s(daemon.process.pid) - began_s) / _SECONDS
+    note_figure("microseconds of CPU a second", round(each_s * 1e6))
+    assert each_s < 0.02
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_panels_do_not_overlap() -> None:
