@@ -56,6 +56,8 @@ setup(
         "asr_daemon": ["py.typed"],
         # What init and schema print; scripts/generate writes them.
         "asr_daemon.config": ["asr-daemon.yaml", "asr-daemon.schema.json"],
+        # The status page.
+        "asr_daemon.web.status": ["*.html", "*.css", "*.js", "*.svg"],
     },
     entry_points={"console_scripts": ["asr-daemon = asr_daemon.cli:main"]},
     install_requires=[
@@ -99,6 +101,10 @@ setup(
             "webvtt-py>=0.6,<0.7",
             # The same; tried with 3.5.
             "srt>=3.5,<4",
+            # Drives Debian's Chromium over the status page; 1.65 is what it is tried with.
+            "playwright>=1.50,<2",
+            # Brings axe-core, which finds what keeps people from using a page; not yet 1.0.
+            "axe-playwright-python>=0.1.7,<0.2",
         ],
         "bench": [
             # What the daemon is compared with; tried with 0.165, and it is not yet 1.0.

@@ -1,9 +1,13 @@
 """What is counted, for Prometheus. Names and units follow its conventions; labels are bounded."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Generic, Literal, TypeVar, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 Outcome = Literal["committed", "duplicate", "failed", "rejected"]
 """What became of a request: `failed` could not be stored, `rejected` is the sender's mistake."""
@@ -13,7 +17,27 @@ Reload = Literal["applied", "invalid"]
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _RESULTS = (1, 2, 4, 8, 16, 32, 64)
 
+_LARGE_SECONDS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+MOST_CODES = 50
+"""Failure codes of one provider that are told apart; documented ones are fewer."""
+
+_CODE = re.compile(r"[A-Za-z0-9._-]{1,40}")
+_OTHER = "other"
+
 T = TypeVar("T", Counter, Histogram)
+
+
+class _Read(Collector):
+    """A counter that somebody else counts, read at each scrape."""
+
+    def __init__(self, name: str, meaning: str, read: Callable[[], float]) -> None:
+        self._name = name
+        self._meaning = meaning
+        self._read = read
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        yield CounterMetricFamily(self._name, self._meaning, value=self._read())
 
 
 class _Labelled(Generic[T]):
@@ -52,6 +76,13 @@ class Metrics:
         self._results = self._counter(
             "asr_daemon_results", "Results committed, by the vendor's outcome", "provider", "status"
         )
+        self._failures = self._counter(
+            "asr_daemon_vendor_failures",
+            "Results of tasks that failed at the vendor, by its code",
+            "provider",
+            "code",
+        )
+        self._codes: dict[str, set[str]] = {}
         self._conflicts = self._counter(
             "asr_daemon_conflicts",
             "Results committed under another name, as theirs was taken",
@@ -90,6 +121,25 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
+        large = Histogram(
+            "asr_daemon_large_body_seconds",
+            "Processing a large body in a child process, with the wait for it",
+            ["provider"],
+            buckets=_LARGE_SECONDS,
+            registry=self._registry,
+        )
+        self._large = _Labelled(large)
+        self._large_bodies = Gauge(
+            "asr_daemon_large_bodies",
+            "Large bodies that are processed, or wait for it on disk",
+            registry=self._registry,
+        )
+        self._lag = Histogram(
+            "asr_daemon_event_loop_lag_seconds",
+            "How much later than asked the event loop came to a timer",
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
         self._batch = Histogram(
             "asr_daemon_batch_results",
             "Results in a batch",
@@ -106,6 +156,8 @@ class Metrics:
         for metric in (self._conflicts, self._kept, self._bytes):
             metric.labels(provider)
         self._acknowledge.labels(provider)
+        self._large.labels(provider)
+        self._failures.labels(provider, _OTHER)
 
     def answered(self, endpoint: str, status: int) -> None:
         """Count an answer of any endpoint."""
@@ -117,9 +169,11 @@ class Metrics:
         self._bytes.labels(provider).inc(body_bytes)
         self._acknowledge.labels(provider).observe(took_s)
 
-    def committed(self, provider: str, status: str, *, conflict: bool) -> None:
-        """Count a result that was written."""
+    def committed(self, provider: str, status: str, failure: str | None, *, conflict: bool) -> None:
+        """Count a result that was written; `failure` is the vendor's code of a task that failed."""
         self._results.labels(provider, status).inc()
+        if failure is not None:
+            self._failures.labels(provider, self._code(provider, failure)).inc()
         if conflict:
             self._conflicts.labels(provider).inc()
 
@@ -136,6 +190,20 @@ class Metrics:
         """Count a batch."""
         self._batch.observe(results)
         self._commit.observe(took_s)
+
+    @contextmanager
+    def large_body(self, provider: str) -> Iterator[None]:
+        """Count a body that goes through a child process in the block."""
+        with self._large_bodies.track_inprogress(), self._large.labels(provider).time():
+            yield
+
+    def event_loop_lag(self, late_s: float) -> None:
+        """Note by how much a timer of the event loop was late."""
+        self._lag.observe(late_s)
+
+    def counter(self, name: str, meaning: str, read: Callable[[], float]) -> None:
+        """Add a number that only grows, and is read at each scrape; without `_total`."""
+        self._registry.register(_Read(name, meaning, read))
 
     def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         """Add a value that is read at each scrape; NaN where it is not known."""
@@ -160,6 +228,13 @@ class Metrics:
                     outcomes = counted.setdefault(sample.labels["provider"], {})
                     outcomes[sample.labels["outcome"]] = int(sample.value)
         return counted
+
+    def _code(self, provider: str, code: str) -> str:
+        """Return the label of a failure code: senders must not make series without end."""
+        codes = self._codes.setdefault(provider, set())
+        if code not in codes and len(codes) < MOST_CODES and _CODE.fullmatch(code):
+            codes.add(code)
+        return code if code in codes else _OTHER
 
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format."""

@@ -76,6 +76,7 @@ class Converter(Struct, frozen=True):
             directory=place.directory,
             stem=place.stem,
             files=files,
+            failure=None if transcript.error is None else transcript.error.code,
         )
 
     def _render(self, transcript: Transcript) -> tuple[tuple[str, Content], ...]:
@@ -176,14 +177,19 @@ class Pipeline:
         convert = self._converter.convert
         if isinstance(body, SpooledBody):
             if body.size_bytes > LARGE_BODY_BYTES:
-                suffixes = self._converter.suffixes
-                return await self._worker.convert(convert, head, body, received_at, suffixes)
+                return await self._convert_large(head, body, received_at)
             return await self._in_thread(lambda: convert(Callback(head, body.read(), received_at)))
         callback = Callback(head, body, received_at)
         # The oldest callbacks have their text in the URL.
         if len(body) + len(head.query) + len(head.path) <= SMALL_BODY_BYTES:
             return convert(callback)
         return await self._in_thread(lambda: convert(callback))
+
+    async def _convert_large(self, head: Head, body: SpooledBody, received_at: datetime) -> Result:
+        with self._metrics.large_body(self.name):
+            return await self._worker.convert(
+                self._converter.convert, head, body, received_at, self._converter.suffixes
+            )
 
     async def _commit(self, result: Result) -> Stored:
         """Commit a result, and let go of the files that were staged for it."""
@@ -243,7 +249,7 @@ class Pipeline:
         self._metrics.acknowledged(self.name, outcome, body_bytes, took_s)
         if not stored.duplicate:
             conflict = stored.path != result.marker
-            self._metrics.committed(self.name, result.status, conflict=conflict)
+            self._metrics.committed(self.name, result.status, result.failure, conflict=conflict)
         fields = {
             "provider": self.name,
             "id": result.id,

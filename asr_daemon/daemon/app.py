@@ -11,11 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+from tornado.web import Application
+
 from asr_daemon import __version__
 from asr_daemon.config.load import ConfigError, problem_at
-from asr_daemon.config.model import Config
+from asr_daemon.config.model import Config, ProvidersSettings
+from asr_daemon.config.shown import shown
 from asr_daemon.config.watcher import is_other_than_file
+from asr_daemon.daemon.history import History
 from asr_daemon.daemon.listeners import tls_obstacle
+from asr_daemon.daemon.overview import Overview
 from asr_daemon.daemon.reload import Reloader, Standing
 from asr_daemon.daemon.service import Service, root_obstacle
 from asr_daemon.daemon.sockets import Ports, obstacles_at
@@ -26,6 +32,7 @@ from asr_daemon.metrics import Metrics
 from asr_daemon.output.base import describe
 from asr_daemon.output.filesystem.staging import check_writable
 from asr_daemon.web.admin import Reports, make_application
+from asr_daemon.web.status.pages import View, status_routes
 
 BEAT_S = 1.0
 """How often the service manager is told how things are."""
@@ -87,14 +94,16 @@ class Server:
         self._unfollowed = False
         self._began_s = time.monotonic()
         self._leaving = asyncio.Event()
-        reports = Reports(self._obstacles, self._notes, self._facts, self._metrics.exposition)
+        reports = Reports(self._obstacles, self._notes, self._metrics.exposition)
+        self._history = History(self._metrics.callbacks)
+        self._overview = Overview(config.state, config.output.root.absolute())
         ports = Ports(self._manager.sockets())
         self._metrics.gauge(
             "asr_daemon_config_valid",
             "0 if the configuration file as it is now is not used",
             lambda: not self._standing.problems,
         )
-        self._service = Service(ports, self._metrics, make_application(reports))
+        self._service = Service(ports, self._metrics, self._admin_application(reports))
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then leave in order.
@@ -117,8 +126,26 @@ class Server:
             for task in (following, beating):
                 task.cancel()
             await asyncio.wait((following, beating))
+            self._overview.stop()
             await self._service.stop()
             _log.info("stopped")
+
+    def _admin_application(self, reports: Reports) -> Application:
+        view = View(
+            facts=self._facts,
+            settings=lambda: list(shown(self._service.config)),
+            providers=[field.encode_name for field in structs.fields(ProvidersSettings)],
+            minutes=self._minutes,
+            results=self._overview.results,
+            troubles=self._overview.troubles,
+            result=self._overview.result,
+        )
+        return make_application(reports, status_routes(view))
+
+    def _minutes(self) -> list[tuple[int, Mapping[tuple[str, str], int]]]:
+        now = time.time()
+        self._history.note(now)
+        return [(minute.began_at, minute.counts) for minute in self._history.minutes(now)]
 
     def _located(self, obstacle: Obstacle) -> str:
         """Say where in the file the setting stands, as `check` does; a pipe is not read again."""
@@ -176,6 +203,7 @@ class Server:
             if watchdog_s is not None and self._service.is_well:
                 self._manager.alive()
             try:
+                self._history.note(time.time())
                 status = self._status()
                 if status != told:
                     self._manager.status(status)
@@ -183,7 +211,9 @@ class Server:
                 self._service.warn_of_expiry()
             except Exception:  # noqa: BLE001 - the watchdog is pinged on, and it is logged
                 _log.exception("status not reported")
+            asked_s = time.monotonic()
             await asyncio.sleep(every_s)
+            self._metrics.event_loop_lag(max(time.monotonic() - asked_s - every_s, 0.0))
 
     @property
     def _standing(self) -> Standing:

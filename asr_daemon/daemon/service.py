@@ -202,6 +202,41 @@ class Service:
         gauge = self._metrics.gauge
         gauge("asr_daemon_ready", "1 if results can be stored", lambda: not self.obstacles)
         gauge(
+            "asr_daemon_queued_results",
+            "Results that wait for the next batch",
+            lambda: self._committer.queued,
+        )
+        gauge(
+            "asr_daemon_connections",
+            "Open connections to the callback listeners",
+            lambda: len(self._connections),
+        )
+        gauge(
+            "asr_daemon_connections_queued",
+            "Connections that wait, as their address has its share",
+            lambda: self._connections.queued,
+        )
+        gauge(
+            "asr_daemon_connections_limit",
+            "What limits.connections says",
+            lambda: self._config.limits.connections,
+        )
+        self._metrics.counter(
+            "asr_daemon_throttled_attempts",
+            "Refusals of wrong credentials that had to wait",
+            lambda: self._throttle.delayed,
+        )
+        gauge(
+            "asr_daemon_index_backlog_results",
+            "Stored results that wait until the index can be written",
+            lambda: self._output.index_backlog,
+        )
+        gauge(
+            "asr_daemon_rejected_bytes",
+            "What rejected bodies take of limits.rejected",
+            lambda: self._output.rejected_bytes,
+        )
+        gauge(
             "asr_daemon_in_flight_bytes",
             "Bytes of bodies that are received and not yet answered",
             lambda: self._in_flight.received_bytes,

@@ -83,8 +83,9 @@ def begin(connection: sqlite3.Connection, tree_id: str) -> float | None:
         "SELECT is_filled, is_open FROM trees WHERE id = ?", (tree_id,)
     ).fetchall()
     with suppress(sqlite3.OperationalError), connection:
-        connection.execute("INSERT OR IGNORE INTO trees VALUES (?, 0, 1)", (tree_id,))
-        connection.execute("UPDATE trees SET is_open = 1 WHERE id = ?", (tree_id,))
+        # It gets a new row number: the last one is of the tree that is written to.
+        is_filled = trees[0][0] if trees else 0
+        connection.execute("INSERT OR REPLACE INTO trees VALUES (?, ?, 1)", (tree_id, is_filled))
     if trees == [(1, 0)]:
         return None
     if trees != [(1, 1)]:

@@ -238,6 +238,11 @@ class Index:
             with suppress(sqlite3.Error), connection:
                 connection.execute("UPDATE trees SET is_filled = 1 WHERE id = ?", (self._tree_id,))
 
+    @property
+    def backlog(self) -> int:
+        """How many results wait until the database can be written; on any thread."""
+        return len(self._pending)
+
     def close(self) -> None:
         """Close the database, and let another process have it."""
         if self._connection is not None and not self._pending:

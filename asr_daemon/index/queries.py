@@ -17,7 +17,13 @@ from msgspec import Struct
 from asr_daemon.errors import AsrDaemonError
 from asr_daemon.index.index import FILE
 
-_COLUMNS = "seq, provider, id, digest, path, status, committed_at"
+_RESULTS = """
+SELECT seq, provider, id, digest, path, status, committed_at FROM (
+    SELECT * FROM results WHERE tree = (SELECT id FROM trees ORDER BY rowid DESC LIMIT 1)
+)
+"""
+"""Of the tree that the daemon writes to, or has written to last."""
+
 _CURSOR = re.compile(r"1:(\d{1,19}):(\d{1,19}):([0-9a-f]{16})")
 _BUSY_S = 5.0
 _LAST = (1 << 63) - 1
@@ -53,12 +59,14 @@ class Filter(Struct, frozen=True):
     provider: str | None = None
     since: float | None = None
     """Unix seconds."""
+    id_part: str | None = None
 
     def accepts(self, row: Row) -> bool:
         """Return whether a result is wanted."""
         return (
             row.status in self.statuses
             and self.provider in (None, row.provider)
+            and (self.id_part is None or self.id_part in (row.id or ""))
             and (self.since is None or row.committed_at >= self.since)
         )
 
@@ -71,6 +79,8 @@ class Filter(Struct, frozen=True):
             condition, values = f"{condition} AND provider = ?", [*values, self.provider]
         if self.since is not None:
             condition, values = f"{condition} AND committed_at >= ?", [*values, self.since]
+        if self.id_part is not None:
+            condition, values = f"{condition} AND instr(id, ?) > 0", [*values, self.id_part]
         return condition, values
 
 
@@ -169,8 +179,7 @@ class Queries:
     def _rows(self, rest: str, values: list[object]) -> list[Row]:
         try:
             while True:
-                query = f"SELECT {_COLUMNS} FROM results {rest}"  # noqa: S608 - no values in it
-                rows = self._connected().execute(query, values).fetchall()
+                rows = self._connected().execute(_RESULTS + rest, values).fetchall()
                 if not self._is_outdated():
                     return [Row(*row) for row in rows]
         except (OSError, sqlite3.Error) as error:

@@ -30,6 +30,8 @@ class Result(Struct, frozen=True):
     stem: str
     files: tuple[tuple[str, Content], ...]
     """Suffix and content, in the order in which they appear: the marker comes last."""
+    failure: str | None = None
+    """The vendor's code of a task that failed there; only counted."""
 
     @property
     def marker(self) -> str:

@@ -73,6 +73,11 @@ class Committer:
         return self._stopped or not self._ended.is_set()
 
     @property
+    def queued(self) -> int:
+        """How many results wait for the next batch."""
+        return len(self._queued)
+
+    @property
     def unhealthy(self) -> str | None:
         """Why results are refused, `None` while they are stored."""
         if not self.is_well:

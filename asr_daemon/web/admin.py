@@ -1,8 +1,7 @@
 """The admin listener: is it alive, can it store, and what is it doing."""
 
-import html
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -20,30 +19,30 @@ class Reports(Struct, frozen=True):
     """What keeps the daemon from storing results, a sentence each."""
     notes: Callable[[], list[str]]
     """What is wrong although results are stored, a sentence each."""
-    facts: Callable[[], Facts]
-    """What the status page shows, as JSON has it."""
     exposition: Callable[[], bytes]
     """The metrics in Prometheus' text format."""
 
 
-class _Handler(web.RequestHandler):
+class AdminHandler(web.RequestHandler):
     """Answers in plain text and names no server."""
 
     def set_default_headers(self) -> None:
+        """Name no server, and let nothing be cached."""
         self.clear_header("Server")
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
 
     def write_error(self, status_code: int, **kwargs: object) -> None:
+        """Answer in one line."""
         self.finish(f"{status_code} {self._reason}\n")
 
 
-class _Alive(_Handler):
+class _Alive(AdminHandler):
     def get(self) -> None:
         self.finish("ok\n")
 
 
-class _Ready(_Handler):
+class _Ready(AdminHandler):
     def initialize(self, reports: Reports) -> None:
         self._reports = reports
 
@@ -54,7 +53,7 @@ class _Ready(_Handler):
         self.finish("".join(f"{each}\n" for each in lines))
 
 
-class _Metrics(_Handler):
+class _Metrics(AdminHandler):
     def initialize(self, reports: Reports) -> None:
         self._reports = reports
 
@@ -63,37 +62,9 @@ class _Metrics(_Handler):
         self.finish(self._reports.exposition())
 
 
-class _Status(_Handler):
-    def initialize(self, reports: Reports) -> None:
-        self._reports = reports
-
-    def get(self) -> None:
-        facts = self._reports.facts()
-        if "application/json" in self.request.headers.get("Accept", ""):
-            self.finish(dict(facts))
-            return
-        self.set_header("Content-Type", "text/html; charset=utf-8")
-        rows = "".join(
-            f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
-            for name, value in _rows(facts)
-        )
-        self.finish(_PAGE.format(rows=rows))
-
-
-class _Elsewhere(_Handler):
+class _Elsewhere(AdminHandler):
     def prepare(self) -> None:
         raise web.HTTPError(404)
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>asr-daemon</title>
-<style>body{{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:46rem;padding:0 1rem}}
-th{{text-align:left;font-weight:600;padding:.2rem 1.5rem .2rem 0;vertical-align:top}}
-td{{overflow-wrap:anywhere}}</style></head>
-<body><h1>asr-daemon</h1><table>{rows}</table>
-<p><a href="/healthz">/healthz</a> <a href="/readyz">/readyz</a>
-<a href="/metrics">/metrics</a></p></body></html>
-"""
 
 
 class AdminServer:
@@ -111,39 +82,21 @@ class AdminServer:
         await self._server.close_all_connections()
 
 
-def make_application(reports: Reports) -> web.Application:
-    """Return the admin application."""
+def make_application(
+    reports: Reports, more: Sequence[tuple[str, type[AdminHandler], dict[str, Any]]] = ()
+) -> web.Application:
+    """Return the admin application, with the routes of the status page."""
     asked = {"reports": reports}
     return web.Application(
         [
             ("/healthz", _Alive),
             ("/readyz", _Ready, asked),
             ("/metrics", _Metrics, asked),
-            ("/", _Status, asked),
+            *more,
         ],
         default_handler_class=_Elsewhere,
         log_function=_no_access_log,
     )
-
-
-def _rows(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield a name and a text for each fact, of nested ones too."""
-    for key, value in facts.items():
-        name = f"{prefix}{key.replace('_', ' ')}"
-        if isinstance(value, Mapping):
-            yield from _rows(value, f"{name}: ")
-        elif isinstance(value, list):
-            yield name, "; ".join(map(_text, value)) or "none"
-        else:
-            yield name, _text(value)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key.replace('_', ' ')} {_text(each)}" for key, each in value.items())
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "unknown" if value is None else str(value)
 
 
 def _no_access_log(handler: web.RequestHandler) -> None:

@@ -72,6 +72,11 @@ class Connections:
         """Close from now on what is overdue."""
         self._sweeping.start()
 
+    @property
+    def queued(self) -> int:
+        """How many are accepted and wait for their share."""
+        return self._queued
+
     def __len__(self) -> int:
         """Return how many there are, queued ones too."""
         return len(self._served) + self._queued

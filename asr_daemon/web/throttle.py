@@ -29,6 +29,8 @@ class Throttle:
         self._clock = clock
         self._full_at_s: OrderedDict[str, float] = OrderedDict()
         self._released = asyncio.Event()
+        self.delayed = 0
+        """How many refusals had to wait."""
 
     def count(self, network: str) -> float:
         """Count a failed attempt, and return how many seconds its refusal has to wait."""
@@ -39,7 +41,10 @@ class Throttle:
         self._full_at_s[network] = min(full_at_s + INTERVAL_S, now_s + _FREE_S + MAX_DELAY_S)
         if len(self._full_at_s) > MAX_ADDRESSES:
             self._full_at_s.popitem(last=False)
-        return 0.0 if self._released.is_set() else delay_s
+        if self._released.is_set():
+            return 0.0
+        self.delayed += delay_s > 0
+        return delay_s
 
     async def wait(self, delay_s: float) -> None:
         """Return when a refusal may be sent: after its delay, or at once when the daemon stops."""

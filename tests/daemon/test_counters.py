@@ -42,6 +42,18 @@ def results(daemon: Daemon) -> Outcomes:
     return +Counter(metric(daemon, "asr_daemon_results_total", "provider", "status"))
 
 
+def kept(daemon: Daemon) -> Outcomes:
+    """Return how many rejected bodies the daemon has counted as kept, by provider."""
+    counts = metric(daemon, "asr_daemon_rejected_kept_total", "provider")
+    return +Counter({(*provider, "rejected"): number for provider, number in counts.items()})
+
+
+def in_tree(root: Path) -> Outcomes:
+    """Return how many documents there are, by provider and status."""
+    documents = [json.loads(path.read_bytes()) for path in root.rglob("*.json")]
+    return Counter((document["provider"], document["status"]) for document in documents)
+
+
 def statuses(daemon: Daemon) -> Outcomes:
     """Return how many answers the daemon has counted, by endpoint and status."""
     return Counter(metric(daemon, "asr_daemon_answers_total", "endpoint", "status"))
@@ -116,6 +128,18 @@ def test_failed_tasks_are_results(daemon: Daemon) -> None:
     assert [tencent(daemon, failed).status for _ in range(2)] == [200, 200]
     assert counted(daemon) == {("tencent", "committed"): 1, ("tencent", "duplicate"): 1}
     assert results(daemon) == {("tencent", "failed"): 1}
+    failures = metric(daemon, "asr_daemon_vendor_failures_total", "provider", "code")
+    assert failures["tencent", "10001"] == 1
+
+
+def test_failure_codes_are_bounded(daemon: Daemon) -> None:
+    """What a sender makes up does not become series without end."""
+    for number in range(60):
+        body = b"code=%d&requestId=%d&message=no" % (20000 + number, number)
+        assert tencent(daemon, body).status == 200
+    failures = metric(daemon, "asr_daemon_vendor_failures_total", "provider", "code")
+    assert failures["tencent", "other"] == 10
+    assert len([code for provider, code in failures if provider == "tencent"]) == 51
 
 
 def test_same_id_with_other_content(daemon: Daemon) -> None:
@@ -270,6 +294,7 @@ def test_everything_at_once(tmp_path: Path, note_figure: NoteFigure) -> None:
                 told += each
         seen = counted(daemon)
         assert is_calm(daemon)
+        assert results(daemon) + kept(daemon) == in_tree(Path(disk) / "root")
     for name in ("tencent", "huawei"):
         seen[name, "acknowledged"] = seen.pop((name, "committed")) + seen.pop((name, "duplicate"))
     assert seen == told

@@ -1,9 +1,11 @@
 """What arrived is found in the index, whoever looks and whatever became of the daemon."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -17,6 +19,7 @@ from asr_daemon.index.queries import (
     Queries,
     Row,
 )
+from tests.durability.requirements import require, root
 
 WINDOW_S = 48 * 3600.0
 TREE = "0123456789abcdef"
@@ -63,6 +66,17 @@ def queries(tmp_path: Path) -> Iterator[Queries]:
 def ids(rows: list[Row]) -> list[str | None]:
     """Return the ids of results."""
     return [row.id for row in rows]
+
+
+def test_only_the_tree_that_is_written_to_is_shown(tmp_path: Path, clock: Time) -> None:
+    """A root that was configured before has its rows in the same database."""
+    for tree, id_ in (("first", "1"), ("second", "2"), ("first", "3")):
+        index = Index(tmp_path, Clock(clock))
+        with closing(index):
+            index.open(tree)
+            index.record([entry(id_)], 3600.0)
+    with closing(Queries(tmp_path)) as queries:
+        assert ids(queries.after(0, Filter(), 9)) == ["1", "3"]
 
 
 def test_newest_first(index: Index, queries: Queries) -> None:
@@ -156,6 +170,44 @@ def test_looking_writes_nothing(index: Index, queries: Queries, tmp_path: Path) 
     queries.last_seq()
     queries.close()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def ids_for_another_user(folder: Path) -> str:
+    """Return what somebody sees who may read the folder and not write to it."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setuid(65534)
+            seen = str(ids(Queries(folder).after(0, Filter(), 9)))
+        except Exception as error:  # noqa: BLE001 - the test shows it
+            seen = repr(error)
+        os.write(writing, seen.encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with open(reading, "rb") as file:
+        return file.read().decode()
+
+
+def test_another_user_may_look() -> None:
+    """While the daemon runs, after it was stopped, and after it was killed."""
+    require(root)
+    with TemporaryDirectory() as folder:
+        state = Path(folder) / "state"
+        Path(folder).chmod(0o755)
+        index = Index(state)
+        index.open(TREE)
+        state.chmod(0o755)
+        index.record([entry("1")], WINDOW_S)
+        assert ids_for_another_user(state) == "['1']"
+        killed = Path(folder) / "killed"
+        shutil.copytree(state, killed)
+        index.close()
+        assert ids_for_another_user(state) == "['1']"
+        assert [path.name for path in state.iterdir()] == [FILE]
+        assert ids_for_another_user(killed) == "['1']"
 
 
 def test_cursor_is_a_word() -> None:

@@ -1,7 +1,6 @@
 """What the admin listener answers."""
 
 import asyncio
-import json
 from collections.abc import Mapping
 
 import pytest
@@ -9,14 +8,6 @@ from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from tornado.netutil import bind_sockets
 
 from asr_daemon.web.admin import AdminServer, Reports, make_application
-
-FACTS = {
-    "version": "1 < 2",
-    "ready": True,
-    "configuration": {"file": None, "problems": ["one", "two"]},
-    "certificates": [{"file": "a.pem", "expires_at": "2040"}],
-    "warnings": [],
-}
 
 
 def get(
@@ -26,7 +17,7 @@ def get(
     notes: tuple[str, ...] = (),
 ) -> HTTPResponse:
     """Ask a server that reports so."""
-    reports = Reports(lambda: list(obstacles), lambda: list(notes), lambda: FACTS, lambda: b"a 1\n")
+    reports = Reports(lambda: list(obstacles), lambda: list(notes), lambda: b"a 1\n")
 
     async def run() -> HTTPResponse:
         [opened] = bind_sockets(0, "127.0.0.1")
@@ -63,24 +54,6 @@ def test_alive_and_metrics() -> None:
     answer = get("/metrics")
     assert answer.body == b"a 1\n"
     assert answer.headers["Content-Type"].startswith("text/plain; version=")
-
-
-def test_status_as_json() -> None:
-    """A program gets the facts as they are."""
-    answer = get("/", {"Accept": "application/json"})
-    assert json.loads(answer.body) == FACTS
-    assert answer.headers["Content-Type"].startswith("application/json")
-
-
-def test_status_for_people() -> None:
-    """A page names each fact, and takes none of it for HTML."""
-    page = get("/", {"Accept": "text/html,*/*"}).body.decode()
-    assert "<th>version</th><td>1 &lt; 2</td>" in page
-    assert "<th>ready</th><td>yes</td>" in page
-    assert "<th>configuration: file</th><td>unknown</td>" in page
-    assert "<th>configuration: problems</th><td>one; two</td>" in page
-    assert "<th>certificates</th><td>file a.pem, expires at 2040</td>" in page
-    assert "<th>warnings</th><td>none</td>" in page
 
 
 def test_elsewhere() -> None:

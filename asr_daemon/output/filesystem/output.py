@@ -128,6 +128,16 @@ class FilesystemOutput:
         """What was left on the disk at the last check; `None` if that is not known."""
         return self._space.room
 
+    @property
+    def index_backlog(self) -> int:
+        """How many stored results wait until the index can be written."""
+        return self._index.backlog
+
+    @property
+    def rejected_bytes(self) -> int:
+        """What rejected bodies take of `limits.rejected`."""
+        return self._quota.used_bytes
+
     def store(self, batch: Sequence[Result]) -> list[Outcome]:
         """Make each result durable; return for each, in order, what became of it.
 

@@ -34,6 +34,11 @@ class Quota:
         self._counted_at_s = 0.0
         self._is_full = False
 
+    @property
+    def used_bytes(self) -> int:
+        """What was counted so far; on any thread."""
+        return self._used_bytes
+
     def start_count(self) -> Thread:
         """Count what is there, on a thread of its own; until it is known only what comes counts."""
         self._counted_at_s = time.monotonic()
