@@ -192,6 +192,9 @@ class TextSettings(Struct, frozen=True, kw_only=True):
     timestamps: bool = False
     """true puts the time of each line before it."""
 
+    join_speaker: bool = False
+    """true writes successive segments of one speaker as one line."""
+
 
 class CaptionSettings(Struct, frozen=True, kw_only=True):
     """How .srt and .vtt are broken into lines and captions, as whisper's options of these names."""

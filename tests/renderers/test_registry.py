@@ -14,6 +14,7 @@ class Text(Struct, frozen=True):
 
     speakers: str = "auto"
     timestamps: bool = False
+    join_speaker: bool = False
 
 
 class Output(Struct, frozen=True):
