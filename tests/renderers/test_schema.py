@@ -74,9 +74,20 @@ def fields() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_it_is_a_schema() -> None:
-    """In which every field is described."""
+    """In which every field is described, with its source."""
     Draft202012Validator.check_schema(SCHEMA)
-    assert [name for name, said in fields() if "description" not in said] == []
+    assert SCHEMA["$id"] == "urn:asr-daemon:transcript:1"
+    assert [name for name, said in fields() if not {"description", "x-source"} <= said.keys()] == []
+
+
+def test_times_have_a_unit() -> None:
+    assert {name for name, said in fields() if said.get("x-unit") == "s"} == {
+        "AudioEntry.duration",
+        "SegmentEntry.start",
+        "SegmentEntry.end",
+        "WordEntry.start",
+        "WordEntry.end",
+    }
 
 
 @pytest.mark.parametrize("transcript", TRANSCRIPTS)
@@ -96,6 +107,7 @@ def test_samples_are_valid(transcript: Transcript) -> None:
         ("received_at", "2026-11-21 12:34:56"),
         ("digest", "md5:0"),
         ("segments", [{"id": 0, "text": "a"}]),
+        ("segments", [{"id": 0, "start": None, "end": 1.0, "text": "a"}]),
         ("query", {"job": 42}),
     ],
 )
