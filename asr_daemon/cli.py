@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 
 from asr_daemon import __version__
-from asr_daemon.commands import check, init, schema, send, serve, status
+from asr_daemon.commands import check, init, render, schema, send, serve, status
 from asr_daemon.commands.base import (
     EXIT_STATUSES,
     FAILED,
@@ -28,6 +28,7 @@ COMMANDS = (
     init.COMMAND,
     send.COMMAND,
     status.COMMAND,
+    render.COMMAND,
     schema.COMMAND,
 )
 

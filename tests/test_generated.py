@@ -108,7 +108,7 @@ def offered(folder: Path, *words: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("", ["serve", "check", "init", "send", "status", "schema"]),
+        ("", ["serve", "check", "init", "send", "status", "render", "schema"]),
         ("se", ["serve", "send"]),
         ("--v", ["--version"]),
         ("send ", ["tencent", "huawei"]),

@@ -1,6 +1,7 @@
 """Read a JSON document back into the transcript that it was rendered from."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal
 
@@ -14,6 +15,16 @@ from asr_daemon.transcript import Segment, Status, Transcript, VendorError, Word
 
 class NoDocument(AsrDaemonError):
     """What was read is no document of a result; the message says why."""
+
+
+class RejectionFound(NoDocument):
+    """What was read says why a body was rejected."""
+
+
+class _Rejection(Struct, frozen=True):
+    """What a rejected body's document is known by."""
+
+    status: Literal["rejected"]
 
 
 class _Timed(Struct, frozen=True, gc=False):
@@ -52,6 +63,7 @@ class _Document(Struct, frozen=True):
 
 
 _DECODER = msgspec.json.Decoder(_Document)
+_REJECTION_DECODER = msgspec.json.Decoder(_Rejection)
 
 
 def read_transcript(document: bytes, name: str | None) -> Transcript:
@@ -62,12 +74,15 @@ def read_transcript(document: bytes, name: str | None) -> Transcript:
         name: what the file is named by, which the document does not contain.
 
     Raises:
+        RejectionFound: it is that of a rejected body.
         NoDocument: it is anything else.
     """
     try:
         read = _DECODER.decode(document)
         received_at = datetime.fromisoformat(read.received_at)
-    except (msgspec.DecodeError, UnicodeError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        if _is_rejection(document):
+            raise RejectionFound("a rejected body") from error
         raise NoDocument(str(error)) from error
     return Transcript(
         provider=read.provider,
@@ -84,6 +99,13 @@ def read_transcript(document: bytes, name: str | None) -> Transcript:
         query=read.query,
         payload=read.payload,
     )
+
+
+def _is_rejection(document: bytes) -> bool:
+    with suppress(ValueError, RecursionError):
+        _REJECTION_DECODER.decode(document)
+        return True
+    return False
 
 
 def _segment(entry: _Segment) -> Segment:

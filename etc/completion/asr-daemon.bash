@@ -5,13 +5,14 @@
 #    source ~/.local/share/bash_completion/asr-daemon
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_asr_daemon_subparsers=(serve check init send status schema)
+_shtab_asr_daemon_subparsers=(serve check init send status render schema)
 
 _shtab_asr_daemon_serve_option_strings=(-h --help -c --config)
 _shtab_asr_daemon_check_option_strings=(-h --help -c --config)
 _shtab_asr_daemon_init_option_strings=(-h --help -c --config)
 _shtab_asr_daemon_send_option_strings=(-h --help --url --file --count -c --config)
 _shtab_asr_daemon_status_option_strings=(-h --help --json -c --config)
+_shtab_asr_daemon_render_option_strings=(-h --help --format --output -c --config)
 _shtab_asr_daemon_schema_option_strings=(-h --help -c --config)
 _shtab_asr_daemon_option_strings=(-h --help --version)
 
@@ -27,12 +28,16 @@ _shtab_asr_daemon_send__c_COMPGEN=_shtab_compgen_files
 _shtab_asr_daemon_send___config_COMPGEN=_shtab_compgen_files
 _shtab_asr_daemon_status__c_COMPGEN=_shtab_compgen_files
 _shtab_asr_daemon_status___config_COMPGEN=_shtab_compgen_files
+_shtab_asr_daemon_render_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_asr_daemon_render___output_COMPGEN=_shtab_compgen_files
+_shtab_asr_daemon_render__c_COMPGEN=_shtab_compgen_files
+_shtab_asr_daemon_render___config_COMPGEN=_shtab_compgen_files
 _shtab_asr_daemon_schema__c_COMPGEN=_shtab_compgen_files
 _shtab_asr_daemon_schema___config_COMPGEN=_shtab_compgen_files
 
 _shtab_asr_daemon_send_pos_0_choices=(tencent huawei)
 _shtab_asr_daemon_schema_pos_0_choices=(config transcript)
-_shtab_asr_daemon_pos_0_choices=(serve check init send status schema)
+_shtab_asr_daemon_pos_0_choices=(serve check init send status render schema)
 
 _shtab_asr_daemon_serve__h_nargs=0
 _shtab_asr_daemon_serve___help_nargs=0
@@ -45,6 +50,9 @@ _shtab_asr_daemon_send___help_nargs=0
 _shtab_asr_daemon_status__h_nargs=0
 _shtab_asr_daemon_status___help_nargs=0
 _shtab_asr_daemon_status___json_nargs=0
+_shtab_asr_daemon_render_pos_0_nargs=+
+_shtab_asr_daemon_render__h_nargs=0
+_shtab_asr_daemon_render___help_nargs=0
 _shtab_asr_daemon_schema__h_nargs=0
 _shtab_asr_daemon_schema___help_nargs=0
 _shtab_asr_daemon_pos_0_nargs=A...

@@ -12,6 +12,7 @@ _shtab_asr_daemon_commands() {
   local _commands=(
     check:'check the configuration and report every problem'
     init:'write a commented configuration'
+    render:'make further formats from JSON documents'
     schema:'print the JSON Schema of the configuration or of results'
     send:'send a callback the way a vendor does'
     serve:'run the daemon in the foreground'
@@ -44,6 +45,17 @@ _shtab_asr_daemon_init_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_asr_daemon_init_defaults_added=0
+
+_shtab_asr_daemon_render_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--format[formats to make, separated by commas\: txt, srt, vtt, tsv, ctm, rttm]:FORMATS:"
+  "--output[where to write (default\: next to each document)]:DIR:_files"
+  {-c,--config}"[configuration file (default\: \/etc\/asr-daemon\/asr-daemon.yaml)]:FILE:_files"
+  "(*):documents, or directories of them:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_asr_daemon_render_defaults_added=0
 
 _shtab_asr_daemon_schema_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -104,6 +116,7 @@ _shtab_asr_daemon() {
       case $line[1] in
         check) _arguments -C -s $_shtab_asr_daemon_check_options ;;
         init) _arguments -C -s $_shtab_asr_daemon_init_options ;;
+        render) _arguments -C -s $_shtab_asr_daemon_render_options ;;
         schema) _arguments -C -s $_shtab_asr_daemon_schema_options ;;
         send) _arguments -C -s $_shtab_asr_daemon_send_options ;;
         serve) _arguments -C -s $_shtab_asr_daemon_serve_options ;;
