@@ -10,7 +10,7 @@ say how a value is written and which values are valid (`values.py`).
 """
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
@@ -41,9 +41,13 @@ from asr_daemon.config.values import (
     WholeSeconds,
     WrittenFolder,
 )
+from asr_daemon.renderers.registry import FORMATS
 
-Format = Literal["json", "txt", "srt", "vtt", "tsv", "ctm", "rttm"]
-"""The names in `renderers/registry.py`, which a test compares."""
+if TYPE_CHECKING:
+    Format = str
+else:
+    # What the registry has; type checkers want it written out.
+    Format = Literal[FORMATS]
 Speakers = Literal["auto", "always", "never"]
 Durability = Literal["fsync", "none"]
 LogLevel = Literal["debug", "info", "warning", "error"]
