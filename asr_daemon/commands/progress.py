@@ -1,5 +1,6 @@
 """Show on standard error how far a command is: a bar on a terminal, else a line now and then."""
 
+import sys
 import time
 from collections.abc import Callable
 from typing import TextIO
@@ -53,6 +54,18 @@ class Progress:
         if not self._is_terminal:
             print(count, file=self._stream, flush=True)
             return
-        filled = _WIDTH * self._done // self._total
-        bar = "#" * filled + "." * (_WIDTH - filled)
-        print(f"{_CLEAR}[{bar}] {count}", end="", file=self._stream, flush=True)
+        bar = _bar(self._done, self._total)
+        print(f"{_CLEAR}{bar} {count}", end="", file=self._stream, flush=True)
+
+
+def show_progress(done: int, total: int) -> None:
+    """Draw the bar over the last one on a terminal; a single step needs none."""
+    if total == 1 or not sys.stderr.isatty():
+        return
+    end = "\n" if done == total else ""
+    print(f"\r{_bar(done, total)} {done}/{total}", end=end, file=sys.stderr, flush=True)
+
+
+def _bar(done: int, total: int) -> str:
+    filled = _WIDTH * done // total
+    return f"[{'#' * filled}{'.' * (_WIDTH - filled)}]"

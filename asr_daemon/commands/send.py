@@ -1,14 +1,12 @@
 """`asr-daemon send`: be the vendor."""
 
-import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
 from asr_daemon import sample
 from asr_daemon.commands.base import DONE, FAILED, Command, CommandFailed, configuration
+from asr_daemon.commands.progress import show_progress
 from asr_daemon.send import HuaweiSender, TencentSender, huawei_sender, tencent_sender
-
-_BAR_WIDTH = 40
 
 
 def run(options: Namespace) -> int:
@@ -27,7 +25,7 @@ def run(options: Namespace) -> int:
         if options.count == 1 or not sender.accepted(replies[-1]):
             for reply in replies:
                 print(reply.status, reply.body.decode("utf-8", "backslashreplace"))
-        _show_progress(number + 1, options.count)
+        show_progress(number + 1, options.count)
     if options.count > 1:
         print(f"{accepted} of {options.count} acknowledged")
     return DONE if accepted == options.count else FAILED
@@ -38,15 +36,6 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read: {error.strerror}") from error
-
-
-def _show_progress(done: int, total: int) -> None:
-    if total == 1 or not sys.stderr.isatty():
-        return
-    filled = _BAR_WIDTH * done // total
-    end = "\n" if done == total else ""
-    bar = "#" * filled + "." * (_BAR_WIDTH - filled)
-    print(f"\r[{bar}] {done}/{total}", end=end, file=sys.stderr, flush=True)
 
 
 def _positive(text: str) -> int:
