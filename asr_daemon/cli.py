@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 
 from asr_daemon import __version__
-from asr_daemon.commands import check, follow, init, replay, schema, send, serve, status
+from asr_daemon.commands import check, follow, init, render, replay, schema, send, serve, status
 from asr_daemon.commands import list as list_command
 from asr_daemon.commands.base import (
     EXIT_STATUSES,
@@ -32,6 +32,7 @@ COMMANDS = (
     status.COMMAND,
     list_command.COMMAND,
     follow.COMMAND,
+    render.COMMAND,
     replay.COMMAND,
     schema.COMMAND,
 )

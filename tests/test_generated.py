@@ -108,7 +108,13 @@ def offered(folder: Path, *words: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("", ["serve", "check", "init", "send", "status", "list", "follow", "replay", "schema"]),
+        (
+            "",
+            [
+                *("serve", "check", "init", "send", "status", "list", "follow", "render"),
+                *("replay", "schema"),
+            ],
+        ),
         ("se", ["serve", "send"]),
         ("--v", ["--version"]),
         ("send ", ["tencent", "huawei"]),

@@ -35,9 +35,13 @@ from asr_daemon.config.values import (
     WrittenFolder,
 )
 from asr_daemon.providers.registry import VENDORS
+from asr_daemon.renderers.registry import FORMATS
 
-Format = Literal["json", "txt", "srt", "vtt", "tsv", "ctm", "rttm"]
-"""The names in `renderers/registry.py`, which a test compares."""
+if TYPE_CHECKING:
+    Format = str
+else:
+    # What the registry has; type checkers want it written out.
+    Format = Literal[FORMATS]
 Speakers = Literal["auto", "always", "never"]
 Durability = Literal["fsync", "none"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -117,6 +121,9 @@ class TextSettings(Struct, frozen=True, kw_only=True):
 
     timestamps: bool = False
     """true puts the time of each line before it."""
+
+    join_speaker: bool = False
+    """true writes successive segments of one speaker as one line."""
 
 
 class CaptionSettings(Struct, frozen=True, kw_only=True):

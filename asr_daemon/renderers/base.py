@@ -1,7 +1,7 @@
 """What a renderer is.
 
 To add a format: write `renderers/<format>.py` with a class that follows `Renderer`, add one line to
-the table in `registry.py`, and test it.
+the table in `registry.py`, and test it. `output.formats` takes its names from there.
 """
 
 from typing import Protocol

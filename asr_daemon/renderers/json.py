@@ -1,12 +1,13 @@
 """The JSON document: what existing readers of whisper's and WhisperX's JSON understand, and more.
 
-Seconds are floats on the audio's clock, `null` where the vendor gave none; `speaker` and `words`
-are there only where the vendor gave them. The digest stands near the top, so that a person sees
-it first.
+Seconds are floats on the audio's clock. Readers of whisper's JSON count with `start` and `end` of
+each segment, so both are always there; those that are not the vendor's are bounds, and `estimated`
+names them. `speaker` is there only where the vendor gave it, `words` where it gave any in this
+transcript. The digest stands near the top, so that a person sees it first.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from io import SEEK_END, BytesIO
@@ -16,6 +17,7 @@ from typing import Any, BinaryIO, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from asr_daemon.renderers.timing import Span, bound
 from asr_daemon.transcript import Segment, Status, Transcript, Word, fingerprint_of
 
 HEAD_BYTES = 64 * 1024
@@ -27,21 +29,27 @@ _BEFORE_NAME = re.compile(r"\s*[{,]\s*(?=\")")
 _BEFORE_VALUE = re.compile(r"\s*:\s*")
 
 
+Estimated = list[Literal["start", "end"]]
+"""Which of the two times are bounds, because the vendor did not give them."""
+
+
 class WordEntry(Struct, frozen=True, gc=False):
     """A word and its place in the audio, in seconds."""
 
     word: str
-    start: float | None
-    end: float | None
+    start: float
+    end: float
+    estimated: Estimated | UnsetType = UNSET
 
 
 class SegmentEntry(Struct, frozen=True, gc=False):
     """A sentence or turn, in seconds; `id` counts from 0."""
 
     id: int
-    start: float | None
-    end: float | None
+    start: float
+    end: float
     text: str
+    estimated: Estimated | UnsetType = UNSET
     speaker: str | UnsetType = UNSET
     words: list[WordEntry] | UnsetType = UNSET
 
@@ -201,26 +209,48 @@ def _document(
         ),
         language=transcript.language,
         text="\n".join(segment.text for segment in transcript.segments),
-        segments=[_segment(id_, segment) for id_, segment in enumerate(transcript.segments)],
+        segments=list(_segments(transcript)),
         query=transcript.query,
         omitted=omitted,
         payload=transcript.payload if keep_payload else UNSET,
     )
 
 
-def _segment(id_: int, segment: Segment) -> SegmentEntry:
-    return SegmentEntry(
-        id_,
-        _seconds(segment.start_ms),
-        _seconds(segment.end_ms),
-        segment.text,
-        UNSET if segment.speaker is None else segment.speaker,
-        [_word(word) for word in segment.words] if segment.words else UNSET,
-    )
+def _segments(transcript: Transcript) -> Iterator[SegmentEntry]:
+    segments = transcript.segments
+    # Readers of whisper's JSON look for words in the first segment, and take them from each then.
+    with_words = any(segment.words for segment in segments)
+    audio = Span(0, transcript.duration_ms or 0)
+    for id_, (segment, (start_ms, end_ms)) in enumerate(
+        zip(segments, bound(segments, audio), strict=True)
+    ):
+        yield SegmentEntry(
+            id_,
+            start_ms / 1000,
+            end_ms / 1000,
+            segment.text,
+            _estimated(segment),
+            UNSET if segment.speaker is None else segment.speaker,
+            _words(segment.words, Span(start_ms, end_ms)) if with_words else UNSET,
+        )
 
 
-def _word(word: Word) -> WordEntry:
-    return WordEntry(word.text, _seconds(word.start_ms), _seconds(word.end_ms))
+def _words(words: Sequence[Word], span: Span) -> list[WordEntry]:
+    return [
+        WordEntry(word.text, start_ms / 1000, end_ms / 1000, _estimated(word))
+        for word, (start_ms, end_ms) in zip(words, bound(words, span), strict=True)
+    ]
+
+
+def _estimated(item: Segment | Word) -> Estimated | UnsetType:
+    if item.start_ms is not None and item.end_ms is not None:
+        return UNSET
+    estimated: Estimated = []
+    if item.start_ms is None:
+        estimated.append("start")
+    if item.end_ms is None:
+        estimated.append("end")
+    return estimated
 
 
 def _seconds(milliseconds: int | None) -> float | None:

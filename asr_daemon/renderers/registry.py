@@ -31,6 +31,11 @@ class TextSettings(Protocol):
         """Return whether each line starts with its times."""
         ...
 
+    @property
+    def join_speaker(self) -> bool:
+        """Return whether successive segments of one speaker are one line."""
+        ...
+
 
 class CaptionSettings(Protocol):
     """Settings `output.captions`."""
@@ -71,7 +76,10 @@ class OutputSettings(Protocol):
 
 
 def _text(output: OutputSettings) -> Renderer:
-    return TextRenderer(speakers=output.text.speakers, timestamps=output.text.timestamps)
+    text = output.text
+    return TextRenderer(
+        speakers=text.speakers, timestamps=text.timestamps, join_speaker=text.join_speaker
+    )
 
 
 def _line_limits(output: OutputSettings) -> LineLimits:

@@ -1,6 +1,6 @@
 """Times for formats that need them. All are milliseconds on the audio's clock, none below zero."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 
 from msgspec import Struct
@@ -58,6 +58,28 @@ def time_segments(transcript: Transcript) -> list[TimedSegment] | None:
         timed.append(TimedSegment(segment, span))
         waiting, clock_ms = [], span.end_ms
     return timed + _fill(waiting, clock_ms, transcript.duration_ms or 0)
+
+
+def bound(items: Sequence[Segment | Word], span: Span) -> Iterator[tuple[int, int]]:
+    """Yield start and end of each item of `span`, the vendor's own where it gave them.
+
+    Where it did not, they are as far apart as the order of the items allows.
+    """
+    starts: list[int] = []
+    known_ms = span.start_ms
+    for item in items:
+        if item.start_ms is not None:
+            starts.append(item.start_ms)
+        else:
+            starts.append(known_ms if item.end_ms is None else min(known_ms, item.end_ms))
+        known_ms = starts[-1] if item.end_ms is None else item.end_ms
+    ends: list[int] = []
+    known_ms = span.end_ms
+    for item, start_ms in zip(reversed(items), reversed(starts), strict=True):
+        ends.append(max(start_ms, known_ms) if item.end_ms is None else item.end_ms)
+        if item.start_ms is not None or item.end_ms is not None:
+            known_ms = ends[-1] if item.start_ms is None else item.start_ms
+    return zip(starts, reversed(ends), strict=True)
 
 
 def share(span: Span, lengths: Iterable[int]) -> list[Span]:

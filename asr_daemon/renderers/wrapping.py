@@ -37,6 +37,7 @@ _PIECE = re.compile(
     r"|\S)"
 )
 _BY_CHARACTER = re.compile(_START)
+_WITHOUT_BLANK = re.compile(rf"[{_CHARACTER}{_CLOSING}] [{_OPENING}{_CHARACTER}]")
 
 
 class Piece(Struct, frozen=True, gc=False):
@@ -67,6 +68,15 @@ def wrap(
         lines = _fill_lines(group, max_line_width or _WIDEST)
         count = max_line_count or len(lines)
         yield from (lines[first : first + count] for first in range(0, len(lines), count))
+
+
+def join(texts: Iterable[str]) -> str:
+    """Return successive texts as one line, with blanks between them where the script has any."""
+    joined = ""
+    for text in filter(None, texts):
+        apart = joined and not _WITHOUT_BLANK.fullmatch(f"{joined[-1]} {text[0]}")
+        joined += f" {text}" if apart else text
+    return joined
 
 
 def _cut(timed: TimedSegment) -> Iterator[Piece]:

@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/asr-daemon
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_asr_daemon_subparsers=(serve check init send status list follow replay schema)
+_shtab_asr_daemon_subparsers=(serve check init send status list follow render replay schema)
 
 _shtab_asr_daemon_serve_option_strings=(-h --help -c --config)
 _shtab_asr_daemon_check_option_strings=(-h --help -c --config)
@@ -14,6 +14,7 @@ _shtab_asr_daemon_send_option_strings=(-h --help --url --file --count -c --confi
 _shtab_asr_daemon_status_option_strings=(-h --help --json -c --config)
 _shtab_asr_daemon_list_option_strings=(-h --help --since --provider --status --json --limit -c --config)
 _shtab_asr_daemon_follow_option_strings=(-h --help --cursor-file --since --provider --status --json --once --exec -c --config)
+_shtab_asr_daemon_render_option_strings=(-h --help --format --output -c --config)
 _shtab_asr_daemon_replay_option_strings=(-h --help -c --config)
 _shtab_asr_daemon_schema_option_strings=(-h --help -c --config)
 _shtab_asr_daemon_option_strings=(-h --help --version)
@@ -35,6 +36,10 @@ _shtab_asr_daemon_list___config_COMPGEN=_shtab_compgen_files
 _shtab_asr_daemon_follow___cursor_file_COMPGEN=_shtab_compgen_files
 _shtab_asr_daemon_follow__c_COMPGEN=_shtab_compgen_files
 _shtab_asr_daemon_follow___config_COMPGEN=_shtab_compgen_files
+_shtab_asr_daemon_render_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_asr_daemon_render___output_COMPGEN=_shtab_compgen_files
+_shtab_asr_daemon_render__c_COMPGEN=_shtab_compgen_files
+_shtab_asr_daemon_render___config_COMPGEN=_shtab_compgen_files
 _shtab_asr_daemon_replay_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_asr_daemon_replay__c_COMPGEN=_shtab_compgen_files
 _shtab_asr_daemon_replay___config_COMPGEN=_shtab_compgen_files
@@ -47,7 +52,7 @@ _shtab_asr_daemon_list___status_choices=(succeeded failed rejected)
 _shtab_asr_daemon_follow___provider_choices=(tencent huawei)
 _shtab_asr_daemon_follow___status_choices=(succeeded failed rejected)
 _shtab_asr_daemon_schema_pos_0_choices=(config transcript)
-_shtab_asr_daemon_pos_0_choices=(serve check init send status list follow replay schema)
+_shtab_asr_daemon_pos_0_choices=(serve check init send status list follow render replay schema)
 
 _shtab_asr_daemon_serve__h_nargs=0
 _shtab_asr_daemon_serve___help_nargs=0
@@ -68,6 +73,9 @@ _shtab_asr_daemon_follow___help_nargs=0
 _shtab_asr_daemon_follow___json_nargs=0
 _shtab_asr_daemon_follow___once_nargs=0
 _shtab_asr_daemon_follow___exec_nargs=...
+_shtab_asr_daemon_render_pos_0_nargs=+
+_shtab_asr_daemon_render__h_nargs=0
+_shtab_asr_daemon_render___help_nargs=0
 _shtab_asr_daemon_replay_pos_0_nargs=+
 _shtab_asr_daemon_replay__h_nargs=0
 _shtab_asr_daemon_replay___help_nargs=0

@@ -14,6 +14,7 @@ _shtab_asr_daemon_commands() {
     follow:'print or process each result, from a cursor on'
     init:'write a commented configuration'
     list:'list results, newest first'
+    render:'make further formats from JSON documents'
     replay:'send rejected bodies to the daemon again'
     schema:'print the JSON Schema of the configuration or of results'
     send:'send a callback the way a vendor does'
@@ -75,6 +76,17 @@ _shtab_asr_daemon_list_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_asr_daemon_list_defaults_added=0
+
+_shtab_asr_daemon_render_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--format[formats to make, separated by commas\: txt, srt, vtt, tsv, ctm, rttm]:FORMATS:"
+  "--output[where to write (default\: next to each document)]:DIR:_files"
+  {-c,--config}"[configuration file (default\: \/etc\/asr-daemon\/asr-daemon.yaml)]:FILE:_files"
+  "(*):documents, or directories of them:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_asr_daemon_render_defaults_added=0
 
 _shtab_asr_daemon_replay_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -146,6 +158,7 @@ _shtab_asr_daemon() {
         follow) _arguments -C -s $_shtab_asr_daemon_follow_options ;;
         init) _arguments -C -s $_shtab_asr_daemon_init_options ;;
         list) _arguments -C -s $_shtab_asr_daemon_list_options ;;
+        render) _arguments -C -s $_shtab_asr_daemon_render_options ;;
         replay) _arguments -C -s $_shtab_asr_daemon_replay_options ;;
         schema) _arguments -C -s $_shtab_asr_daemon_schema_options ;;
         send) _arguments -C -s $_shtab_asr_daemon_send_options ;;

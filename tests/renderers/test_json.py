@@ -1,5 +1,6 @@
 """The JSON document."""
 
+import json
 from io import BytesIO
 
 import pytest
@@ -38,9 +39,40 @@ def test_whole_document(make_transcript: MakeTranscript) -> None:
 
 
 def test_what_the_vendor_did_not_give(make_transcript: MakeTranscript) -> None:
-    """Times that are not known are null; speaker and words are not there at all."""
-    document = render(make_transcript(segments=(Segment("hello"),)))
-    assert b'"segments":[{"id":0,"start":null,"end":null,"text":"hello"}]' in document
+    """Times that are not known are bounds; speaker and words are not there at all."""
+    document = render(make_transcript(segments=(Segment("hello"),), duration_ms=8420))
+    segment = b'{"id":0,"start":0.0,"end":8.42,"text":"hello","estimated":["start","end"]}'
+    assert b'"segments":[%b]' % segment in document
+
+
+def test_bounds_are_as_narrow_as_the_order_allows(make_transcript: MakeTranscript) -> None:
+    """A time of the vendor's is never changed, also where it is out of order."""
+    words = (Word("b", None, None), Word("c", 1500, None))
+    segments = (
+        Segment("a", None, 900),
+        Segment("b c", 1000, 2000, None, words),
+        Segment("d"),
+        Segment("e"),
+        Segment("f", 3000, 2500),
+        Segment("g", 4000, None),
+    )
+    document = json.loads(render(make_transcript(segments=segments, duration_ms=5000)))
+    assert [
+        (segment["start"], segment["end"], segment.get("estimated"))
+        for segment in document["segments"]
+    ] == [
+        (0.0, 0.9, ["start"]),
+        (1.0, 2.0, None),
+        (2.0, 3.0, ["start", "end"]),
+        (2.0, 3.0, ["start", "end"]),
+        (3.0, 2.5, None),
+        (4.0, 5.0, ["end"]),
+    ]
+    assert document["segments"][1]["words"] == [
+        {"word": "b", "start": 1.0, "end": 1.5, "estimated": ["start", "end"]},
+        {"word": "c", "start": 1.5, "end": 2.0, "estimated": ["end"]},
+    ]
+    assert document["segments"][0]["words"] == []
 
 
 def test_failed_task(make_transcript: MakeTranscript) -> None:

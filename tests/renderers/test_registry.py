@@ -4,6 +4,7 @@ from typing import get_args
 
 from msgspec import Struct
 
+from asr_daemon.config.load import packaged
 from asr_daemon.config.model import Format
 from asr_daemon.renderers.captions import LineLimits
 from asr_daemon.renderers.registry import FORMATS, make_renderers
@@ -14,6 +15,7 @@ class Text(Struct, frozen=True):
 
     speakers: str = "auto"
     timestamps: bool = False
+    join_speaker: bool = False
 
 
 class Output(Struct, frozen=True):
@@ -34,8 +36,10 @@ def test_each_format_but_json_has_a_renderer() -> None:
 
 
 def test_configuration_knows_each_format() -> None:
-    """What `output.formats` may contain is what there is."""
+    """What `output.formats` may contain is what there is, and its prose names it."""
     assert get_args(Format) == FORMATS
+    prose = packaged("asr-daemon.yaml")
+    assert f"{', '.join(FORMATS[:-1])} and {FORMATS[-1]}" in " ".join(prose.split("\n    #"))
 
 
 def test_only_configured_formats_are_made() -> None:

@@ -6,6 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from hypothesis import given
 from jsonschema import Draft202012Validator
 from msgspec import structs
 
@@ -17,7 +18,7 @@ from asr_daemon.providers.tencent.samples import TENCENT_CALLBACK
 from asr_daemon.providers.tencent.settings import TencentSettings
 from asr_daemon.renderers.json import JsonRenderer
 from asr_daemon.renderers.schema import transcript_schema
-from asr_daemon.transcript import Transcript, VendorError
+from asr_daemon.transcript import Segment, Transcript, VendorError
 from tests.providers.callbacks import (
     HUAWEI_EXAMPLE,
     TENCENT_2017,
@@ -27,6 +28,7 @@ from tests.providers.callbacks import (
     TENCENT_DETAILED,
     callback,
 )
+from tests.renderers.transcripts import TIMES, any_segments, transcript_of
 
 SCHEMA = transcript_schema()
 TENCENT = Tencent(TencentSettings())
@@ -61,6 +63,9 @@ def strict() -> dict[str, Any]:
     return schema
 
 
+STRICT = Draft202012Validator(strict())
+
+
 def rendered(transcript: Transcript, *, keep_payload: bool = True) -> dict[str, Any]:
     """Return the document of a transcript."""
     document = json.loads(JsonRenderer(keep_payload=keep_payload, indent=0).render(transcript))
@@ -76,16 +81,34 @@ def fields() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_it_is_a_schema() -> None:
-    """In which every field is described."""
+    """In which every field is described, with its source."""
     Draft202012Validator.check_schema(SCHEMA)
-    assert [name for name, said in fields() if "description" not in said] == []
+    assert SCHEMA["$id"] == "urn:asr-daemon:transcript:1"
+    assert [name for name, said in fields() if not {"description", "x-source"} <= said.keys()] == []
+
+
+@given(segments=any_segments(), duration_ms=TIMES)
+def test_any_transcript_is_valid(segments: list[Segment], duration_ms: int | None) -> None:
+    document = rendered(transcript_of(*segments, duration_ms=duration_ms))
+    STRICT.validate(document)
+    assert document["text"] == "\n".join(segment["text"] for segment in document["segments"])
+
+
+def test_times_have_a_unit() -> None:
+    assert {name for name, said in fields() if said.get("x-unit") == "s"} == {
+        "AudioEntry.duration",
+        "SegmentEntry.start",
+        "SegmentEntry.end",
+        "WordEntry.start",
+        "WordEntry.end",
+    }
 
 
 @pytest.mark.parametrize("transcript", TRANSCRIPTS)
 def test_samples_are_valid(transcript: Transcript) -> None:
     """Everything that is rendered of the vendors' examples is named, with payload and without."""
-    Draft202012Validator(strict()).validate(rendered(transcript))
-    Draft202012Validator(strict()).validate(rendered(transcript, keep_payload=False))
+    STRICT.validate(rendered(transcript))
+    STRICT.validate(rendered(transcript, keep_payload=False))
 
 
 @pytest.mark.parametrize(
@@ -98,6 +121,7 @@ def test_samples_are_valid(transcript: Transcript) -> None:
         ("received_at", "2026-11-21 12:34:56"),
         ("digest", "md5:0"),
         ("segments", [{"id": 0, "text": "a"}]),
+        ("segments", [{"id": 0, "start": None, "end": 1.0, "text": "a"}]),
         ("query", {"job": 42}),
     ],
 )

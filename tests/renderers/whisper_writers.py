@@ -30,11 +30,14 @@ class Writers:
 
     def write(self, suffix: str, segments: Sequence[Mapping[str, Any]], **options: Any) -> bytes:
         """Return the file that the package makes of the segments of its own JSON."""
+        return self.write_document(suffix, {"segments": segments, "language": "en"}, **options)
+
+    def write_document(self, suffix: str, document: Mapping[str, Any], **options: Any) -> bytes:
+        """Return the file that the package makes of a whole document."""
         defaults = {"max_line_width": None, "max_line_count": None, "highlight_words": False}
         writer = getattr(self._utils, f"Write{suffix.upper()}")("")
         file = io.StringIO()
-        result = {"segments": segments, "language": "en"}
-        writer.write_result(result, file, options=defaults | options)
+        writer.write_result(document, file, options=defaults | options)
         return file.getvalue().encode()
 
 
