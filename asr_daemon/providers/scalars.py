@@ -52,7 +52,8 @@ def as_number(value: object) -> float | int | None:
     """Return a finite number, also from a string of decimal digits; `None` for anything else."""
     if isinstance(value, str):
         digits = _NUMBER.fullmatch(value.strip())
-        return None if digits is None else float(value) if digits[1] else int(value)
+        # Not `value`: what `str.strip` takes for a blank is none for `float`.
+        return None if digits is None else float(digits[0]) if digits[1] else int(digits[0])
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return value if abs(value) <= sys.float_info.max else None

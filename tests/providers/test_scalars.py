@@ -52,6 +52,8 @@ def test_as_label(value: object, label: str | None) -> None:
         (" -3 ", -3),
         ("8.420000", 8.42),
         ("2.", 2.0),
+        ("\x1c8.42", 8.42),
+        ("\x1c7", 7),
         ("", None),
         ("1e9", None),
         ("٣", None),
