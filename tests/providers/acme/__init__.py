@@ -1,0 +1,1 @@
+"""A provider of a made-up vendor, which has this folder and touches no other file."""
