@@ -230,7 +230,7 @@ def test_a_hundred_thousand_results(browser: Browser, tmp_path: Path) -> None:
 def read_tree_id(state: Path) -> str:
     """Return the tree that an index is of."""
     with closing(sqlite3.connect(state / "index.sqlite")) as connection:
-        [(tree_id,)] = connection.execute("SELECT id FROM tree")
+        [(tree_id,)] = connection.execute("SELECT id FROM trees")
     return str(tree_id)
 
 

@@ -28,13 +28,17 @@ _CAP_SYS_PTRACE = 19
 _CAP_SYS_ADMIN = 21
 
 
+_NO_DRIVER = "in the kernel"
+
+
 def require(*requirements: Requirement) -> None:
     """Skip the running test, or fail it in CI, unless all `requirements` are met."""
     missing = [what for requirement in requirements if (what := requirement()) is not None]
     if not missing:
         return
     reason = f"needs {', '.join(missing)}"
-    if os.environ.get("CI") == "true":
+    # No package brings what the kernel has no driver for.
+    if os.environ.get("CI") == "true" and _NO_DRIVER not in reason:
         pytest.fail(reason)
     pytest.skip(reason)
 
@@ -164,7 +168,7 @@ def _file_system(name: str) -> str | None:
     modules = Path("/lib/modules", os.uname().release)
     if any(modules.glob(f"**/{name}.ko*")):
         return None
-    return f"the file system {name} in the kernel"
+    return f"the file system {name} {_NO_DRIVER}"
 
 
 def _program(name: str, package: str) -> str | None:

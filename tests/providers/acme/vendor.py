@@ -13,19 +13,24 @@ class AcmeSimulator:
     def __init__(self, url: str) -> None:
         self._post = Poster(url).post
 
-    def send(self, body: bytes) -> list[Reply]:
+    def send(self, body: bytes, content_type: str | None = None) -> list[Reply]:
         """Return the answer."""
-        return [self._post(body, {"Content-Type": "application/json"})]
+        return [self._post(body, {"Content-Type": content_type or "application/json"})]
 
     def accepted(self, reply: Reply) -> bool:
         """Say whether the vendor would take the callback as delivered."""
         return says(reply.body, "ok", value=True)
 
 
+def callback_url(settings: AcmeSettings, origin: str) -> str:
+    """Return where the daemon at `origin` receives callbacks, with its key."""
+    key = f"?{settings.keys[0].reveal().decode()}" if settings.keys else ""
+    return f"{origin}{settings.path}{key}"
+
+
 def make_simulator(settings: AcmeSettings, origin: str, url: str | None) -> AcmeSimulator:
     """Return a simulator that posts to `url`, or to the daemon at `origin`."""
-    key = f"?{settings.keys[0].reveal().decode()}" if settings.keys else ""
-    return AcmeSimulator(url or f"{origin}{settings.path}{key}")
+    return AcmeSimulator(url or callback_url(settings, origin))
 
 
 def sample(number: int) -> bytes:
@@ -40,6 +45,7 @@ ACME = Vendor(
     credentials="key",
     make_provider=Acme,
     make_simulator=make_simulator,
+    callback_url=callback_url,
     sample=sample,
     siblings=(sibling("a result of Acme", "job", "said", provider="acme"),),
 )
