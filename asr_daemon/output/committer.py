@@ -1,7 +1,7 @@
 """The committer: one thread that makes results durable, a batch at a time.
 
-Group commit: while the thread is idle, what has come in this turn of the event loop is a batch;
-while it is busy, the rest is the next one. So a sync is shared by all who wait for it.
+Group commit: what comes while the thread is busy is the next batch, so that a sync is shared by all
+that wait for it.
 """
 
 import asyncio
@@ -20,6 +20,13 @@ from asr_daemon.output.health import Health
 
 LARGEST_BATCH = 64
 """Results in one batch; each holds a file descriptor per format while it is committed."""
+
+TURNS_BEFORE_BATCH = 8
+"""Turns of the event loop before a batch: senders that were just answered can join it.
+
+Each of their requests is read, parsed and queued in a turn or two. Without these turns batches are
+half as large, and the loop and the thread take turns at Python's lock: 15 % more CPU a callback.
+"""
 
 PATIENCE_S = 5.0
 """How long a callback waits for its commit: senders give up after about that long."""
@@ -56,7 +63,7 @@ class Committer:
         self._observe = observe
         self._queued: deque[_Waiting] = deque()
         self._to_thread: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
-        self._in_flight = 0
+        self._is_busy = False
         self._busy_since_s: float | None = None
         self._health = Health()
         self._stopped = False
@@ -101,8 +108,9 @@ class Committer:
             raise CannotStore(_ENDED)
         waiting = _Waiting(result, self._loop.create_future())
         self._queued.append(waiting)
-        if len(self._queued) == 1 and not self._in_flight:
-            self._loop.call_soon(self._flush)
+        if not self._is_busy:
+            self._is_busy = True
+            self._flush_after(TURNS_BEFORE_BATCH)
         try:
             async with asyncio.timeout(PATIENCE_S):
                 outcome = await waiting.outcome
@@ -128,6 +136,13 @@ class Committer:
                 await self._ended.wait()
         return self._ended.is_set()
 
+    def _flush_after(self, turns: int) -> None:
+        """Hand the next batch over after so many turns of the event loop."""
+        if turns:
+            self._loop.call_soon(self._flush_after, turns - 1)
+        else:
+            self._flush()
+
     def _flush(self) -> None:
         """Hand the next batch to the thread, without those that nobody waits for any more."""
         batch: list[_Waiting] = []
@@ -135,21 +150,19 @@ class Committer:
             waiting = self._queued.popleft()
             if not waiting.outcome.done():
                 batch.append(waiting)
+        self._is_busy = bool(batch)
         if batch:
-            self._in_flight += 1
             self._to_thread.put(batch)
 
     def _release(self, batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
-        """Give everybody of a batch their outcome, after the next batch was handed over."""
-        self._in_flight -= 1
-        if not self._in_flight:
-            self._flush()
+        """Give everybody of a batch their outcome."""
         refusals = [outcome for outcome in outcomes if isinstance(outcome, CannotStore)]
         refusals = [each for each in refusals if not isinstance(each, NoRoomForRejected)]
         self._note_health(_reason(refusals[0]) if refusals else None, len(refusals))
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if not waiting.outcome.done():
                 waiting.outcome.set_result(outcome)
+        self._flush_after(TURNS_BEFORE_BATCH)
 
     def _note_health(self, reason: str | None, refused: int = 0) -> None:
         if reason is None:

@@ -61,9 +61,10 @@ def to_text(raw: bytes, fallback: str) -> str:
     Raises:
         NotUnderstood: so many bytes are odd that this is no text.
     """
-    with suppress(UnicodeDecodeError):
+    try:
         return raw.decode()
-    return _show(_read(raw, fallback), r"\x")
+    except UnicodeDecodeError:
+        return _show(_read(raw, fallback), r"\x")
 
 
 def json_to_utf8(raw: bytes, fallback: str, *, doubtful: bool) -> bytes:
