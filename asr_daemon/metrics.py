@@ -15,7 +15,7 @@ Reload = Literal["applied", "invalid"]
 """What became of a configuration that was read anew."""
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_RESULTS = (1, 2, 4, 8, 16, 32, 64)
+_RESULTS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 _LARGE_SECONDS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 

@@ -18,8 +18,8 @@ from asr_daemon.errors import CannotStore, NoRoomForRejected, ShuttingDown
 from asr_daemon.output.base import Outcome, Output, Result, Stored, describe
 from asr_daemon.output.health import Health
 
-LARGEST_BATCH = 64
-"""Results in one batch; each holds a file descriptor per format while it is committed."""
+MOST_FILES = 256
+"""Files in one batch; each is open until the batch is committed."""
 
 TURNS_BEFORE_BATCH = 8
 """Turns of the event loop before a batch: senders that were just answered can join it.
@@ -146,10 +146,12 @@ class Committer:
     def _flush(self) -> None:
         """Hand the next batch to the thread, without those that nobody waits for any more."""
         batch: list[_Waiting] = []
-        while self._queued and len(batch) < LARGEST_BATCH:
+        files = 0
+        while self._queued and files < MOST_FILES:
             waiting = self._queued.popleft()
-            if not waiting.outcome.done():
+            if not waiting.outcome.done() and waiting.result is not None:
                 batch.append(waiting)
+                files += len(waiting.result.files)
         self._is_busy = bool(batch)
         if batch:
             self._to_thread.put(batch)

@@ -15,7 +15,7 @@ from tornado.ioloop import PeriodicCallback
 from asr_daemon.networks import Network, is_in
 from asr_daemon.web.connection import PATIENCE_S, Connection, State, Timeouts
 
-RESERVED_DESCRIPTORS = 256
+RESERVED_DESCRIPTORS = 384
 """Kept from connections: for the files of a batch, the index, listeners and the admin."""
 
 _SWEEP_S = 0.5

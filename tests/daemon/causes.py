@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from asr_daemon.output.committer import LARGEST_BATCH
+from asr_daemon.output.committer import MOST_FILES
 from tests.daemon.serving import eventually
 from tests.durability.faults import read_only
 from tests.durability.mounts import run
 
-FILES_OF_A_BATCH = 2 * LARGEST_BATCH
+FILES_OF_A_BATCH = MOST_FILES
 
 _LAST_BIT_BYTES = 1 << 20
 _STEP_BYTES = 1 << 16

@@ -469,8 +469,8 @@ ANSWERS = (
     Mutant(
         "results whose senders have been refused are written",
         _COMMITTER,
-        "if not waiting.outcome.done():\n                batch.append(waiting)",
-        "batch.append(waiting)",
+        "if not waiting.outcome.done() and waiting.result is not None:",
+        "if waiting.result is not None:",
         COMMITTER_TESTS,
     ),
     Mutant(

@@ -10,12 +10,13 @@ import pytest
 
 from asr_daemon.errors import CannotStore, NoRoomForRejected, ShuttingDown
 from asr_daemon.output.base import Outcome, Result, Stored
-from asr_daemon.output.committer import LARGEST_BATCH, Committer
+from asr_daemon.output.committer import MOST_FILES, Committer
 
 
 def result(name: str) -> Result:
     """Return a result that is told from others by its stem."""
-    return Result("tencent", name, "d", "succeeded", name, "d", "", name, ())
+    files = ((".txt", b""), (".json", b"{}"))
+    return Result("tencent", name, "d", "succeeded", name, "d", "", name, files)
 
 
 async def commit(committer: Committer, name: str) -> Stored:
@@ -248,19 +249,19 @@ def test_a_thread_that_has_ended(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_batch_is_bounded() -> None:
-    """No batch holds more results than there are file descriptors for."""
+    """No batch holds more files than there are file descriptors for."""
     output = Output()
 
     async def run() -> None:
         committer = make(output)
-        tasks = [asyncio.create_task(commit(committer, str(n))) for n in range(200)]
+        tasks = [asyncio.create_task(commit(committer, str(n))) for n in range(400)]
         committer.start()
         await asyncio.gather(*tasks)
         await committer.stop()
 
     asyncio.run(run())
-    assert sum(map(len, output.batches)) == 200
-    assert max(map(len, output.batches)) <= LARGEST_BATCH
+    assert sum(map(len, output.batches)) == 400
+    assert max(map(len, output.batches)) == MOST_FILES // 2
 
 
 def test_a_refusal_reaches_its_sender_alone() -> None:

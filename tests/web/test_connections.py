@@ -326,7 +326,7 @@ def test_what_we_do_not_read_is_no_stall() -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "descriptors", "affordable"),
-    [(1000, 65536, 1000), (1000, 1024, 768), (1000, 300, 75), (10, 300, 10)],
+    [(1000, 65536, 1000), (1000, 1024, 640), (1000, 300, 75), (10, 300, 10)],
 )
 def test_affordable_connections(wanted: int, descriptors: int, affordable: int) -> None:
     """There are never so many that files cannot be opened."""
