@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 from asr_daemon.config.model import Config
 from asr_daemon.config.problems import Finding
 from asr_daemon.config.values import UrlKey, UrlPath, kind_of
-from asr_daemon.providers.registry import VENDORS
+from asr_daemon.providers.registry import UNAVAILABLE, VENDORS
 from asr_daemon.providers.vendor import Vendor
 from asr_daemon.secret import Secret
 
@@ -93,6 +93,13 @@ def _addresses(host: str) -> tuple[IPv4Address | IPv6Address, ...]:
         return ()
 
 
+def _available_providers(_config: Config) -> Iterator[Finding]:
+    for vendor in UNAVAILABLE:
+        wrong = f"provider {vendor.name} is installed but cannot be loaded ({vendor.reason})"
+        right = "repair or uninstall the distribution that adds it"
+        yield Finding("providers", wrong, right, ())
+
+
 def _some_provider(config: Config) -> Iterator[Finding]:
     if not any(enabled_vendors(config)):
         keys = tuple(f"providers.{vendor.name}.enabled" for vendor in VENDORS)
@@ -171,6 +178,7 @@ def _formats(config: Config) -> Iterator[Finding]:
 _RULES = (
     _some_listener,
     _distinct_listeners,
+    _available_providers,
     _some_provider,
     _distinct_paths,
     _formats,

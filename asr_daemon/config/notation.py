@@ -225,17 +225,3 @@ def read_text_encoding(text: str) -> str:
     if decoded != _ASCII_SAMPLE:
         raise Wrong(f"text encoding {quote(text)} not supported: it changes ASCII", right)
     return text
-
-
-def read_name_by(text: str) -> str:
-    """Read what results are named by: `request_id`, `audio_key` or `query:NAME`."""
-    if text in {"request_id", "audio_key"}:
-        return text
-    kind, colon, name = text.partition(":")
-    if kind != "query" or not colon or not name.strip():
-        right = "write request_id, audio_key or query:NAME (a parameter of the callback URL)"
-        raise Wrong(f"{quote(text)} not supported", right)
-    if name == "key":
-        right = "write another parameter, such as query:job"
-        raise Wrong("the parameter key is the secret and cannot name results", right)
-    return text

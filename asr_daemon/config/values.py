@@ -153,18 +153,6 @@ UrlKeys = Annotated[tuple[UrlKey, ...], Marker.ONE_OR_MANY]
 AnySecrets = Annotated[tuple[AnySecret, ...], Marker.ONE_OR_MANY]
 
 Name = Annotated[str, Text("a name")]
-AppId = Annotated[
-    str,
-    Text("an app id such as 1300000000", schema={"type": ["string", "integer"]}, numbers=True),
-]
-NameBy = Annotated[
-    str,
-    Text(
-        "request_id, audio_key or query:NAME",
-        notation.read_name_by,
-        schema={"anyOf": [{"enum": ["request_id", "audio_key"]}, {"pattern": r"^query:.*\S"}]},
-    ),
-]
 TextEncoding = Annotated[
     str,
     Text(

@@ -264,20 +264,3 @@ def test_encodings_are_read(text: str) -> None:
 def test_other_encodings_are_refused(text: str, said: str) -> None:
     """So are those in which a callback's digits and brackets are other bytes."""
     assert told(notation.read_text_encoding, text).startswith(said)
-
-
-@pytest.mark.parametrize("text", ["request_id", "audio_key", "query:job", "query:a:b"])
-def test_what_names_a_result_is_read(text: str) -> None:
-    """All three forms are taken."""
-    assert notation.read_name_by(text) == text
-
-
-@pytest.mark.parametrize("text", ["requestId", "query", "query:", "query: ", "audio_key:x"])
-def test_what_names_nothing_is_refused(text: str) -> None:
-    """The forms are listed."""
-    assert "write request_id, audio_key or query:NAME" in told(notation.read_name_by, text)
-
-
-def test_no_result_is_named_by_the_secret() -> None:
-    """The parameter `key` is the secret and is cut out of the query."""
-    assert "the parameter key is the secret" in told(notation.read_name_by, "query:key")

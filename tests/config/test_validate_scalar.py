@@ -12,7 +12,6 @@ from asr_daemon.config.sources import Sources
 from asr_daemon.config.validate import read_scalar
 from asr_daemon.config.values import (
     AnySecret,
-    AppId,
     Duration,
     FileMode,
     Name,
@@ -21,6 +20,7 @@ from asr_daemon.config.values import (
     UrlKey,
     kind_of,
 )
+from asr_daemon.providers.tencent.settings import AppId
 from asr_daemon.secret import Secret
 
 Read = Callable[[object, Node], object]

@@ -4,15 +4,36 @@ from typing import Annotated
 
 from msgspec import Struct, field
 
-from asr_daemon.config.values import (
-    AppId,
-    CidrNetwork,
-    Example,
-    NameBy,
-    TextEncoding,
-    UrlKeys,
-    UrlPath,
-)
+from asr_daemon.config.problems import Wrong, quote
+from asr_daemon.config.values import CidrNetwork, Example, Text, TextEncoding, UrlKeys, UrlPath
+
+
+def read_name_by(text: str) -> str:
+    """Read what results are named by: `request_id`, `audio_key` or `query:NAME`."""
+    if text in {"request_id", "audio_key"}:
+        return text
+    kind, colon, name = text.partition(":")
+    if kind != "query" or not colon or not name.strip():
+        right = "write request_id, audio_key or query:NAME (a parameter of the callback URL)"
+        raise Wrong(f"{quote(text)} not supported", right)
+    if name == "key":
+        right = "write another parameter, such as query:job"
+        raise Wrong("the parameter key is the secret and cannot name results", right)
+    return text
+
+
+AppId = Annotated[
+    str,
+    Text("an app id such as 1300000000", schema={"type": ["string", "integer"]}, numbers=True),
+]
+NameBy = Annotated[
+    str,
+    Text(
+        "request_id, audio_key or query:NAME",
+        read_name_by,
+        schema={"anyOf": [{"enum": ["request_id", "audio_key"]}, {"pattern": r"^query:.*\S"}]},
+    ),
+]
 
 
 class TencentSettings(Struct, frozen=True, kw_only=True):

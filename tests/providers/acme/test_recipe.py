@@ -125,3 +125,23 @@ def test_schema_and_help(environ: dict[str, str], tmp_path: Path) -> None:
     ).stdout
     assert "  acme:\n    # true serves this provider.\n    enabled: false" in shown
     assert "Acme Dictation" in run(environ, tmp_path, "--help")[1]
+
+
+def test_provider_that_cannot_be_loaded_is_reported_in_a_sentence(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    metadata = tmp_path / "installed" / "acme-1.dist-info"
+    (metadata / "entry_points.txt").write_text(f"[{ENTRY_POINTS}]\nacme = acme_is_gone:ACME\n")
+    config = tmp_path / "asr-daemon.yaml"
+    config.write_text(f"log: {{level: info}}\n{ENABLED}")
+    status, printed = run(environ, tmp_path, "check", "-c", str(config))
+    assert status == 78
+    assert printed.splitlines() == [
+        f"{config}:2: providers.acme: unknown setting; valid here: tencent, huawei",
+        (
+            f"{config}:2: providers: provider acme is installed but cannot be loaded "
+            "(ModuleNotFoundError: No module named 'acme_is_gone'); "
+            "repair or uninstall the distribution that adds it"
+        ),
+    ]
+    assert run(environ, tmp_path, "send", "--help")[0] == 0
