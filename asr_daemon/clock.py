@@ -1,6 +1,6 @@
 """The wall clock, also before it is set: some machines start in 1970 and learn the time later.
 
-What is stored by such a time would be deleted at once by whoever removes what is a month old.
+Retention that removes files of a month ago would delete at once what is stored by such a time.
 """
 
 import logging

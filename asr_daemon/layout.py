@@ -1,4 +1,4 @@
-"""Where a result stands in the tree: names that are safe whatever the vendor sent. Pure."""
+"""The path of a result in the tree: names that are safe whatever the vendor sent. Pure."""
 
 import re
 from datetime import datetime, tzinfo
@@ -96,7 +96,7 @@ class Layout:
         What depends on the result as well (`{appid}`, `{id}`) ends it; it may be empty.
         """
         components = self._layout.split("/")[:-1]
-        known = takewhile(lambda each: "{appid}" not in each and "{id}" not in each, components)
+        known = takewhile(lambda part: "{appid}" not in part and "{id}" not in part, components)
         return _escape_reserved(self._filled("/".join(known), provider, moment))
 
     def place_rejected(self, provider: str, received_at: datetime, digest: str) -> Place:

@@ -1,7 +1,7 @@
-"""What the daemon says: one line an event, as text for people or JSON for machines.
+"""The log: one line an event, as text for people or JSON for machines.
 
-An event's facts come as `extra={"fields": {...}}`. Whatever a sender put into them, a line stays
-one line and holds nothing that a terminal would obey.
+An event's facts come as `extra={"fields": {...}}`. A line stays one line and holds no
+control character, whatever a sender put into the facts.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ def configure(
     handler = LineHandler(stream)
     handler.setFormatter(_formatter(style, journal=journal))
     root = logging.getLogger()
-    # In one step: another thread may be saying something.
+    # In one step: another thread may be logging.
     root.handlers = [handler]
     root.setLevel(level.upper())
     # No line shows them, and finding them out takes longer than writing the line.
@@ -46,18 +46,18 @@ def configure(
     logging._srcfile = None  # see "Optimization" in the manual of logging
     # Its lines about malformed requests quote them, and with them tokens and keys.
     logging.getLogger("tornado").setLevel(logging.WARNING)
-    # Whoever sends junk to a TLS port could write a line with each connection.
+    # Junk sent to a TLS port would write a line a connection.
     logging.getLogger("tornado.general").setLevel(logging.ERROR)
-    # It tells of its selector.
+    # It logs its selector.
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     # It calls an error what happens whenever a folder is no longer watched.
     logging.getLogger("watchdog").setLevel(logging.CRITICAL)
 
 
 class LineHandler(logging.Handler):
-    """Writes lines to a stream; what is said in one turn of an event loop in one piece.
+    """Writes lines to a stream; those of one turn of the event loop in one piece.
 
-    What somebody may be waiting for, a warning or worse, is written at once, with all before it.
+    A warning or worse is written at once, with all lines before it.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -76,11 +76,11 @@ class LineHandler(logging.Handler):
             loop.call_soon(self.flush)
 
     def flush(self) -> None:
-        """Write what has been said."""
+        """Write the lines that are due."""
         self.acquire()
         try:
             records, self._records = self._records, []
-            # Where no line can be written nobody can be told, and callbacks are served on.
+            # An error here could not be logged either, and callbacks are served on.
             with suppress(OSError, ValueError):
                 if lines := [line for record in records for line in self._lines_of(record)]:
                     self._stream.write("\n".join([*lines, ""]))
@@ -105,12 +105,12 @@ class TextFormatter(logging.Formatter):
         line = f"{record.levelname:<7} {_printable(record.getMessage())}{fields}"
         if record.exc_info:
             traceback = self.formatException(record.exc_info)
-            line += "".join(f"\n    {_printable(each)}" for each in traceback.splitlines())
+            line += "".join(f"\n    {_printable(line)}" for line in traceback.splitlines())
         return line
 
 
 class TimedFormatter(TextFormatter):
-    """The same behind the time, in UTC: for a terminal, a file, or another program."""
+    """The same after the time, in UTC: for a terminal, a file, or another program."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""
@@ -157,7 +157,7 @@ def _time(record: logging.LogRecord) -> str:
     return _iso(int(record.created * 1000))
 
 
-# Lines are written together that were said in the same millisecond.
+# Lines of the same millisecond are formatted together.
 @lru_cache(maxsize=1)
 def _iso(moment_ms: int) -> str:
     seconds, milliseconds = divmod(moment_ms, 1000)
@@ -180,4 +180,4 @@ def _value(value: object) -> str:
 def _printable(text: str) -> str:
     if text.isprintable():
         return text
-    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)

@@ -1,4 +1,4 @@
-"""The model: what a vendor's callback says, in nobody's words but the field's own.
+"""The transcript model: what a vendor's callback says, in the field's terms.
 
 All values are frozen. Times are integer milliseconds on the audio's clock, `None` where the
 vendor gave none. This module imports nothing of the package.

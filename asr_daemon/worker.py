@@ -33,7 +33,7 @@ from asr_daemon.output.filesystem.staging import StagedFile
 from asr_daemon.providers.base import Callback, Head
 
 TIMEOUT_S = 60.0
-"""64 MiB take some 5 s; whatever takes longer than this never ends."""
+"""64 MiB take some 5 s."""
 
 BASE_MEMORY_BYTES = 256 * 1024 * 1024
 MEMORY_PER_BODY_BYTE = 24
@@ -125,7 +125,7 @@ class Worker:
                     unused.discard()
 
     async def _run(self, job: Job) -> Reply:
-        """Run one child; it ends when the other end of `lifeline` is closed, by whatever."""
+        """Run one child; it ends when the other end of `lifeline` is closed, also by a crash."""
         lifeline, held = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(

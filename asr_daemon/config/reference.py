@@ -65,7 +65,7 @@ class Undocumented(AsrDaemonError):
 
 
 class Setting(Struct, frozen=True):
-    """One setting, and what people are told about it."""
+    """One setting, and its documentation."""
 
     path: str
     """Such as `listen[].port`."""

@@ -1,7 +1,7 @@
 """The kinds of values: types that say how a setting is written and which values are valid.
 
-The model is made of them. Whatever has to know what a setting may be (validation, messages, the
-example, the schema, the manual) asks `kind_of` and `describe`.
+The model is made of them. Everything that has to know what a setting may be (validation,
+messages, the example, the schema, the manual) asks `kind_of` and `describe`.
 """
 
 from collections.abc import Callable, Mapping

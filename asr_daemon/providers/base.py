@@ -21,7 +21,7 @@ class Head(Struct, frozen=True):
     path: bytes
     """The path as it came, still percent-encoded."""
     query: bytes
-    """What stands behind the `?`, still percent-encoded; empty where there is none."""
+    """After the `?`, still percent-encoded; empty where there is none."""
     headers: Mapping[str, str]
     """By name in lower case."""
     address: str
@@ -37,7 +37,7 @@ class Callback(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """What the vendor is told: an HTTP status, a JSON body, and more header lines, if any."""
+    """What the vendor is answered: an HTTP status, a JSON body, and more header lines, if any."""
 
     status: int
     body: bytes

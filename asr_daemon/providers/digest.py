@@ -15,7 +15,7 @@ _LENGTH_BYTES = 8
 def digest_pairs(pairs: Iterable[Pair]) -> str:
     """Return `sha256:` and the hex digest of decoded pairs, ordered by lower-case name.
 
-    Pairs of one name keep their order, for the first of them means. Each part stands behind its
+    Pairs of one name keep their order, for the first of them means. Each part follows its
     length, so that different pairs never give the same input.
     """
     digest = sha256()

@@ -42,7 +42,7 @@ _DECLARED = {
     **dict.fromkeys(("big5", "big5-hkscs", "cp950", "ms950"), "big5hkscs"),
 }
 """Encodings that senders declare, by name in lower case, each read as the largest of its family:
-who declares GB2312 writes GBK. Others are declared by libraries that nobody told better."""
+what is declared as GB2312 is GBK. Other declarations are a library's default and not believed."""
 
 
 class _Reading(Struct, frozen=True):

@@ -15,7 +15,7 @@ _LEADING_QUESTION_MARKS = re.compile(rb"(?:\?|%3[Ff])++")
 
 
 def rest_of_path(path: bytes, base: str) -> bytes | None:
-    """Return what stands behind `base` and its slashes in a path, both as they are spelled.
+    """Return what follows `base` and its slashes in a path, both as they are spelled.
 
     Slashes may be doubled, and a `?` encoded. `None` means that the path is neither `base` nor
     below it.
@@ -30,7 +30,7 @@ def rest_of_path(path: bytes, base: str) -> bytes | None:
 
 
 def split_url(path: bytes, query: bytes, base: str) -> tuple[bytes | None, bytes]:
-    """Return what stands behind `base` in a path, as `rest_of_path` does, and the query.
+    """Return what follows `base` in a path, as `rest_of_path` does, and the query.
 
     What follows an encoded `?` is query, unless it stands within the pairs of a path.
     """
@@ -38,9 +38,9 @@ def split_url(path: bytes, query: bytes, base: str) -> tuple[bytes | None, bytes
     mark = _ENCODED_QUESTION_MARK.search(rest) if rest else None
     if not rest or mark is None or b"=" in rest[: mark.start()]:
         return rest, query
-    behind = rest[mark.end() :]
-    behind = behind if b"=" in behind else percent_decode(behind)
-    return rest[: mark.start()].rstrip(b"/"), behind + b"&" + query
+    inner = rest[mark.end() :]
+    inner = inner if b"=" in inner else percent_decode(inner)
+    return rest[: mark.start()].rstrip(b"/"), inner + b"&" + query
 
 
 def split_fields(query: bytes) -> Iterator[bytes]:

@@ -164,7 +164,7 @@ def read_facts(file: BinaryIO) -> Facts | None:
     """Return what tells a document that was rendered here from others, `None` of anything else.
 
     Of a long document only the head is read, where most of that stands, unless it has no id: then
-    `query`, which stands behind the text, belongs to the fingerprint.
+    `query`, which follows the text, belongs to the fingerprint.
     """
     head = file.read(HEAD_BYTES)
     try:

@@ -116,7 +116,7 @@ def _read_segments(inner: Mapping[str, Any]) -> tuple[Segment, ...]:
 
 
 def _read_lattices(lattices: object, where: str) -> tuple[Segment, ...]:
-    """Return the segments in the order of `lid`; those without a number stay behind in theirs."""
+    """Return the segments in the order of `lid`, those without a number last."""
     if not isinstance(lattices, list):
         raise NotUnderstood(f"{where} is missing or not a list")
     read = [_read_lattice(lattice, f"{where}[{index}]") for index, lattice in enumerate(lattices)]

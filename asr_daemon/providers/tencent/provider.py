@@ -114,7 +114,7 @@ class Tencent:
         return Secret.any_matches(self._settings.keys, candidate)
 
     def _read_url(self, head: Head) -> tuple[bytes | None, list[Pair]]:
-        """Return what stands behind the path, if it is ours, and the parameters with the key."""
+        """Return what follows the path, if it is ours, and the parameters with the key."""
         rest, query = split_url(head.path, head.query, self._settings.path)
         return rest, list(read_parameters(query))
 

@@ -102,7 +102,7 @@ def _decode_detail(detail: object) -> object:
 
 
 def _holds_unread_text(detail: object) -> bool:
-    """Say whether there is text beside the places where sentences have theirs."""
+    """Say whether there is text outside the places where sentences have theirs."""
     if not isinstance(detail, list):
         return holds_text(detail)
     return any(holds_text(sentence) for sentence in detail if not _is_sentence(sentence))

@@ -35,7 +35,7 @@ def read_parameters(query: bytes) -> Iterator[Pair]:
 
 
 def split_element(rest: bytes) -> tuple[bytes, bytes]:
-    """Split what stands behind the path from the first element, which may be the key."""
+    """Split what follows the path after its first element, which may be the key."""
     end = _END_OF_ELEMENT.search(rest)
     return (rest, b"") if end is None else (rest[: end.start()], rest[end.end() :].lstrip(b"/"))
 
