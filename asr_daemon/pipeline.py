@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from msgspec import Struct
 
 from asr_daemon.errors import CallbackError, CannotStore, NoRoomForRejected, NotUnderstood
-from asr_daemon.layout import Layout
-from asr_daemon.output.base import Content, Result, Stored
+from asr_daemon.layout import Layout, Place
+from asr_daemon.output.base import Result, Stored
 from asr_daemon.output.filesystem.spool import SpooledBody
 from asr_daemon.output.filesystem.staging import StagedFile
 from asr_daemon.providers.base import Answer, Callback, Head, Provider
@@ -64,8 +64,12 @@ class Converter(Struct, frozen=True):
             Unauthorized: the body shows that its sender is not allowed.
         """
         transcript = self.provider.parse(callback)
-        place = self.layout.place(transcript)
+        return self.result(transcript, self.layout.place(transcript))
+
+    def result(self, transcript: Transcript, place: Place) -> Result:
+        """Render a transcript, for the place that it gets."""
         files = self._render(transcript)
+        document = files[-1][1]
         return Result(
             provider=transcript.provider,
             id=transcript.id,
@@ -77,11 +81,12 @@ class Converter(Struct, frozen=True):
             stem=place.stem,
             files=files,
             failure=None if transcript.error is None else transcript.error.code,
+            follow_up=None if transcript.text_url is None else document.decode(),
         )
 
-    def _render(self, transcript: Transcript) -> tuple[tuple[str, Content], ...]:
+    def _render(self, transcript: Transcript) -> tuple[tuple[str, bytes], ...]:
         """Render the JSON last: its file says that the result is complete."""
-        files: list[tuple[str, Content]] = []
+        files: list[tuple[str, bytes]] = []
         omitted: dict[str, str] = {}
         for renderer in self.renderers if transcript.status == "succeeded" else ():
             rendered = renderer.render(transcript)

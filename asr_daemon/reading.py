@@ -22,7 +22,11 @@ def read_entry(file: BinaryIO, path: str) -> Entry | None:
     if facts is None:
         return None
     identity = identity_of(facts.provider, facts.id, _name_of(facts, path), facts.fingerprint)
-    return Entry(identity, facts.provider, facts.id, facts.digest, path, facts.status)
+    follow_up = None
+    if facts.text_url is not None:
+        file.seek(0)
+        follow_up = file.read().decode(errors="replace")
+    return Entry(identity, facts.provider, facts.id, facts.digest, path, facts.status, follow_up)
 
 
 def _name_of(facts: Facts, path: str) -> str | None:

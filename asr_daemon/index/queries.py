@@ -10,6 +10,7 @@ import os
 import re
 import sqlite3
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -23,6 +24,12 @@ SELECT seq, provider, id, digest, path, status, committed_at FROM (
 )
 """
 """Of the tree that the daemon writes to, or has written to last."""
+
+_FOLLOW_UPS = """
+SELECT path, follow_up, committed_at FROM results
+WHERE follow_up IS NOT NULL AND committed_at >= ?
+AND tree = (SELECT id FROM trees ORDER BY rowid DESC LIMIT 1) ORDER BY seq
+"""
 
 _CURSOR = re.compile(r"1:(\d{1,19}):(\d{1,19}):([0-9a-f]{16})")
 _BUSY_S = 5.0
@@ -119,6 +126,16 @@ class Cursor(Struct, frozen=True):
         return self.committed_us / 1e6
 
 
+class FollowUp(Struct, frozen=True):
+    """A result for which something is to be done later."""
+
+    path: str
+    """Of its JSON document, relative to the root."""
+    work: str
+    committed_at: float
+    """Unix seconds."""
+
+
 class Queries:
     """Reads the index below one `state` directory. Used by one thread."""
 
@@ -170,6 +187,22 @@ class Queries:
         """
         return max((row.seq for row in self._rows("ORDER BY seq DESC LIMIT 1", [])), default=0)
 
+    def follow_ups(self, since: float) -> list[FollowUp]:
+        """Return the results since a moment for which something is to be done, oldest first.
+
+        Raises:
+            IndexUnavailable: it cannot be read.
+        """
+        return [FollowUp(*row) for row in self._fetch(_FOLLOW_UPS, [since])]
+
+    def knows(self, path: str) -> bool:
+        """Return whether there was a result of a path, relative to the root.
+
+        Raises:
+            IndexUnavailable: it cannot be read.
+        """
+        return bool(self._rows("WHERE path = ?", [path]))
+
     def close(self) -> None:
         """Close the database; the next query opens it again."""
         if self._connection is not None:
@@ -177,11 +210,14 @@ class Queries:
             self._connection = None
 
     def _rows(self, rest: str, values: list[object]) -> list[Row]:
+        return [Row(*row) for row in self._fetch(_RESULTS + rest, values)]
+
+    def _fetch(self, query: str, values: list[object]) -> list[Any]:
         try:
             while True:
-                rows = self._connected().execute(_RESULTS + rest, values).fetchall()
+                rows = self._connected().execute(query, values).fetchall()
                 if not self._is_outdated():
-                    return [Row(*row) for row in rows]
+                    return rows
         except (OSError, sqlite3.Error) as error:
             self.close()
             reason = error.strerror if isinstance(error, OSError) else error

@@ -1,6 +1,6 @@
 """Settings of Tencent, in the form of `config/model.py`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Struct, field
 
@@ -8,11 +8,14 @@ from asr_daemon.config.values import (
     AppId,
     CidrNetwork,
     Example,
+    HostPattern,
     NameBy,
     TextEncoding,
     UrlKeys,
     UrlPath,
 )
+
+FetchText = Literal["never", "when_empty"]
 
 
 class TencentSettings(Struct, frozen=True, kw_only=True):
@@ -46,6 +49,16 @@ class TencentSettings(Struct, frozen=True, kw_only=True):
     text_encoding: TextEncoding = "utf-8"
     """How bytes that are not UTF-8 are decoded: gb18030 or big5 if you asked Tencent for such text.
     A wrong one garbles the text, but keeps the result."""
+
+    fetch_text: FetchText = "never"
+    """when_empty downloads the text of a callback that has none itself but the URL of one (textUrl,
+    in old versions of the API), over https, for up to 24 h until it is there. It becomes a result
+    of its own, <id>~text. Senders then choose what this machine asks for at fetch_hosts."""
+
+    fetch_hosts: tuple[HostPattern, ...] = ("*.myqcloud.com",)
+    """Where texts may be downloaded from: host names, or "*." and a name (in quotes) for all names
+    below it. Whatever their names stand for, only public addresses are connected to, at port
+    443."""
 
     allow_unauthenticated: bool = False
     """true accepts results from anybody who can connect, also beyond loopback."""
