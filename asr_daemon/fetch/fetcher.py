@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 from asr_daemon.clock import Clock
@@ -33,7 +34,7 @@ SOON_S = 60.0
 """When what was pending at a start is tried: one that starts over and over asks nobody."""
 
 LOOK_S = 60.0
-"""How often it is looked for what is pending."""
+"""How often it is looked for what is pending; more often while an index is being filled."""
 
 MOST_PENDING = 10_000
 """Texts that are waited for; others are found again when some of these are done."""
@@ -119,15 +120,17 @@ class Fetcher:
         return stored
 
     async def _look_on(self) -> None:
+        began_s = time.monotonic()
         while True:
-            self._changed.clear()
+            if self._changed.is_set():
+                self._changed.clear()
+                began_s = time.monotonic()
             if self._origins:
                 await self._look()
-            try:
-                async with asyncio.timeout(LOOK_S if self._origins else None):
+            wait_s = min(next_wait_s(time.monotonic() - began_s), LOOK_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s if self._origins else None):
                     await self._changed.wait()
-            except TimeoutError:
-                pass
 
     async def _look(self) -> None:
         now_s = self._clock.now_s()
