@@ -14,12 +14,12 @@ from msgspec import Struct
 
 from asr_daemon.errors import CallbackError, CannotStore, NoRoomForRejected, NotUnderstood
 from asr_daemon.layout import Layout, Place
-from asr_daemon.output.base import Result, Stored
+from asr_daemon.output.base import Content, Result, Stored
 from asr_daemon.output.filesystem.spool import SpooledBody
 from asr_daemon.output.filesystem.staging import StagedFile
 from asr_daemon.providers.base import Answer, Callback, Head, Provider
 from asr_daemon.renderers.base import Omitted, Renderer
-from asr_daemon.renderers.json import JsonRenderer
+from asr_daemon.renderers.json import JsonRenderer, render_follow_up
 from asr_daemon.renderers.rejection import Rejection
 from asr_daemon.transcript import Transcript
 from asr_daemon.worker import Worker, WorkerFailed
@@ -69,7 +69,6 @@ class Converter(Struct, frozen=True):
     def result(self, transcript: Transcript, place: Place) -> Result:
         """Render a transcript, for the place that it gets."""
         files = self._render(transcript)
-        document = files[-1][1]
         return Result(
             provider=transcript.provider,
             id=transcript.id,
@@ -81,12 +80,12 @@ class Converter(Struct, frozen=True):
             stem=place.stem,
             files=files,
             failure=None if transcript.error is None else transcript.error.code,
-            follow_up=None if transcript.text_url is None else document.decode(),
+            follow_up=render_follow_up(transcript),
         )
 
-    def _render(self, transcript: Transcript) -> tuple[tuple[str, bytes], ...]:
+    def _render(self, transcript: Transcript) -> tuple[tuple[str, Content], ...]:
         """Render the JSON last: its file says that the result is complete."""
-        files: list[tuple[str, bytes]] = []
+        files: list[tuple[str, Content]] = []
         omitted: dict[str, str] = {}
         for renderer in self.renderers if transcript.status == "succeeded" else ():
             rendered = renderer.render(transcript)

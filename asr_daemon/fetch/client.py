@@ -6,10 +6,12 @@ is checked as the first URL was. Size and time are limited.
 """
 
 import asyncio
+import socket
 import ssl
 import time
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from socket import AddressFamily
 from typing import Any
 from urllib.parse import urljoin
@@ -24,6 +26,9 @@ from asr_daemon.errors import AsrDaemonError
 from asr_daemon.fetch.policy import FetchRefused, Policy
 
 MOST_REDIRECTS = 3
+
+MOST_AT_ONCE = 8
+"""Downloads, and names that are looked up."""
 
 _OK = 200
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -49,12 +54,12 @@ class Limits(Struct, frozen=True):
 
     size_bytes: int = 4 * 1024 * 1024
     """Twelve hours of speech are one."""
+    lookup_s: float = 5.0
+    """For the name of each hop."""
     connect_s: float = 10.0
     """For the name, the connection and the handshake of each hop."""
     total_s: float = 60.0
     """For all hops together."""
-    clients: int = 8
-    """Downloads at the same time."""
 
 
 class Download(Struct, frozen=True):
@@ -65,13 +70,33 @@ class Download(Struct, frozen=True):
     content_type: str
 
 
+class SystemResolver(Resolver):
+    """Asks the system, on threads of its own: without an answer from DNS it hangs for long."""
+
+    def initialize(self) -> None:
+        """Start with no thread."""
+        self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="lookup")
+
+    async def resolve(
+        self, host: str, port: int, family: AddressFamily = AddressFamily.AF_UNSPEC
+    ) -> list[tuple[int, Any]]:
+        """Return the addresses of a name. Raise `OSError` if it has none."""
+        found = await asyncio.get_running_loop().run_in_executor(
+            self._threads, socket.getaddrinfo, host, port, family, socket.SOCK_STREAM
+        )
+        return [(each, address) for each, _, _, _, address in found]
+
+
 class CheckedResolver(Resolver):
     """Resolves names to addresses that are all allowed."""
 
-    def initialize(self, is_allowed: Callable[[str], bool], lookup: Resolver) -> None:
-        """Take what judges an address, and what looks names up."""
+    def initialize(
+        self, is_allowed: Callable[[str], bool], lookup: Resolver, timeout_s: float
+    ) -> None:
+        """Take what judges an address, what looks names up, and how long that may take."""
         self._is_allowed = is_allowed
         self._lookup = lookup
+        self._timeout_s = timeout_s
 
     async def resolve(
         self, host: str, port: int, family: AddressFamily = AddressFamily.AF_UNSPEC
@@ -80,8 +105,11 @@ class CheckedResolver(Resolver):
 
         Raises:
             FetchRefused: one of them is not allowed.
+            OSError: it has none, or that takes too long. Where Tornado's own time is over, it logs
+                whatever comes of the lookup later.
         """
-        found = await self._lookup.resolve(host, port, family)
+        async with asyncio.timeout(self._timeout_s):
+            found = await self._lookup.resolve(host, port, family)
         for _, address in found:
             if not self._is_allowed(address[0]):
                 raise FetchRefused(f"{host} has the address {address[0]}, which is not public")
@@ -111,12 +139,14 @@ class Client:
         self._tls = tls
         self._http = SimpleAsyncHTTPClient(
             force_instance=True,
-            max_clients=limits.clients,
+            max_clients=MOST_AT_ONCE,
             max_header_size=_MOST_HEADER_BYTES,
             max_buffer_size=_MOST_BUFFERED_BYTES,
             # Beyond the limit is thrown away; so much beyond it the connection is closed.
             max_body_size=2 * limits.size_bytes,
-            resolver=CheckedResolver(policy.is_allowed, lookup or Resolver()),
+            resolver=CheckedResolver(
+                policy.is_allowed, lookup or SystemResolver(), limits.lookup_s
+            ),
         )
 
     def close(self) -> None:
@@ -219,6 +249,6 @@ def _too_large(most_bytes: int) -> FetchRefused:
 def _reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the server's certificate is not valid: {error.verify_message}"
-    if isinstance(error, asyncio.TimeoutError | TimeoutError):
-        return "the connection timed out"
+    if isinstance(error, TimeoutError):
+        return "the name or the connection timed out"
     return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__

@@ -9,12 +9,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from asr_daemon.clock import Clock
 from asr_daemon.errors import CannotStore, NotUnderstood
-from asr_daemon.fetch.client import Download, FetchFailed
+from asr_daemon.fetch.client import MOST_AT_ONCE, Download, FetchFailed
 from asr_daemon.fetch.origin import Job, Origin, read_job
 from asr_daemon.fetch.policy import FetchRefused
 from asr_daemon.index.queries import FollowUp, IndexUnavailable
@@ -39,7 +40,7 @@ LOOK_S = 60.0
 MOST_PENDING = 10_000
 """Texts that are waited for; others are found again when some of these are done."""
 
-MOST_AT_ONCE = 8
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ class Fetcher:
         self._settled: set[str] = set()
         self._changed = asyncio.Event()
         self._free = asyncio.Semaphore(MOST_AT_ONCE)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fetch")
 
     @property
     def pending(self) -> int:
@@ -135,7 +137,7 @@ class Fetcher:
     async def _look(self) -> None:
         now_s = self._clock.now_s()
         try:
-            found = await asyncio.to_thread(self._find, now_s - LIFE_S)
+            found = await self._in_thread(lambda: self._find(now_s - LIFE_S))
         except IndexUnavailable as error:
             _log.debug("texts to be fetched not looked for: %s", error)
             return
@@ -176,7 +178,8 @@ class Fetcher:
         began_s = time.monotonic()
         try:
             download = await self._client.fetch(job.url, origin.hosts)
-            result = await asyncio.to_thread(origin.complete, job, download, self._clock.now())
+            now = self._clock.now()
+            result = await self._in_thread(lambda: origin.complete(job, download, now))
             stored = await self._committer.commit(result)
         except (FetchRefused, NotUnderstood) as error:
             self._note(job, "refused", logging.WARNING, reason=str(error))
@@ -194,6 +197,9 @@ class Fetcher:
         size = len(download.content)
         self._note(job, "fetched", logging.INFO, text=stored.path, bytes=size, ms=took_ms)
         return True
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _age_s(self, job: Job) -> float:
         return self._clock.now_s() - job.since_s

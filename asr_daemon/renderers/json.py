@@ -159,6 +159,16 @@ class JsonRenderer:
         return file.getvalue()
 
 
+def render_follow_up(transcript: Transcript) -> str | None:
+    """Return what has to be known later of a transcript whose text lies elsewhere, else `None`.
+
+    That is its document without the vendor's own fields.
+    """
+    if transcript.text_url is None:
+        return None
+    return JsonRenderer(keep_payload=False, indent=0).render(transcript).decode()
+
+
 def timestamp(moment: datetime) -> str:
     """Return an aware UTC moment as documents show it, to the millisecond."""
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from asr_daemon.fetch.client import Client, Download, FetchFailed, Limits
+from asr_daemon.fetch.client import Client, Download, FetchFailed, Limits, SystemResolver
 from asr_daemon.fetch.policy import FetchRefused, Policy, is_public
 from tests.fetch.tls_server import Names, Serve, TlsServer, redirect, response, serving, status
 
@@ -171,6 +171,30 @@ def test_name_that_is_not_known_may_be_tried_again() -> None:
     done, _, _ = download({}, names={"other.example.com": []})
     assert isinstance(done, FetchFailed)
     assert "not known" in str(done)
+
+
+def test_lookup_that_hangs_ends_soon_and_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    class Hanging(Names):
+        """Gives no answer."""
+
+        async def resolve(self, host: str, port: int, family: int = 0) -> list[tuple[int, Any]]:
+            await asyncio.Event().wait()
+            return []
+
+    async def run() -> None:
+        policy, limits = Policy(lambda _: True, 443), Limits(lookup_s=0.1)
+        client = Client(policy, limits, Hanging({}))
+        with pytest.raises(FetchFailed, match="Timeout"):
+            await client.fetch("https://text.example.com/t", HOSTS)
+
+    asyncio.run(run())
+    assert caplog.messages == []
+
+
+def test_names_are_looked_up_by_the_system() -> None:
+    found = asyncio.run(SystemResolver().resolve("localhost", 443))
+    assert {address[0] for _, address in found} <= {"127.0.0.1", "::1"}
+    assert found
 
 
 def test_certificate_of_another_name_is_not_trusted() -> None:
