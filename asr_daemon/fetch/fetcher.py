@@ -29,13 +29,10 @@ FIRST_S = 0.5
 """The callback is answered first."""
 
 LONGEST_S = 3600.0
-"""Between two tries."""
+"""Between two tries, and between two looks for what is pending."""
 
 SOON_S = 60.0
 """When what was pending at a start is tried: one that starts over and over asks nobody."""
-
-LOOK_S = 60.0
-"""How often it is looked for what is pending; more often while an index is being filled."""
 
 MOST_PENDING = 10_000
 """Texts that are waited for; others are found again when some of these are done."""
@@ -61,8 +58,9 @@ class Commits(Protocol):
         ...
 
 
-Find = Callable[[float], list[FollowUp]]
-"""Returns what is pending since a moment in Unix seconds; may raise `IndexUnavailable`."""
+Find = Callable[[float, int], list[FollowUp]]
+"""Returns the first so many that are pending since a moment in Unix seconds; may raise
+`IndexUnavailable`."""
 
 
 def next_wait_s(age_s: float) -> float:
@@ -118,7 +116,8 @@ class Fetcher:
         """Commit a result as the committer does, and have its text fetched if that is elsewhere."""
         stored = await self._committer.commit(result)
         if result.follow_up is not None and not stored.duplicate:
-            self._add(FollowUp(stored.path, result.follow_up, self._clock.now_s()), FIRST_S)
+            job = read_job(FollowUp(stored.path, result.follow_up, self._clock.now_s()))
+            self._add(job, FIRST_S)
         return stored
 
     async def _look_on(self) -> None:
@@ -129,7 +128,8 @@ class Fetcher:
                 began_s = time.monotonic()
             if self._origins:
                 await self._look()
-            wait_s = min(next_wait_s(time.monotonic() - began_s), LOOK_S)
+            # An index that was lost is filled in the first minutes.
+            wait_s = next_wait_s(time.monotonic() - began_s)
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_s if self._origins else None):
                     await self._changed.wait()
@@ -137,20 +137,24 @@ class Fetcher:
     async def _look(self) -> None:
         now_s = self._clock.now_s()
         try:
-            found = await self._in_thread(lambda: self._find(now_s - LIFE_S))
+            jobs = await self._in_thread(lambda: self._find_jobs(now_s - LIFE_S))
         except IndexUnavailable as error:
             _log.debug("texts to be fetched not looked for: %s", error)
             return
-        self._settled &= {follow_up.path for follow_up in found}
-        for follow_up in found:
-            self._add(follow_up, min(max(now_s - follow_up.committed_at, FIRST_S), SOON_S))
+        self._settled &= {job.path for job in jobs}
+        for job in jobs:
+            self._add(job, min(max(now_s - job.since_s, FIRST_S), SOON_S))
 
-    def _add(self, follow_up: FollowUp, wait_s: float) -> None:
-        path = follow_up.path
-        if path in self._tasks or path in self._settled or len(self._tasks) >= MOST_PENDING:
-            return
-        job = read_job(path, follow_up.work, follow_up.committed_at)
+    def _find_jobs(self, since_s: float) -> list[Job]:
+        """Return what is pending, with what is refused; on a thread."""
+        found = self._find(since_s, MOST_PENDING + len(self._settled))
+        return [job for job in map(read_job, found) if job is not None]
+
+    def _add(self, job: Job | None, wait_s: float) -> None:
         if job is None or job.transcript.provider not in self._origins:
+            return
+        path = job.path
+        if path in self._tasks or path in self._settled or len(self._tasks) >= MOST_PENDING:
             return
         task = self._tasks[path] = asyncio.create_task(self._pursue(job, wait_s))
         task.add_done_callback(lambda _: self._tasks.pop(path))

@@ -7,6 +7,7 @@ from datetime import datetime
 from msgspec import Struct, structs
 
 from asr_daemon.fetch.client import Download
+from asr_daemon.index.queries import FollowUp
 from asr_daemon.layout import Place, name_in
 from asr_daemon.output.base import Result
 from asr_daemon.renderers.read_json import NoDocument, read_transcript
@@ -15,7 +16,8 @@ from asr_daemon.transcript import Fetched, Transcript
 SUFFIX = "~text"
 """Of the name of a result that was fetched, behind that of its callback."""
 
-_MARKER = ".json"
+MARKER = ".json"
+"""Ends the name of a document."""
 
 
 class Job(Struct, frozen=True):
@@ -48,21 +50,16 @@ class Origin(Struct, frozen=True):
         directory, name = os.path.split(job.path)
         transcript = self.with_text(job.transcript, download.content, download.content_type)
         transcript = structs.replace(transcript, text_url=None, fetched=Fetched(name, at))
-        return self.result(transcript, Place(directory, name.removesuffix(_MARKER) + SUFFIX))
+        return self.result(transcript, Place(directory, name.removesuffix(MARKER) + SUFFIX))
 
 
-def text_path(path: str) -> str:
-    """Return where the document of a fetched text stands, given that of its callback."""
-    return path.removesuffix(_MARKER) + SUFFIX + _MARKER
-
-
-def read_job(path: str, document: str, since_s: float) -> Job | None:
-    """Return what is to be fetched for a document; `None` if nothing is."""
-    name = name_in(os.path.basename(path).removesuffix(_MARKER))
+def read_job(follow_up: FollowUp) -> Job | None:
+    """Return what is to be fetched for a result; `None` if nothing is."""
+    name = name_in(os.path.basename(follow_up.path).removesuffix(MARKER))
     try:
-        transcript = read_transcript(document.encode(), name)
+        transcript = read_transcript(follow_up.work.encode(), name)
     except NoDocument:
         return None
     if transcript.text_url is None:
         return None
-    return Job(path, since_s, transcript, transcript.text_url)
+    return Job(follow_up.path, follow_up.committed_at, transcript, transcript.text_url)

@@ -26,9 +26,14 @@ SELECT seq, provider, id, digest, path, status, committed_at FROM (
 """Of the tree that the daemon writes to, or has written to last."""
 
 _FOLLOW_UPS = """
-SELECT path, follow_up, committed_at FROM results
-WHERE follow_up IS NOT NULL AND committed_at >= ?
-AND tree = (SELECT id FROM trees ORDER BY rowid DESC LIMIT 1) ORDER BY seq
+SELECT path, follow_up, committed_at FROM results AS wanted
+WHERE follow_up IS NOT NULL AND committed_at >= ?1
+AND tree = (SELECT id FROM trees ORDER BY rowid DESC LIMIT 1)
+AND NOT EXISTS (
+    SELECT 1 FROM results AS made WHERE made.tree = wanted.tree
+    AND made.path = substr(wanted.path, 1, length(wanted.path) - length(?2)) || ?3
+)
+ORDER BY seq LIMIT ?4
 """
 
 _CURSOR = re.compile(r"1:(\d{1,19}):(\d{1,19}):([0-9a-f]{16})")
@@ -187,21 +192,19 @@ class Queries:
         """
         return max((row.seq for row in self._rows("ORDER BY seq DESC LIMIT 1", [])), default=0)
 
-    def follow_ups(self, since: float) -> list[FollowUp]:
-        """Return the results since a moment for which something is to be done, oldest first.
+    def follow_ups(self, since: float, ending: str, made: str, limit: int) -> list[FollowUp]:
+        """Return the first results for which something is to be done that is not, oldest first.
+
+        Args:
+            since: Unix seconds.
+            ending: of the paths of results.
+            made: takes the place of `ending` in the path of what was made for a result.
+            limit: of their number.
 
         Raises:
             IndexUnavailable: it cannot be read.
         """
-        return [FollowUp(*row) for row in self._fetch(_FOLLOW_UPS, [since])]
-
-    def knows(self, path: str) -> bool:
-        """Return whether there was a result of a path, relative to the root.
-
-        Raises:
-            IndexUnavailable: it cannot be read.
-        """
-        return bool(self._rows("WHERE path = ?", [path]))
+        return [FollowUp(*row) for row in self._fetch(_FOLLOW_UPS, [since, ending, made, limit])]
 
     def close(self) -> None:
         """Close the database; the next query opens it again."""

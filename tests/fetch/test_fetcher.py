@@ -73,9 +73,9 @@ class World:
         self.stored.append(result)
         return Stored(result.marker, self.duplicate)
 
-    def find(self, since_s: float) -> list[FollowUp]:
+    def find(self, since_s: float, limit: int) -> list[FollowUp]:
         """Return what is pending."""
-        return [each for each in self.pending if each.committed_at >= since_s]
+        return [each for each in self.pending if each.committed_at >= since_s][:limit]
 
     @property
     def paths(self) -> list[str]:

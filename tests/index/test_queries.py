@@ -111,17 +111,17 @@ def test_follow_ups_are_those_of_the_tree_since_a_moment(
     index.record([entry("0")._replace(follow_up="too old")], WINDOW_S)
     clock.now += 10
     index.record([entry("1"), entry("2")._replace(follow_up="work")], WINDOW_S)
-    index.record_found([(entry("3")._replace(follow_up="more"), clock.now)], older=False)
-    assert queries.follow_ups(clock.now) == [
+    index.record([entry("3")._replace(follow_up="done"), entry("3~text")], WINDOW_S)
+    index.record_found([(entry("4")._replace(follow_up="more"), clock.now)], older=False)
+    pending = [
         FollowUp("tencent/2.json", "work", clock.now),
-        FollowUp("tencent/3.json", "more", clock.now),
+        FollowUp("tencent/4.json", "more", clock.now),
     ]
-    assert queries.knows("tencent/1.json")
-    assert not queries.knows("tencent/4.json")
+    assert queries.follow_ups(clock.now, ".json", "~text.json", 9) == pending
+    assert queries.follow_ups(clock.now, ".json", "~text.json", 1) == pending[:1]
     index.close()
     index.open("another tree")
-    assert queries.follow_ups(0) == []
-    assert not queries.knows("tencent/1.json")
+    assert queries.follow_ups(0, ".json", "~text.json", 9) == []
 
 
 def test_what_is_committed_later_is_seen(index: Index, queries: Queries) -> None:
