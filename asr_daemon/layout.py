@@ -5,6 +5,7 @@ from datetime import datetime, tzinfo
 from hashlib import sha256
 from itertools import takewhile
 from string import Formatter
+from urllib.parse import unquote
 
 from msgspec import Struct
 
@@ -16,6 +17,7 @@ FIELDS = ("provider", "year", "month", "day", "hour", "appid", "id")
 RESERVED = ("failed", "rejected")
 """First folders below the root that results which succeeded never stand in."""
 
+_NO_ID = "no-id"
 _LONGEST_NAME = 120
 _CUT_NAME = 80
 _UNSAFE = re.compile(rb"[^A-Za-z0-9_.-]|\A\.|\.\Z")
@@ -41,6 +43,15 @@ def encode_name(raw: str) -> str:
     if len(encoded) > _LONGEST_NAME:
         encoded = encoded[:_CUT_NAME] + b"~" + sha256(encoded).hexdigest()[:16].encode()
     return encoded.decode("ascii")
+
+
+def name_in(stem: str) -> str | None:
+    """Return what a result was named by, as far as the name of its files shows it.
+
+    `None` if it was named by nothing.
+    """
+    encoded, mark, _ = stem.partition("~")
+    return None if mark and encoded == _NO_ID else unquote(encoded)
 
 
 def check_layout(layout: str) -> str | None:
@@ -125,5 +136,5 @@ def _escape_reserved(directory: str) -> str:
 
 def _name(transcript: Transcript) -> str:
     if transcript.name is None or transcript.name == "":
-        return f"no-id~{transcript.digest.removeprefix('sha256:')[:16]}"
+        return f"{_NO_ID}~{transcript.digest.removeprefix('sha256:')[:16]}"
     return encode_name(transcript.name)

@@ -14,6 +14,9 @@ Outcome = Literal["committed", "duplicate", "failed", "rejected"]
 Reload = Literal["applied", "invalid"]
 """What became of a configuration that was read anew."""
 
+Fetch = Literal["fetched", "failed", "refused", "expired"]
+"""What became of a text that lies elsewhere: one that `failed` is tried again."""
+
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _RESULTS = (1, 2, 4, 8, 16, 32, 64, 128)
 
@@ -94,6 +97,12 @@ class Metrics:
         self._bytes = self._counter(
             "asr_daemon_acknowledged_bytes", "Bytes of bodies that were acknowledged", "provider"
         )
+        self._fetches = self._counter(
+            "asr_daemon_text_fetches",
+            "Tries to fetch a text that lies elsewhere, by what became of them",
+            "provider",
+            "outcome",
+        )
         self._reloads = self._counter(
             "asr_daemon_config_reloads",
             "Configurations read anew, by what became of them",
@@ -158,6 +167,15 @@ class Metrics:
         self._acknowledge.labels(provider)
         self._large.labels(provider)
         self._failures.labels(provider, _OTHER)
+
+    def expect_fetches(self, provider: str) -> None:
+        """Show what is counted of texts that lie elsewhere, from zero on."""
+        for outcome in get_args(Fetch):
+            self._fetches.labels(provider, outcome)
+
+    def fetch(self, provider: str, outcome: Fetch) -> None:
+        """Count a try to fetch a text."""
+        self._fetches.labels(provider, outcome).inc()
 
     def answered(self, endpoint: str, status: int) -> None:
         """Count an answer of any endpoint."""

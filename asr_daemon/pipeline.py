@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from msgspec import Struct
 
 from asr_daemon.errors import CallbackError, CannotStore, NoRoomForRejected, NotUnderstood
-from asr_daemon.layout import Layout
+from asr_daemon.layout import Layout, Place
 from asr_daemon.output.base import Content, Result, Stored
 from asr_daemon.output.filesystem.spool import SpooledBody
 from asr_daemon.output.filesystem.staging import StagedFile
 from asr_daemon.providers.base import Answer, Callback, Head, Provider
 from asr_daemon.renderers.base import Omitted, Renderer
-from asr_daemon.renderers.json import JsonRenderer
+from asr_daemon.renderers.json import JsonRenderer, render_follow_up
 from asr_daemon.renderers.rejection import Rejection
 from asr_daemon.transcript import Transcript
 from asr_daemon.worker import Worker, WorkerFailed
@@ -64,7 +64,10 @@ class Converter(Struct, frozen=True):
             Unauthorized: the body shows that its sender is not allowed.
         """
         transcript = self.provider.parse(callback)
-        place = self.layout.place(transcript)
+        return self.result(transcript, self.layout.place(transcript))
+
+    def result(self, transcript: Transcript, place: Place) -> Result:
+        """Render a transcript, for the place that it gets."""
         files = self._render(transcript)
         return Result(
             provider=transcript.provider,
@@ -77,6 +80,7 @@ class Converter(Struct, frozen=True):
             stem=place.stem,
             files=files,
             failure=None if transcript.error is None else transcript.error.code,
+            follow_up=render_follow_up(transcript),
         )
 
     def _render(self, transcript: Transcript) -> tuple[tuple[str, Content], ...]:

@@ -1,11 +1,13 @@
 """Reads documents of the tree back, as far as the index has to know them."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import BinaryIO
 
 from asr_daemon.index.index import Entry
 from asr_daemon.layout import encode_name
-from asr_daemon.renderers.json import Facts, read_facts
+from asr_daemon.renderers.json import Facts, read_facts, render_follow_up
+from asr_daemon.renderers.read_json import NoDocument, read_transcript
 from asr_daemon.transcript import identity_of
 
 _REJECTED = "rejected"
@@ -22,7 +24,15 @@ def read_entry(file: BinaryIO, path: str) -> Entry | None:
     if facts is None:
         return None
     identity = identity_of(facts.provider, facts.id, _name_of(facts, path), facts.fingerprint)
-    return Entry(identity, facts.provider, facts.id, facts.digest, path, facts.status)
+    follow_up = None if facts.text_url is None else _follow_up(file)
+    return Entry(identity, facts.provider, facts.id, facts.digest, path, facts.status, follow_up)
+
+
+def _follow_up(file: BinaryIO) -> str | None:
+    file.seek(0)
+    with suppress(NoDocument):
+        return render_follow_up(read_transcript(file.read(), None))
+    return None
 
 
 def _name_of(facts: Facts, path: str) -> str | None:

@@ -40,6 +40,15 @@ class VendorError(Struct, frozen=True):
     message: str
 
 
+class Fetched(Struct, frozen=True):
+    """Where a text is from that did not come with its callback."""
+
+    document: str
+    """The name of the JSON document of the callback, which is in the same directory."""
+    at: datetime
+    """When it was fetched; aware, UTC."""
+
+
 class Transcript(Struct, frozen=True, kw_only=True):
     """One callback, parsed: a transcript, or the vendor's failure to make one."""
 
@@ -58,6 +67,10 @@ class Transcript(Struct, frozen=True, kw_only=True):
     duration_ms: int | None = None
     audio_url: str | None = None
     audio_key: str | None = None
+    text_url: str | None = None
+    """Where the vendor says that the text is, of a callback that has none."""
+    fetched: Fetched | None = None
+    """Where the text is from; `None` for what came with its callback."""
     language: str | None = None
     query: Mapping[str, str | list[str]]
     """The parameters of the callback URL without the key; a list where a name is repeated."""

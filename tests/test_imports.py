@@ -44,6 +44,11 @@ def test_no_cycles() -> None:
         ("output.base", ("sqlite3", "pathlib", "asr_daemon.index")),
         ("output.committer", ("os", "sqlite3", "asr_daemon.index", "asr_daemon.output.filesystem")),
         ("index", ("asr_daemon.output", "asr_daemon.config", "asr_daemon.renderers")),
+        (
+            "fetch",
+            ("sqlite3", "asr_daemon.web", "asr_daemon.config", "asr_daemon.output.filesystem"),
+        ),
+        ("fetch.policy", ("tornado", "socket", "asr_daemon.output")),
         ("web", ("sqlite3", "asr_daemon.output", "asr_daemon.config")),
         ("config", ("tornado", "asr_daemon.web", "asr_daemon.output")),
         ("transcript", ("asr_daemon",)),

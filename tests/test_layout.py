@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr_daemon.layout import Layout, Place, check_layout, encode_name
+from asr_daemon.layout import Layout, Place, check_layout, encode_name, name_in
 from asr_daemon.transcript import VendorError
 from tests.conftest import MakeTranscript
 
@@ -70,6 +70,22 @@ def test_reserved_folders(make_transcript: MakeTranscript, appid: str) -> None:
 def test_encode_name(raw: str, encoded: str) -> None:
     """What is not plainly safe is percent-encoded."""
     assert encode_name(raw) == encoded
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [
+        ("42", "42"),
+        ("42~2", "42"),
+        ("42~text", "42"),
+        ("x%7E2~text", "x~2"),
+        ("%E9%80%9A", "通"),
+        ("no-id~0123456789abcdef", None),
+        ("no-id", "no-id"),
+    ],
+)
+def test_name_in_the_name_of_a_file(stem: str, name: str | None) -> None:
+    assert name_in(stem) == name
 
 
 def test_long_name_is_cut() -> None:

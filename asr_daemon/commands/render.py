@@ -6,13 +6,13 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from urllib.parse import unquote
 
 from msgspec import Struct, field
 
 from asr_daemon.commands.base import DONE, FAILED, Command, configuration
 from asr_daemon.commands.progress import Progress
 from asr_daemon.config.model import OutputSettings
+from asr_daemon.layout import name_in
 from asr_daemon.output.filesystem.new_file import make_directories, write_new
 from asr_daemon.output.filesystem.staging import STAGING
 from asr_daemon.renderers.base import Omitted, Renderer
@@ -186,13 +186,8 @@ def _read(path: str) -> Transcript:
         missing = "no such file" if not os.path.lexists(path) else "not a regular file"
         raise NoDocument(missing)
     with open(path, "rb") as file:
-        return read_transcript(file.read(), _name_of(path))
-
-
-def _name_of(path: str) -> str | None:
-    """Return what a file is named by: `{id}` in the layout, as far as its name shows it."""
-    stem, mark, _ = os.path.basename(path).removesuffix(".json").partition("~")
-    return None if mark and stem == "no-id" else unquote(stem)
+        name = name_in(os.path.basename(path).removesuffix(".json"))
+        return read_transcript(file.read(), name)
 
 
 def _reason(error: Exception) -> str:

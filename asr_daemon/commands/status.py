@@ -119,6 +119,8 @@ def _rows(status: Status) -> Iterator[_Row]:
         yield "certificate", f"{certificate.file}, valid until {certificate.expires_at}"
     free = status.output.free_bytes
     yield "output", f"{status.output.root}, {'?' if free is None else _size(free)} free"
+    if status.pending_texts:
+        yield "texts", f"{status.pending_texts} to be fetched"
     for provider, outcomes in status.callbacks.items():
         yield provider, ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items())
 

@@ -158,6 +158,19 @@ def read_host(text: str) -> str:
     raise Wrong(f"invalid address {quote(text)}", right)
 
 
+def read_host_pattern(text: str) -> str:
+    """Read a host name of several labels, or `*.` and one for all names below it."""
+    name = text.removeprefix("*.")
+    if _is_ip_address(name.strip("[]")):
+        raise Wrong(f"{quote(text)} is an address", "write the name of the host")
+    if "." in name and name.rpartition(".")[2][:1].isalpha() and _HOST_NAME.fullmatch(name):
+        return text.lower()
+    right = 'write a name such as text.example.com, or "*.example.com" for all names below it'
+    if text.startswith(".") and _HOST_NAME.fullmatch(text[1:]):
+        right = f'write "*{text}" for all names below it'
+    raise Wrong(f"invalid host {quote(text)}", right)
+
+
 def _is_ip_address(text: str) -> bool:
     try:
         return isinstance(ip_address(text), IPv4Address | IPv6Address)

@@ -130,6 +130,15 @@ Host = Annotated[
         schema=_pattern(rf"^([A-Za-z0-9._-]+|{_IPV6}(%\S+)?)$"),
     ),
 ]
+HostPattern = Annotated[
+    str,
+    Text(
+        'a host name, or "*." and a name in quotes such as "*.myqcloud.com"',
+        notation.read_host_pattern,
+        '"{}"'.format,
+        _pattern(r"^(\*\.)?([A-Za-z0-9_-]+\.)+[A-Za-z][A-Za-z0-9_-]*$"),
+    ),
+]
 CidrNetwork = Annotated[
     Network,
     Text(

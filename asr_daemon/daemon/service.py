@@ -20,7 +20,14 @@ from tornado.web import Application
 from asr_daemon.config.model import AdminSettings, Config, LimitsSettings
 from asr_daemon.daemon.listeners import Listeners, Plan
 from asr_daemon.daemon.sockets import Ports, shown
-from asr_daemon.daemon.wiring import make_endpoints, make_intake, make_output, output_settings
+from asr_daemon.daemon.wiring import (
+    make_endpoints,
+    make_fetcher,
+    make_intake,
+    make_origins,
+    make_output,
+    output_settings,
+)
 from asr_daemon.errors import Obstacle
 from asr_daemon.metrics import Metrics
 from asr_daemon.output.base import describe
@@ -83,10 +90,12 @@ class Service:
             raise root_obstacle(error) from error
         self._committer = Committer(self._output, self._metrics.batch)
         self._committer.start()
+        self._fetcher = make_fetcher(config, self._committer, self._metrics, self._output.clock)
         plan = await self._listeners.prepare(config.listen)
         self._admin = self._open_admin(config.admin)
         self._put_in_place(config, plan)
         self._connections.start()
+        self._fetcher.start()
         self._add_gauges()
         for port in self._ports.unused([*(each.port for each in config.listen), config.admin.port]):
             _log.warning("nothing is configured for port %d, which was passed on open", port)
@@ -122,6 +131,7 @@ class Service:
         await self._in_flight.refuse()
         await self._connections.close(DRAIN_S)
         await self._admin.stop()
+        await self._fetcher.stop()
         self._medium.shutdown(wait=False)
         if await self._committer.stop(LAST_BATCH_S):
             self._output.close()
@@ -171,6 +181,7 @@ class Service:
                 "free_bytes": None if room is None else room.free_bytes,
             },
             "callbacks": self._metrics.callbacks(),
+            "pending_texts": self._fetcher.pending,
         }
 
     def _put_in_place(self, config: Config, plan: Plan) -> None:
@@ -184,9 +195,8 @@ class Service:
             _timeouts(limits),
         )
         intake = make_intake(config, self._output, self._throttle, self._access_log, self._metrics)
-        endpoints = make_endpoints(
-            config, self._committer, self._output, self._medium, self._metrics
-        )
+        endpoints = make_endpoints(config, self._fetcher, self._output, self._medium, self._metrics)
+        self._fetcher.apply(make_origins(config))
         self._router.serve(endpoints, intake)
         self._listeners.put_in_place(plan)
         self._metrics.certificates(self._listeners.certificates)
@@ -220,6 +230,11 @@ class Service:
             "asr_daemon_connections_limit",
             "What limits.connections says",
             lambda: self._config.limits.connections,
+        )
+        gauge(
+            "asr_daemon_pending_texts",
+            "Texts that lie elsewhere and are still to be fetched",
+            lambda: self._fetcher.pending,
         )
         self._metrics.counter(
             "asr_daemon_throttled_attempts",

@@ -54,5 +54,7 @@ class Status(Struct, frozen=True, kw_only=True):
     output: OutputStatus
     callbacks: Mapping[str, Mapping[str, int]]
     """How many callbacks of each provider had each outcome since the start."""
+    pending_texts: int = 0
+    """Texts that lie elsewhere and are still to be fetched."""
     needs_restart: list[str]
     """Settings whose change takes effect at the next start only."""

@@ -3,10 +3,17 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from datetime import datetime
+from functools import partial
 from typing import cast
 
+from asr_daemon.clock import Clock
 from asr_daemon.config.checks import enabled_vendors
 from asr_daemon.config.model import Config, ListenSettings
+from asr_daemon.fetch.client import Client
+from asr_daemon.fetch.fetcher import Fetcher
+from asr_daemon.fetch.origin import Origin
+from asr_daemon.fetch.pending import find_pending
+from asr_daemon.fetch.policy import Policy, is_public
 from asr_daemon.index.index import Index
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics
@@ -66,15 +73,12 @@ def make_endpoints(
     metrics: Metrics,
 ) -> Mapping[str, Endpoint]:
     """Return what the callback listeners serve, by path."""
-    layout = Layout(config.output.layout, config.output.timezone)
-    renderers = make_renderers(config.output.formats, config.output)
-    document = make_document_renderer(config.output)
+    converter = _converters(config)
     worker = Worker(output.open_spool, config.limits.large_bodies)
 
     def pipeline(provider: Provider) -> Pipeline:
         metrics.expect(provider.name)
-        converter = Converter(provider, layout, renderers, document)
-        return Pipeline(converter, committer, medium, worker, metrics)
+        return Pipeline(converter(provider), committer, medium, worker, metrics)
 
     endpoints: dict[str, Pipeline | Interface] = {}
     for vendor, settings in enabled_vendors(config):
@@ -82,6 +86,31 @@ def make_endpoints(
         endpoints.update(vendor.make_interfaces(settings))
     # The spools that they get are those that `open_spool` makes.
     return cast(Mapping[str, Endpoint], endpoints)
+
+
+def make_fetcher(config: Config, committer: Commit, metrics: Metrics, clock: Clock) -> Fetcher:
+    """Return what fetches texts that lie elsewhere; `make_origins` says where from."""
+    client = Client(Policy(is_public))
+    return Fetcher(client, committer, partial(find_pending, config.state), metrics, clock)
+
+
+def make_origins(config: Config) -> Mapping[str, Origin]:
+    """Return where texts that lie elsewhere are fetched from, by provider."""
+    converter = _converters(config)
+    origins: dict[str, Origin] = {}
+    for vendor, settings in enabled_vendors(config):
+        source = vendor.make_text_source(settings)
+        if source is not None:
+            render = converter(vendor.make_provider(settings, SIBLINGS)).result
+            origins[vendor.name] = Origin(source.hosts, source.with_text, render)
+    return origins
+
+
+def _converters(config: Config) -> Callable[[Provider], Converter]:
+    layout = Layout(config.output.layout, config.output.timezone)
+    renderers = make_renderers(config.output.formats, config.output)
+    document = make_document_renderer(config.output)
+    return lambda provider: Converter(provider, layout, renderers, document)
 
 
 def make_intake(

@@ -8,9 +8,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-_VERSION = 4
+_VERSION = 5
 _WITHOUT_INDEXES = 2
 _WITH_ONE_TREE = 3
+_WITHOUT_FOLLOW_UPS = 4
 _CACHE_KIB = 1024
 _MARGIN_S = 60.0
 
@@ -18,6 +19,8 @@ _INDEXES = (
     "CREATE INDEX results_by_identity ON results (identity)",
     "CREATE INDEX results_by_path ON results (path)",
 )
+# Few results have any: without this they are looked for among all.
+_FOLLOW_UPS = "CREATE INDEX results_by_follow_up ON results (seq) WHERE follow_up IS NOT NULL"
 _TREES = """
     CREATE TABLE trees (
         id TEXT PRIMARY KEY,
@@ -37,10 +40,12 @@ _FROM_NOTHING = (
         status TEXT NOT NULL,
         committed_at REAL NOT NULL,
         tree TEXT NOT NULL,
-        is_found INTEGER NOT NULL DEFAULT 0
+        is_found INTEGER NOT NULL DEFAULT 0,
+        follow_up TEXT
     )
     """,
     *_INDEXES,
+    _FOLLOW_UPS,
     _TREES,
 )
 # It had tables of its own in place of SQLite's indexes.
@@ -54,6 +59,13 @@ _FROM_VERSION_3 = (
     "INSERT INTO trees SELECT id, 1, 0 FROM tree",
     "DROP TABLE tree",
 )
+_FROM_VERSION_4 = ("ALTER TABLE results ADD COLUMN follow_up TEXT", _FOLLOW_UPS)
+_UPGRADES = {
+    0: _FROM_NOTHING,
+    _WITHOUT_INDEXES: (*_FROM_VERSION_2, *_FROM_VERSION_3, *_FROM_VERSION_4),
+    _WITH_ONE_TREE: (*_FROM_VERSION_3, *_FROM_VERSION_4),
+    _WITHOUT_FOLLOW_UPS: _FROM_VERSION_4,
+}
 
 
 def prepare(connection: sqlite3.Connection) -> None:
@@ -66,7 +78,7 @@ def prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     [(version,)] = connection.execute("PRAGMA user_version")
-    if version in (0, _WITHOUT_INDEXES, _WITH_ONE_TREE):
+    if version in _UPGRADES:
         with connection:
             connection.execute("BEGIN IMMEDIATE")
             _bring_up_to_date(connection, version)
@@ -130,12 +142,7 @@ def set_aside(file: Path) -> None:
 
 
 def _bring_up_to_date(connection: sqlite3.Connection, version: int) -> None:
-    statements: tuple[str, ...] = _FROM_NOTHING
-    if version == _WITHOUT_INDEXES:
-        statements = (*_FROM_VERSION_2, *_FROM_VERSION_3)
-    elif version == _WITH_ONE_TREE:
-        statements = _FROM_VERSION_3
-    for statement in statements:
+    for statement in _UPGRADES[version]:
         connection.execute(statement)
     if version == 0:
         # Later than any number of an index that was lost, so that cursors still point back.

@@ -36,24 +36,25 @@ SELECT path FROM results
 WHERE path IN (SELECT value FROM json_each(?)) AND committed_at >= ? AND tree = ?
 """
 _RECORD = """
-INSERT INTO results (identity, provider, id, digest, path, status, committed_at, tree)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO results (identity, provider, id, digest, path, status, follow_up, committed_at, tree)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _CONFIRM = "UPDATE results SET is_found = 0 WHERE path = ? AND tree = ?"
 
 # Before all that is known: what is found is older, and comes newest first.
 _RECORD_OLDER = """
 INSERT INTO results
-    (identity, provider, id, digest, path, status, committed_at, tree, is_found, seq)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, coalesce(
+    (identity, provider, id, digest, path, status, follow_up, committed_at, tree, is_found, seq)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, coalesce(
     (SELECT min(seq) FROM results), (SELECT seq FROM sqlite_sequence WHERE name = 'results')
 ) - 1
-WHERE NOT EXISTS (SELECT 1 FROM results WHERE path = ?5 AND tree = ?8)
+WHERE NOT EXISTS (SELECT 1 FROM results WHERE path = ?5 AND tree = ?9)
 """
 _RECORD_MISSED = """
-INSERT INTO results (identity, provider, id, digest, path, status, committed_at, tree, is_found)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1
-WHERE NOT EXISTS (SELECT 1 FROM results WHERE path = ?5 AND tree = ?8)
+INSERT INTO results
+    (identity, provider, id, digest, path, status, follow_up, committed_at, tree, is_found)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1
+WHERE NOT EXISTS (SELECT 1 FROM results WHERE path = ?5 AND tree = ?9)
 """
 _NEWEST = "SELECT committed_at FROM results ORDER BY seq DESC LIMIT 1"
 
@@ -90,6 +91,8 @@ class Entry(NamedTuple):
     path: str
     """Of its marker, relative to the root."""
     status: str
+    follow_up: str | None = None
+    """What is to be done for it later."""
 
 
 class Known(NamedTuple):

@@ -10,6 +10,7 @@ import os
 import re
 import sqlite3
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -23,6 +24,17 @@ SELECT seq, provider, id, digest, path, status, committed_at FROM (
 )
 """
 """Of the tree that the daemon writes to, or has written to last."""
+
+_FOLLOW_UPS = """
+SELECT path, follow_up, committed_at FROM results AS wanted
+WHERE follow_up IS NOT NULL AND committed_at >= ?1
+AND tree = (SELECT id FROM trees ORDER BY rowid DESC LIMIT 1)
+AND NOT EXISTS (
+    SELECT 1 FROM results AS made WHERE made.tree = wanted.tree
+    AND made.path = substr(wanted.path, 1, length(wanted.path) - length(?2)) || ?3
+)
+ORDER BY seq LIMIT ?4
+"""
 
 _CURSOR = re.compile(r"1:(\d{1,19}):(\d{1,19}):([0-9a-f]{16})")
 _BUSY_S = 5.0
@@ -119,6 +131,16 @@ class Cursor(Struct, frozen=True):
         return self.committed_us / 1e6
 
 
+class FollowUp(Struct, frozen=True):
+    """A result for which something is to be done later."""
+
+    path: str
+    """Of its JSON document, relative to the root."""
+    work: str
+    committed_at: float
+    """Unix seconds."""
+
+
 class Queries:
     """Reads the index below one `state` directory. Used by one thread."""
 
@@ -170,6 +192,20 @@ class Queries:
         """
         return max((row.seq for row in self._rows("ORDER BY seq DESC LIMIT 1", [])), default=0)
 
+    def follow_ups(self, since: float, ending: str, made: str, limit: int) -> list[FollowUp]:
+        """Return the first results for which something is to be done that is not, oldest first.
+
+        Args:
+            since: Unix seconds.
+            ending: of the paths of results.
+            made: takes the place of `ending` in the path of what was made for a result.
+            limit: of their number.
+
+        Raises:
+            IndexUnavailable: it cannot be read.
+        """
+        return [FollowUp(*row) for row in self._fetch(_FOLLOW_UPS, [since, ending, made, limit])]
+
     def close(self) -> None:
         """Close the database; the next query opens it again."""
         if self._connection is not None:
@@ -177,11 +213,14 @@ class Queries:
             self._connection = None
 
     def _rows(self, rest: str, values: list[object]) -> list[Row]:
+        return [Row(*row) for row in self._fetch(_RESULTS + rest, values)]
+
+    def _fetch(self, query: str, values: list[object]) -> list[Any]:
         try:
             while True:
-                rows = self._connected().execute(_RESULTS + rest, values).fetchall()
+                rows = self._connected().execute(query, values).fetchall()
                 if not self._is_outdated():
-                    return [Row(*row) for row in rows]
+                    return rows
         except (OSError, sqlite3.Error) as error:
             self.close()
             reason = error.strerror if isinstance(error, OSError) else error

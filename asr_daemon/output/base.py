@@ -32,6 +32,8 @@ class Result(Struct, frozen=True):
     """Suffix and content, in the order in which they appear: the marker comes last."""
     failure: str | None = None
     """The vendor's code of a task that failed there; only counted."""
+    follow_up: str | None = None
+    """What is to be done for it later; remembered with it, and anything to whoever does it."""
 
     @property
     def marker(self) -> str:

@@ -15,6 +15,7 @@ from asr_daemon.errors import CallbackError
 from asr_daemon.providers.base import Answer, Head, Provider
 from asr_daemon.providers.siblings import Sibling, Siblings
 from asr_daemon.providers.simulator import Simulator
+from asr_daemon.transcript import Transcript
 
 
 class Interface(Protocol):
@@ -35,6 +36,20 @@ class Interface(Protocol):
     def refuse(self, error: CallbackError) -> Answer:
         """Word the answer for a request that is refused."""
         ...
+
+
+class TextSource(Struct, frozen=True):
+    """How texts are had that a callback only has the URL of."""
+
+    hosts: tuple[str, ...]
+    """Where from: names, or `*.` and a name for all names below it."""
+    with_text: Callable[[Transcript, bytes, str], Transcript]
+    """Returns a transcript with what was fetched for it, given that and its Content-Type; raises
+    `NotUnderstood` if that is no text."""
+
+
+def _no_text_source(_settings: Any) -> TextSource | None:
+    return None
 
 
 def _no_interfaces(_settings: Any) -> Mapping[str, Interface]:
@@ -61,6 +76,8 @@ class Vendor(Struct, frozen=True, kw_only=True):
     """Makes the provider; it may name the siblings that come to its path."""
     make_interfaces: Callable[[Any], Mapping[str, Interface]] = _no_interfaces
     """Makes what is served besides callbacks, by path."""
+    make_text_source: Callable[[Any], TextSource | None] = _no_text_source
+    """Makes what fetches texts; `None` if there are none to be fetched."""
     make_simulator: Callable[[Any, str, str | None], Simulator]
     """Makes what posts to a URL, or without one to the daemon at an origin (`http://host:port`)."""
     callback_url: Callable[[Any, str], str]

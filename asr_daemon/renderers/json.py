@@ -76,7 +76,14 @@ class OmittedEntry(Struct, frozen=True):
     reason: str
 
 
-class Document(Struct, frozen=True):
+class FetchedEntry(Struct, frozen=True):
+    """Where a text is from that did not come with its callback."""
+
+    document: str
+    at: str
+
+
+class Document(Struct, frozen=True, kw_only=True):
     """The whole document, fields in the order in which they are written."""
 
     schema_version: Literal[1]
@@ -88,6 +95,8 @@ class Document(Struct, frozen=True):
     digest: str
     audio: AudioEntry
     language: str | None
+    text_url: str | UnsetType = UNSET
+    fetched: FetchedEntry | UnsetType = UNSET
     text: str
     segments: list[SegmentEntry]
     query: Mapping[str, str | list[str]]
@@ -107,6 +116,7 @@ class Facts(Struct, frozen=True):
     id: str | None = None
     status: str = ""
     audio: _Audio = _Audio()
+    text_url: str | None = None
     query: dict[str, str | list[str]] = {}
 
     @property
@@ -147,6 +157,16 @@ class JsonRenderer:
         file.seek(0, SEEK_END)
         file.write(b"\n")
         return file.getvalue()
+
+
+def render_follow_up(transcript: Transcript) -> str | None:
+    """Return what has to be known later of a transcript whose text lies elsewhere, else `None`.
+
+    That is its document without the vendor's own fields.
+    """
+    if transcript.text_url is None:
+        return None
+    return JsonRenderer(keep_payload=False, indent=0).render(transcript).decode()
 
 
 def timestamp(moment: datetime) -> str:
@@ -195,7 +215,7 @@ def _members_of_head(head: str) -> dict[str, object]:
 def _document(
     transcript: Transcript, omitted: list[OmittedEntry] | UnsetType, *, keep_payload: bool
 ) -> Document:
-    error = transcript.error
+    error, fetched = transcript.error, transcript.fetched
     return Document(
         schema_version=1,
         provider=transcript.provider,
@@ -208,6 +228,8 @@ def _document(
             _seconds(transcript.duration_ms), transcript.audio_url, transcript.audio_key
         ),
         language=transcript.language,
+        text_url=transcript.text_url or UNSET,
+        fetched=UNSET if fetched is None else FetchedEntry(fetched.document, timestamp(fetched.at)),
         text="\n".join(segment.text for segment in transcript.segments),
         segments=list(_segments(transcript)),
         query=transcript.query,

@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Struct
 
 from asr_daemon.errors import AsrDaemonError
-from asr_daemon.renderers.json import AudioEntry
-from asr_daemon.transcript import Segment, Status, Transcript, VendorError, Word
+from asr_daemon.renderers.json import AudioEntry, FetchedEntry
+from asr_daemon.transcript import Fetched, Segment, Status, Transcript, VendorError, Word
 
 
 class NoDocument(AsrDaemonError):
@@ -59,6 +59,8 @@ class _Document(Struct, frozen=True):
     language: str | None
     segments: tuple[_Segment, ...]
     query: Mapping[str, str | list[str]]
+    text_url: str | None = None
+    fetched: FetchedEntry | None = None
     payload: Mapping[str, Any] = {}
 
 
@@ -80,6 +82,7 @@ def read_transcript(document: bytes, name: str | None) -> Transcript:
     try:
         read = _DECODER.decode(document)
         received_at = datetime.fromisoformat(read.received_at)
+        fetched = None if read.fetched is None else _fetched(read.fetched)
     except (ValueError, RecursionError) as error:
         if _is_rejection(document):
             raise RejectionFound("a rejected body") from error
@@ -96,9 +99,15 @@ def read_transcript(document: bytes, name: str | None) -> Transcript:
         audio_url=read.audio.url,
         audio_key=read.audio.key,
         language=read.language,
+        text_url=read.text_url,
+        fetched=fetched,
         query=read.query,
         payload=read.payload,
     )
+
+
+def _fetched(entry: FetchedEntry) -> Fetched:
+    return Fetched(entry.document, datetime.fromisoformat(entry.at))
 
 
 def _is_rejection(document: bytes) -> bool:

@@ -20,6 +20,7 @@ def _field(source: str, description: str, **more: Any) -> dict[str, Any]:
 
 
 _SECONDS = {"x-unit": "s"}
+_MOMENT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
 _ESTIMATED = _field(
     "asr-daemon",
     "Which of start and end the vendor did not give. They are bounds then: as far apart as the "
@@ -38,7 +39,7 @@ _FIELDS: dict[str, dict[str, dict[str, Any]]] = {
             "asr-daemon",
             "When the whole callback was there, in UTC to the millisecond.",
             format="date-time",
-            pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+            pattern=_MOMENT,
         ),
         "digest": _field(
             "asr-daemon",
@@ -48,6 +49,14 @@ _FIELDS: dict[str, dict[str, dict[str, Any]]] = {
         ),
         "audio": _field("vendor", "What it says of the audio."),
         "language": _field("vendor", "The language; null where it does not say."),
+        "text_url": _field(
+            "vendor",
+            "Where the text is, if it did not come with the callback; left out where it did.",
+        ),
+        "fetched": _field(
+            "asr-daemon",
+            "How a text was fetched that did not come with its callback; left out where it did.",
+        ),
         "text": _field(
             "vendor", "All that was said, one segment a line; empty where there was silence."
         ),
@@ -63,6 +72,19 @@ _FIELDS: dict[str, dict[str, dict[str, Any]]] = {
             "vendor",
             "Its own fields, decoded once and otherwise untouched; left out if output.keep_payload "
             "is false.",
+        ),
+    },
+    "FetchedEntry": {
+        "document": _field(
+            "asr-daemon",
+            "The name of the callback's own document, in the same directory; its text_url says "
+            "where the text is from.",
+        ),
+        "at": _field(
+            "asr-daemon",
+            "When, in UTC to the millisecond.",
+            format="date-time",
+            pattern=_MOMENT,
         ),
     },
     "OmittedEntry": {

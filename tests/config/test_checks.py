@@ -217,6 +217,16 @@ def test_formats_differ() -> None:
     ]
 
 
+def test_texts_are_fetched_from_somewhere() -> None:
+    nowhere = TencentSettings(fetch_text="when_empty", fetch_hosts=())
+    assert told(Config(providers=ProvidersSettings(tencent=nowhere))) == [
+        (
+            "providers.tencent.fetch_hosts: nothing may be fetched, and fetch_text is when_empty; "
+            'write the hosts of your texts, such as ["*.myqcloud.com"], or fetch_text: never'
+        )
+    ]
+
+
 @pytest.mark.parametrize(
     ("host", "answer"),
     [

@@ -167,6 +167,40 @@ def test_other_hosts_are_refused(text: str, said: str) -> None:
     assert told(notation.read_host, text).startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("text", "pattern"),
+    [
+        ("text.example.com", "text.example.com"),
+        ("*.myqcloud.com", "*.myqcloud.com"),
+        ("*.COS.example.com", "*.cos.example.com"),
+        ("3com.de", "3com.de"),
+    ],
+)
+def test_patterns_of_hosts_are_read(text: str, pattern: str) -> None:
+    assert notation.read_host_pattern(text) == pattern
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (".example.com", 'invalid host ".example.com"; write "*.example.com" for all names below'),
+        ("1.2.3.4", '"1.2.3.4" is an address; write the name of the host'),
+        ("[::1]", '"[::1]" is an address'),
+        ("127.1", 'invalid host "127.1"'),
+        ("a.0x7f", 'invalid host "a.0x7f"'),
+        ("localhost", 'invalid host "localhost"; write a name such as text.example.com'),
+        ("*", 'invalid host "*"'),
+        ("*.com", 'invalid host "*.com"'),
+        ("a.*.com", 'invalid host "a.*.com"'),
+        ("a.example.com:443", 'invalid host "a.example.com:443"'),
+        ("https://a.example.com/", 'invalid host "https://a.example.com/"'),
+        ("a.example.com.", 'invalid host "a.example.com."'),
+    ],
+)
+def test_other_patterns_of_hosts_are_refused(text: str, said: str) -> None:
+    assert told(notation.read_host_pattern, text).startswith(said)
+
+
 @pytest.mark.parametrize("text", ["/", "/callbacks/tencent", "/a/b.c/~d;e=f"])
 def test_url_paths_are_read(text: str) -> None:
     """Plain paths are taken as they are."""

@@ -56,6 +56,11 @@ def user_namespaces() -> str | None:
     return None if done.returncode == 0 else "user namespaces (unshare --user)"
 
 
+def iproute() -> str | None:
+    """Ask for what gives a network its addresses."""
+    return _program("ip", "iproute2")
+
+
 def loop_devices() -> str | None:
     """Ask for loop devices."""
     if not Path("/dev/loop-control").exists():

@@ -40,6 +40,19 @@ INSERT INTO tree VALUES ('0123456789abcdef');
 PRAGMA user_version = 2;
 """
 
+VERSION_4 = """
+CREATE TABLE results (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, identity TEXT NOT NULL, provider TEXT NOT NULL, id TEXT,
+    digest TEXT NOT NULL, path TEXT NOT NULL, status TEXT NOT NULL, committed_at REAL NOT NULL,
+    tree TEXT NOT NULL DEFAULT '0123456789abcdef', is_found INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX results_by_identity ON results (identity);
+CREATE INDEX results_by_path ON results (path);
+CREATE TABLE trees (id TEXT PRIMARY KEY, is_filled INTEGER NOT NULL, is_open INTEGER NOT NULL);
+INSERT INTO trees VALUES ('0123456789abcdef', 1, 0);
+PRAGMA user_version = 4;
+"""
+
 
 class Time:
     """A clock that a test sets."""
@@ -238,7 +251,7 @@ def test_sequence_numbers_grow(index: Index, tmp_path: Path) -> None:
     assert first < second < third  # type: ignore[operator] # integers, as the schema says
 
 
-@pytest.mark.parametrize("script", [VERSION_2, VERSION_3])
+@pytest.mark.parametrize("script", [VERSION_2, VERSION_3, VERSION_4])
 def test_index_of_a_version_before_is_taken_over(
     tmp_path: Path, time: Time, caplog: pytest.LogCaptureFixture, script: str
 ) -> None:
@@ -247,7 +260,11 @@ def test_index_of_a_version_before_is_taken_over(
     with closing(sqlite3.connect(tmp_path / "state" / FILE)) as before:
         before.executescript(script)
         row = ("42", "tencent", "42", "d", "day/42.json", "succeeded", time.now)
-        before.execute("INSERT INTO results VALUES (7, ?, ?, ?, ?, ?, ?, ?)", row)
+        before.execute(
+            "INSERT INTO results (seq, identity, provider, id, digest, path, status, committed_at) "
+            "VALUES (7, ?, ?, ?, ?, ?, ?, ?)",
+            row,
+        )
         before.commit()
     index = Index(tmp_path / "state", Clock(time))
     index.open(TREE)

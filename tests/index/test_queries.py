@@ -14,6 +14,7 @@ from asr_daemon.index.index import FILE, Entry, Index
 from asr_daemon.index.queries import (
     Cursor,
     Filter,
+    FollowUp,
     IndexUnavailable,
     InvalidCursor,
     Queries,
@@ -102,6 +103,25 @@ def test_after_a_number(index: Index, queries: Queries) -> None:
     first = queries.after(0, Filter(), 1)[0]
     assert ids(queries.after(first.seq, Filter(), 9)) == ["2", "3"]
     assert queries.after(queries.last_seq(), Filter(), 9) == []
+
+
+def test_follow_ups_are_those_of_the_tree_since_a_moment(
+    index: Index, queries: Queries, clock: Time
+) -> None:
+    index.record([entry("0")._replace(follow_up="too old")], WINDOW_S)
+    clock.now += 10
+    index.record([entry("1"), entry("2")._replace(follow_up="work")], WINDOW_S)
+    index.record([entry("3")._replace(follow_up="done"), entry("3~text")], WINDOW_S)
+    index.record_found([(entry("4")._replace(follow_up="more"), clock.now)], older=False)
+    pending = [
+        FollowUp("tencent/2.json", "work", clock.now),
+        FollowUp("tencent/4.json", "more", clock.now),
+    ]
+    assert queries.follow_ups(clock.now, ".json", "~text.json", 9) == pending
+    assert queries.follow_ups(clock.now, ".json", "~text.json", 1) == pending[:1]
+    index.close()
+    index.open("another tree")
+    assert queries.follow_ups(0, ".json", "~text.json", 9) == []
 
 
 def test_what_is_committed_later_is_seen(index: Index, queries: Queries) -> None:

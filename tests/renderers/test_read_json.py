@@ -1,5 +1,7 @@
 """Documents are read back as what they were rendered from."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from msgspec import structs
 
 from asr_daemon.renderers.json import JsonRenderer
 from asr_daemon.renderers.read_json import NoDocument, read_transcript
-from asr_daemon.transcript import Segment, Transcript, VendorError, Word
+from asr_daemon.transcript import Fetched, Segment, Transcript, VendorError, Word
 from tests.renderers.transcripts import TEXTS, transcript_of
 
 # Seconds as floats tell milliseconds apart for 35,000 years.
@@ -36,6 +38,15 @@ def test_any_transcript_can_be_read_back(
         payload={"code": "0", "more": [1, {"x": None}]},
     )
     assert read_back(transcript, indent=indent) == transcript
+
+
+def test_text_that_lies_elsewhere_or_was_fetched() -> None:
+    elsewhere = transcript_of(text_url="https://example.com/t")
+    fetched = transcript_of(
+        Segment("a"),
+        fetched=Fetched("7.json", datetime(2026, 11, 21, 12, 0, 0, 5000, tzinfo=UTC)),
+    )
+    assert [read_back(elsewhere), read_back(fetched)] == [elsewhere, fetched]
 
 
 def test_failed_task() -> None:

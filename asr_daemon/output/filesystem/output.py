@@ -303,7 +303,13 @@ def _is_new(outcome: Outcome) -> bool:
 def _entry(plan: Plan) -> Entry:
     result = plan.result
     return Entry(
-        result.identity, result.provider, result.id, result.digest, plan.marker, result.status
+        result.identity,
+        result.provider,
+        result.id,
+        result.digest,
+        plan.marker,
+        result.status,
+        result.follow_up,
     )
 
 

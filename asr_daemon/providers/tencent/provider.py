@@ -93,6 +93,7 @@ class Tencent:
             audio_url=as_label(fields.get("audiourl")),
             audio_key=as_label(fields.get("audiokey")),
             language=speech.language,
+            text_url=None if error or speech.segments else _text_url(fields),
             query=collect(to_texts(others, encoding)),
             payload=fields.payload,
         )
@@ -144,6 +145,12 @@ def _without_key(parameters: Iterable[Pair]) -> list[Pair]:
 def _request_id(fields: Fields) -> str | None:
     label = as_label(fields.get("requestid"))
     return label and label.strip()
+
+
+def _text_url(fields: Fields) -> str | None:
+    """Return where the text is, in callbacks of 2017; elsewhere there is no such field."""
+    label = as_label(fields.get("texturl"))
+    return (label and label.strip()) or None
 
 
 def _read_error(fields: Fields) -> VendorError | None:

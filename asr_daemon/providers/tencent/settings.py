@@ -1,11 +1,19 @@
 """Settings of Tencent, in the form of `config/model.py`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Struct, field
 
 from asr_daemon.config.problems import Wrong, quote
-from asr_daemon.config.values import CidrNetwork, Example, Text, TextEncoding, UrlKeys, UrlPath
+from asr_daemon.config.values import (
+    CidrNetwork,
+    Example,
+    HostPattern,
+    Text,
+    TextEncoding,
+    UrlKeys,
+    UrlPath,
+)
 
 
 def read_name_by(text: str) -> str:
@@ -34,6 +42,8 @@ NameBy = Annotated[
         schema={"anyOf": [{"enum": ["request_id", "audio_key"]}, {"pattern": r"^query:.*\S"}]},
     ),
 ]
+
+FetchText = Literal["never", "when_empty"]
 
 
 class TencentSettings(Struct, frozen=True, kw_only=True):
@@ -67,6 +77,16 @@ class TencentSettings(Struct, frozen=True, kw_only=True):
     text_encoding: TextEncoding = "utf-8"
     """How bytes that are not UTF-8 are decoded: gb18030 or big5 if you asked Tencent for such text.
     A wrong one garbles the text, but keeps the result."""
+
+    fetch_text: FetchText = "never"
+    """when_empty downloads the text of a callback that has none itself but the URL of one (textUrl,
+    in old versions of the API), over https, for up to 24 h until it is there. It becomes a result
+    of its own, <id>~text. Senders then choose what this machine asks for at fetch_hosts."""
+
+    fetch_hosts: tuple[HostPattern, ...] = ("*.myqcloud.com",)
+    """Where texts may be downloaded from: host names, or "*." and a name (in quotes) for all names
+    below it. Whatever their names stand for, only public addresses are connected to, at port
+    443."""
 
     allow_unauthenticated: bool = False
     """true accepts results from anybody who can connect, also beyond loopback."""
