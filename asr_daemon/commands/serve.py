@@ -31,8 +31,6 @@ def run(options: Namespace) -> NoReturn:
     # What is loaded by now stays for good; to look through it for garbage takes ten milliseconds.
     gc.collect()
     gc.freeze()
-    # What a callback makes goes with it: by default garbage is looked for every few callbacks.
-    gc.set_threshold(20_000, 20, 20)
     asyncio.run(_serve(config, file, manager))
 
 
