@@ -77,6 +77,11 @@ def test_send_and_store(daemon: Daemon, environ: dict[str, str], tmp_path: Path)
     )
 
 
+@pytest.mark.usefixtures("daemon")
+def test_directory_of_today_is_there_before_the_first_result(tmp_path: Path) -> None:
+    assert [path.parts[-4] for path in (tmp_path / "root").glob("acme/*/*/*")] == ["acme"]
+
+
 def test_large_body(daemon: Daemon, tmp_path: Path) -> None:
     body = b'{"job":"large","said":"%b"}' % (b"a" * 5_000_000)
     assert daemon.post(f"/callbacks/acme?{KEY}", body) == (200, b'{"ok":true,"why":""}')
