@@ -1,13 +1,21 @@
-"""What is counted, for Prometheus. Names and units follow its conventions; labels are bounded."""
+"""Metrics for Prometheus. Names and units follow its conventions; labels are bounded."""
 
+import os
 import re
+import resource
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from platform import python_version
 from typing import Generic, Literal, TypeVar, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.core import CounterMetricFamily
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+
+from asr_daemon import __version__
 
 Outcome = Literal["committed", "duplicate", "failed", "rejected"]
 """What became of a request: `failed` could not be stored, `rejected` is the sender's mistake."""
@@ -24,6 +32,9 @@ MOST_CODES = 50
 
 _CODE = re.compile(r"[A-Za-z0-9._-]{1,40}")
 _OTHER = "other"
+
+_MEMORY = Path("/proc/self/statm")
+_DESCRIPTORS = Path("/proc/self/fd")
 
 T = TypeVar("T", Counter, Histogram)
 
@@ -146,6 +157,9 @@ class Metrics:
             buckets=_RESULTS,
             registry=self._registry,
         )
+        build = Info("asr_daemon_build", "Version of the daemon", registry=self._registry)
+        build.info({"version": __version__, "python": python_version()})
+        self._add_process()
 
     def expect(self, provider: str) -> None:
         """Show what is counted of a provider from zero on; else an alert misses the first."""
@@ -229,6 +243,34 @@ class Metrics:
                     outcomes[sample.labels["outcome"]] = int(sample.value)
         return counted
 
+    def _add_process(self) -> None:
+        """Add the process metrics that all clients of Prometheus have.
+
+        prometheus_client has them only where /proc/stat can be read, which the unit's ProcSubset=
+        does not allow.
+        """
+        started_at_s = time.time()
+        self.counter(
+            "process_cpu_seconds", "User and system CPU time in seconds", time.process_time
+        )
+        self.gauge("process_start_time_seconds", "Start time in Unix seconds", lambda: started_at_s)
+        self.gauge(
+            "process_virtual_memory_bytes", "Virtual memory size in bytes", lambda: _memory_bytes(0)
+        )
+        self.gauge(
+            "process_resident_memory_bytes",
+            "Resident memory size in bytes",
+            lambda: _memory_bytes(1),
+        )
+        self.gauge(
+            "process_open_fds", "Open file descriptors", lambda: len(os.listdir(_DESCRIPTORS))
+        )
+        self.gauge(
+            "process_max_fds",
+            "Limit of open file descriptors",
+            lambda: resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        )
+
     def _code(self, provider: str, code: str) -> str:
         """Return the label of a failure code: senders must not make series without end."""
         codes = self._codes.setdefault(provider, set())
@@ -236,9 +278,18 @@ class Metrics:
             codes.add(code)
         return code if code in codes else _OTHER
 
-    def exposition(self) -> bytes:
-        """Return everything in Prometheus' text format."""
-        return generate_latest(self._registry)
+    def exposition(self, accepted: str = "") -> tuple[str, bytes]:
+        """Return the content type and text of all metrics, for what a scraper's `Accept` says.
+
+        It is Prometheus' text format 0.0.4, which every scraper reads, unless it asks for another.
+        """
+        encode, content_type = choose_encoder(accepted)
+        return content_type, encode(self._registry)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> "_Labelled[Counter]":
         return _Labelled(Counter(name, meaning, labels, registry=self._registry))
+
+
+def _memory_bytes(field: int) -> float:
+    """Return a field of proc_pid_statm(5)."""
+    return int(_MEMORY.read_text(encoding="ascii").split()[field]) * resource.getpagesize()

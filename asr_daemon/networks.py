@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Literal
 
 from msgspec import Struct
 
@@ -12,9 +11,13 @@ Network = IPv4Network | IPv6Network
 IPV6_PREFIX = 64
 """What one customer of an internet provider has of IPv6, and so counts as one address."""
 
-ClientHeader = Literal["x-forwarded-for", "x-real-ip", "forwarded"]
-"""The headers in which a proxy may name the client of a request, in lower case."""
+CLIENT_HEADERS = ("x-forwarded-for", "x-real-ip", "forwarded")
+"""The headers in which most proxies name the client of a request, in lower case."""
 
+_LOOPBACK = (ip_address("127.0.0.1"), ip_address("::1"))
+"""Either is the address of `localhost`: which of them a connection has is up to its client."""
+
+_MAPPED = "::ffff:"
 _BLANKS = " \t"
 _UNKNOWN = "unknown"
 _PORT = r"(?::(?:[0-9]{1,5}|_[A-Za-z0-9._-]+))?"
@@ -39,8 +42,9 @@ class Client(Struct, frozen=True):
 def is_in(address: str, networks: tuple[Network, ...]) -> bool:
     """Say whether an address is in one of the networks.
 
-    An IPv4 address that reached an IPv6 socket (RFC 4291, 2.5.5.2) is judged as the IPv4 address.
-    What is no address, such as the name of a Unix socket, is in none.
+    An IPv4 address mapped to IPv6 (RFC 4291, 2.5.5.2) is judged as the IPv4 address; 127.0.0.1 and
+    ::1 are in the networks of each other. What is no address, such as the name of a Unix socket, is
+    in none.
     """
     if not networks:
         return False
@@ -50,24 +54,21 @@ def is_in(address: str, networks: tuple[Network, ...]) -> bool:
         return False
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
         parsed = parsed.ipv4_mapped
-    return any(parsed in network for network in networks)
+    addresses = _LOOPBACK if parsed in _LOOPBACK else (parsed,)
+    return any(address in network for network in networks for address in addresses)
 
 
-def client_address(
-    peer: str,
-    headers: Mapping[str, str],
-    trusted: tuple[Network, ...],
-    header: ClientHeader = "x-forwarded-for",
-) -> str:
-    """Return the address of the client as `find_client` does, whatever the problem with it."""
-    return find_client(peer, headers, trusted, header).address
+def unmapped(address: str) -> str:
+    """Return the address of a connection, without the prefix of IPv4 on an IPv6 socket."""
+    is_mapped = address.startswith(_MAPPED) and "." in address
+    return address.removeprefix(_MAPPED) if is_mapped else address
 
 
 def find_client(
     peer: str,
     headers: Mapping[str, str],
     trusted: tuple[Network, ...],
-    header: ClientHeader = "x-forwarded-for",
+    header: str = CLIENT_HEADERS[0],
 ) -> Client:
     """Return the address of the client of a request, as text.
 
@@ -79,7 +80,7 @@ def find_client(
         peer: the address at the other end of the connection.
         headers: by name in lower case; lines of one name are joined with commas.
         trusted: the networks of proxies whose word is believed.
-        header: the only header that is read.
+        header: the only header that is read, in lower case; all but `forwarded` list addresses.
     """
     if not is_in(peer, trusted):
         return Client(peer)
@@ -87,7 +88,7 @@ def find_client(
     hops = _forwarded_hops(listed) if header == "forwarded" else listed.split(",")
     hops = [hop.strip(_BLANKS) for hop in hops if hop.strip(_BLANKS)]
     if not hops:
-        return Client(peer, f"the header {header} is missing or empty")
+        return Client(peer, _missing(header, headers))
     farthest = peer
     for hop in reversed(hops):
         address = _read_hop(hop)
@@ -119,6 +120,12 @@ def reachable(address: str) -> str:
     if not parsed.is_unspecified:
         return address
     return "127.0.0.1" if isinstance(parsed, IPv4Address) else "::1"
+
+
+def _missing(header: str, headers: Mapping[str, str]) -> str:
+    sent = [name for name in CLIENT_HEADERS if headers.get(name)]
+    instead = f"; this request has {' and '.join(sent)}" if sent else ""
+    return f"the header {header} is missing or empty{instead}"
 
 
 def _read_hop(hop: str) -> str | None:

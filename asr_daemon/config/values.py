@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 from asr_daemon.config import notation
 from asr_daemon.config.problems import one_of
 from asr_daemon.layout import FIELDS
-from asr_daemon.networks import Network
+from asr_daemon.networks import CLIENT_HEADERS, Network
 from asr_daemon.secret import Secret
 
 
@@ -128,6 +128,18 @@ Host = Annotated[
         "an IP address or a host name",
         notation.read_host,
         schema=_pattern(rf"^([A-Za-z0-9._-]+|{_IPV6}(%\S+)?)$"),
+    ),
+]
+HostName = Annotated[
+    str,
+    Text("a host name", notation.read_host_name, schema=_pattern(rf"^([A-Za-z0-9._-]+|{_IPV6})$")),
+]
+HeaderName = Annotated[
+    str,
+    Text(
+        "the name of a header, such as x-forwarded-for",
+        notation.read_header_name,
+        schema={**_pattern("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"), "examples": list(CLIENT_HEADERS)},
     ),
 ]
 CidrNetwork = Annotated[

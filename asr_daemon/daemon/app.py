@@ -140,7 +140,9 @@ class Server:
             troubles=self._overview.troubles,
             result=self._overview.result,
         )
-        return make_application(reports, status_routes(view))
+        admin = self._config.admin
+        hosts = [admin.address.lower(), *admin.hosts]
+        return make_application(reports, hosts, status_routes(view))
 
     def _minutes(self) -> list[tuple[int, Mapping[tuple[str, str], int]]]:
         now = time.time()

@@ -66,7 +66,7 @@ class Service:
         self._throttle = Throttle()
         self._access_log = AccessLog()
         self._medium = ThreadPoolExecutor(1, thread_name_prefix="medium")
-        self._router = Router()
+        self._router = Router(lambda: not (self._in_flight.is_draining or self.obstacles))
         self._listeners = Listeners(ports, self._connections, self._router, self._in_flight)
 
     async def start(self, config: Config) -> None:

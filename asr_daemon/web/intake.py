@@ -7,13 +7,16 @@ from typing import Protocol
 from msgspec import Struct
 
 from asr_daemon.errors import CallbackError
-from asr_daemon.networks import Network
+from asr_daemon.networks import CLIENT_HEADERS, Network
 from asr_daemon.providers.base import Answer, Head
 from asr_daemon.web.access_log import AccessLog
 from asr_daemon.web.throttle import Throttle
 
 MEMORY_BYTES = 256 * 1024
 """Bodies up to this size are held in memory; longer ones are spooled while they arrive."""
+
+HEALTH_PATH = "/healthz"
+"""Where load balancers ask for the health, by GET or HEAD."""
 
 
 class Spool(Protocol):
@@ -72,7 +75,9 @@ class Intake(Struct, frozen=True, kw_only=True):
     body_bytes: int
     """The largest body."""
     trusted_proxies: tuple[Network, ...] = ()
-    """Whose word on the client address is believed."""
+    """Networks of the proxies whose `client_address_header` is believed."""
+    client_address_header: str = CLIENT_HEADERS[0]
+    """The only header that names the client of a proxy, in lower case."""
     open_spool: Callable[[], Awaitable[Spool]]
     """Returns a place for a large body; raises `CannotStore`."""
     now: Callable[[], datetime] = _utc_now
@@ -89,6 +94,11 @@ class Routing(Protocol):
     @property
     def intake(self) -> Intake:
         """What is asked of a request whose head is there now."""
+        ...
+
+    @property
+    def health(self) -> Endpoint:
+        """What answers load balancers."""
         ...
 
     def find(self, path: str) -> Endpoint:

@@ -12,6 +12,7 @@ import ssl
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPMessageDelegate
 
+from asr_daemon.networks import unmapped
 from asr_daemon.web.connection import Connection
 from asr_daemon.web.connections import Connections
 from asr_daemon.web.handler import CallbackRequest
@@ -109,7 +110,8 @@ class CallbackServer:
             except OSError as error:
                 self._log_shortage(error)
                 return False
-            self._connections.enter(Connection(accepted, address[0], self, self._connections))
+            client = unmapped(address[0])
+            self._connections.enter(Connection(accepted, client, self, self._connections))
         return True
 
     def _log_shortage(self, error: OSError) -> None:

@@ -4,14 +4,17 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_network
 
 import pytest
+from msgspec import structs
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 
 from asr_daemon.errors import CannotStore, ShuttingDown, WrongCredentials
 from asr_daemon.web.connections import Connections
 from asr_daemon.web.in_flight import InFlight
 from asr_daemon.web.intake import MEMORY_BYTES
+from asr_daemon.web.routing import Router
 from asr_daemon.web.throttle import FREE_ATTEMPTS, INTERVAL_S, Throttle
 from tests.web.conftest import MAX_BODY_BYTES, MemorySpool, Recorder
 
@@ -199,6 +202,72 @@ async def test_head(http_port: int, target: str) -> None:
     answer = await exchange(http_port, post(target).replace(b"POST", b"HEAD"))
     assert status(answer) in {405, 500}
     assert answer.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
+@pytest.mark.gen_test
+async def test_health_check(
+    http_port: int, method: str, version: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A load balancer learns that callbacks are stored; nothing is logged."""
+    caplog.set_level(logging.DEBUG)
+    asked = f"{method} /healthz {version}\r\nHost: x\r\n\r\n".encode()
+    answer = await exchange(http_port, asked)
+    assert status(answer) == 200
+    assert b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 3\r\n" in answer
+    assert answer.endswith(b"\r\n\r\nok\n" if method == "GET" else b"\r\n\r\n")
+    assert [record.name for record in caplog.records if "asr_daemon" in record.name] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "refusal"),
+    [
+        ("POST", "/healthz", 404),
+        ("OPTIONS", "/healthz", 405),
+        ("GET", "/healthz/", 405),
+        ("GET", "/", 405),
+    ],
+)
+@pytest.mark.gen_test
+async def test_other_than_a_health_check(
+    http_port: int, method: str, target: str, refusal: int
+) -> None:
+    """Only GET and HEAD of this one path."""
+    answer = await exchange(http_port, post(target).replace(b"POST", method.encode()))
+    assert status(answer) == refusal
+
+
+@pytest.mark.gen_test
+async def test_health_checks_keep_their_connection(http_port: int, endpoint: Recorder) -> None:
+    """A body of theirs, which none should have, is read and discarded."""
+    check = post("/healthz", b"x").replace(b"POST", b"GET")
+    answer = await exchange(http_port, check, check, post("/in?key=good", b"2"))
+    assert answer.count(b"HTTP/1.1 200 OK") == 3
+    assert endpoint.bodies == [b"2"]
+
+
+@pytest.mark.gen_test
+async def test_configured_header_names_the_client(
+    http_port: int, app: Router, endpoint: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No other does, and where it is missing the log says so, but for health checks."""
+    app.intake = structs.replace(
+        app.intake,
+        trusted_proxies=(ip_network("127.0.0.1"),),
+        client_address_header="x-real-ip",
+    )
+    await exchange(
+        http_port,
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+        post("/in?key=good", b"1", "X-Real-IP: 198.51.100.7", "X-Forwarded-For: 203.0.113.9"),
+    )
+    assert caplog.records == []
+    await exchange(http_port, post("/in?key=good", b"2", "X-Forwarded-For: 203.0.113.9"))
+    assert [head.address for head in endpoint.heads] == ["198.51.100.7", "127.0.0.1"]
+    [record] = caplog.records
+    reason = "the header x-real-ip is missing or empty; this request has x-forwarded-for"
+    assert record.__dict__["fields"] == {"proxy": "127.0.0.1", "reason": reason}
 
 
 @pytest.mark.gen_test

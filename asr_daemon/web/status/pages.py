@@ -93,9 +93,6 @@ class _Page(AdminHandler):
         self._view = view
         self._loader = loader
 
-    async def head(self, *arguments: str) -> None:
-        await self.get(*arguments)
-
     async def get(self, *arguments: str) -> None:
         raise NotImplementedError
 
@@ -181,10 +178,6 @@ class PageFile(AdminHandler):
         self.set_header("Content-Type", self._content_type)
         self.set_header("X-Content-Type-Options", "nosniff")
         self.finish(self._content)
-
-    def head(self) -> None:
-        """Answer with its headers."""
-        self.get()
 
 
 def status_routes(view: View) -> list[tuple[str, type[AdminHandler], dict[str, Any]]]:
