@@ -96,6 +96,9 @@ RIGHT = [
     "output: {layout: '{month}{day}/{hour}-{appid}/{id}.{id}'}",
     "output: {duplicate_window: 250ms, file_mode: '600', directory_mode: '0775'}",
     "limits: {body: 512B, free_space: 0B, rejected: 1GiB, connections: 1, shutdown: 007s}",
+    "limits: {idle_timeout: 60s}",
+    "limits: {idle_timeout: 620s}",
+    "limits: {idle_timeout: 1h}",
     "log: {level: debug, format: json}\nstate: /var/lib/x",
 ]
 

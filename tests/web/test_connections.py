@@ -8,7 +8,7 @@ from ipaddress import ip_network
 
 import pytest
 from tornado.http1connection import HTTP1Connection
-from tornado.httputil import HTTPMessageDelegate
+from tornado.httputil import HTTPConnection, HTTPMessageDelegate
 
 from asr_daemon.networks import Network
 from asr_daemon.web.connection import LINGER_S, PATIENCE_S, Connection, State, Timeouts
@@ -101,6 +101,21 @@ def test_the_longest_idle_gives_way() -> None:
         assert states == [State.CLOSED, State.NEW, State.WORKING, State.NEW]
 
     run(test, Bed(most=3))
+
+
+def test_idle_connection_has_a_timeout_of_its_own() -> None:
+    """A balancer keeps connections for minutes, and a head comes within seconds."""
+
+    def test(bed: Bed) -> None:
+        connection, silent = bed.accept(), bed.accept()
+        connection.answer()
+        connection.start_request(object(), HTTPConnection())
+        bed.after(IDLE_S - 1.0)
+        assert [is_open(connection), is_open(silent)] == [True, False]
+        bed.after(1.0)
+        assert not is_open(connection)
+
+    run(test, Bed())
 
 
 def test_slow_uploads_give_way_after_the_idle() -> None:
