@@ -100,7 +100,7 @@ class Server:
         ports = Ports(self._manager.sockets())
         self._metrics.gauge(
             "asr_daemon_config_valid",
-            "0 if the configuration file as it is now is not used",
+            "1 if the configuration file is active, 0 if it is invalid",
             lambda: not self._standing.problems,
         )
         self._service = Service(ports, self._metrics, self._admin_application(reports))

@@ -1,4 +1,4 @@
-"""The admin listener: is it alive, can it store, and what is it doing."""
+"""The admin listener: health, readiness and metrics; the status page adds its own routes."""
 
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -36,7 +36,7 @@ class AdminHandler(web.RequestHandler):
         self.set_header("Cache-Control", "no-store")
 
     def prepare(self) -> None:
-        """Refuse a host that is not accepted: a browser may be led here by a stranger's name."""
+        """Refuse other hosts: a web page may have its own name lead here (DNS rebinding)."""
         if not _is_accepted(self.request.host_name, self.settings["hosts"]):
             raise web.HTTPError(_MISDIRECTED)
 
@@ -55,7 +55,7 @@ class AdminHandler(web.RequestHandler):
 
 
 def _is_accepted(host: str, names: frozenset[str]) -> bool:
-    """Return whether a host is an IP address, which no stranger can choose, or one of the names."""
+    """Return whether a host is an IP address, which no web page has as its name, or in `names`."""
     try:
         ip_address(host.strip("[]"))
     except ValueError:
@@ -97,7 +97,7 @@ class _Elsewhere(AdminHandler):
 
 
 class AdminServer:
-    """The admin listener, open from the beginning."""
+    """The admin listener; serves as soon as it is made."""
 
     def __init__(self, application: web.Application, sockets: Sequence[socket.socket]) -> None:
         """Serve on sockets that are bound and listening."""

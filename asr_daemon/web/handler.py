@@ -76,7 +76,7 @@ class CallbackRequest(HTTPMessageDelegate):
 
     def headers_received(self, start_line: object, headers: HTTPHeaders) -> Awaitable[None] | None:
         """Admit the request by its head, or refuse it."""
-        # It was sent ahead, on a connection that is closed by now.
+        # It was sent ahead, on a connection that has been closed since.
         self._is_ignored = not self._connection.is_open
         if self._is_ignored:
             return None
@@ -121,7 +121,7 @@ class CallbackRequest(HTTPMessageDelegate):
         """Discard what was received of a request that will not be complete."""
         self._release()
 
-    # What others call
+    # For a shutdown
 
     def abort(self) -> None:
         """Refuse the request, for the daemon stops; what is being stored may still be stored."""
@@ -151,7 +151,7 @@ class CallbackRequest(HTTPMessageDelegate):
         return self._routing.health if is_health_check else self._routing.find(path)
 
     def _read(self, request: RequestHead, headers: HTTPHeaders) -> Head:
-        """Return the head for the endpoint, and tell Tornado how to receive the body."""
+        """Return the head for the endpoint, and have Tornado receive the body accordingly."""
         self._http.set_max_body_size(maxsize if request.length is None else request.length)
         if request.expects_continue:
             headers["Expect"] = "100-continue"  # Tornado takes only this spelling
@@ -267,7 +267,7 @@ class CallbackRequest(HTTPMessageDelegate):
         self._log_refusal(error, answer)
         self._release()
         request = self._request
-        # Where nobody can say what comes next, nothing of it is read.
+        # If the end of the request is unclear, nothing more is read.
         is_clear = request is not None and not (
             request.length is None or request.expects_continue or isinstance(error, ShuttingDown)
         )

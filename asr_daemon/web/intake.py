@@ -1,4 +1,4 @@
-"""What the web room asks of the rest: endpoints, and a place for large bodies."""
+"""The interfaces between `web` and the rest: endpoints, and spools for large bodies."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ MEMORY_BYTES = 256 * 1024
 """Bodies up to this size are held in memory; longer ones are spooled while they arrive."""
 
 HEALTH_PATH = "/healthz"
-"""Where load balancers ask for the health, by GET or HEAD."""
+"""The path of health checks, by GET or HEAD."""
 
 
 class Spool(Protocol):
@@ -32,7 +32,7 @@ class Spool(Protocol):
         ...
 
     def discard(self) -> None:
-        """Delete it; again does nothing."""
+        """Delete it; idempotent."""
         ...
 
 
@@ -70,7 +70,7 @@ def _utc_now() -> datetime:
 
 
 class Intake(Struct, frozen=True, kw_only=True):
-    """What is asked of every request, and what is reported of it."""
+    """What applies to every request."""
 
     body_bytes: int
     """The largest body."""
@@ -79,7 +79,7 @@ class Intake(Struct, frozen=True, kw_only=True):
     client_address_header: str = CLIENT_HEADERS[0]
     """The only header that names the client of a proxy, in lower case."""
     open_spool: Callable[[], Awaitable[Spool]]
-    """Returns a place for a large body; raises `CannotStore`."""
+    """Returns a spool for a large body; raises `CannotStore`."""
     now: Callable[[], datetime] = _utc_now
     """Returns when a body was complete."""
     throttle: Throttle
@@ -89,16 +89,16 @@ class Intake(Struct, frozen=True, kw_only=True):
 
 
 class Routing(Protocol):
-    """What is served at the moment."""
+    """The router."""
 
     @property
     def intake(self) -> Intake:
-        """What is asked of a request whose head is there now."""
+        """What applies to a request whose head is received now."""
         ...
 
     @property
     def health(self) -> Endpoint:
-        """What answers load balancers."""
+        """The endpoint of health checks."""
         ...
 
     def find(self, path: str) -> Endpoint:

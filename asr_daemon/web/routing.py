@@ -23,12 +23,12 @@ class Router:
     """Finds the endpoint that serves a path."""
 
     def __init__(self, is_healthy: Callable[[], bool] = lambda: True) -> None:
-        """Serve nothing until `serve` is called; `is_healthy` is what load balancers ask."""
+        """Serve nothing until `serve` is called; `is_healthy` is for health checks."""
         self._endpoints: list[tuple[str, Endpoint]] = []
         self._by_path: dict[str, Endpoint] = {}
         self._nowhere = _Nowhere()
         self.health: Endpoint = _Health(is_healthy)
-        """What answers load balancers."""
+        """The endpoint of health checks."""
         self.intake: Intake
         """What applies to the next request."""
 
@@ -57,7 +57,7 @@ class Router:
 
 
 class _Health:
-    """The endpoint that answers load balancers; it does not log."""
+    """The endpoint of health checks, which are not logged."""
 
     name = "health"
     anonymous_bytes = 1024
@@ -79,7 +79,7 @@ class _Health:
 
 
 class _Nowhere:
-    """The endpoint of every path at which nothing is served."""
+    """The endpoint of all other paths."""
 
     name = "nowhere"
     anonymous_bytes = None

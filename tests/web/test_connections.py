@@ -11,7 +11,7 @@ from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPConnection, HTTPMessageDelegate
 
 from asr_daemon.networks import Network
-from asr_daemon.web.connection import LINGER_S, PATIENCE_S, Connection, State, Timeouts
+from asr_daemon.web.connection import EVICTABLE_AFTER_S, LINGER_S, Connection, State, Timeouts
 from asr_daemon.web.connections import Connections, affordable_connections
 
 HEADER_S, IDLE_S, RATE = 10.0, 75.0, 100
@@ -95,7 +95,7 @@ def test_the_longest_idle_gives_way() -> None:
         first = bed.accept("a")
         bed.now_s += 0.1
         second, third = bed.accept("b"), bed.work("c")
-        bed.now_s += PATIENCE_S
+        bed.now_s += EVICTABLE_AFTER_S
         newcomer = bed.accept("d")
         states = [each.state for each in (first, second, third, newcomer)]
         assert states == [State.CLOSED, State.NEW, State.WORKING, State.NEW]
@@ -123,7 +123,7 @@ def test_slow_uploads_give_way_after_the_idle() -> None:
 
     def test(bed: Bed) -> None:
         slow, idle = bed.upload("a"), bed.accept("b")
-        bed.now_s += PATIENCE_S + 0.1
+        bed.now_s += EVICTABLE_AFTER_S + 0.1
         bed.accept("c")
         assert (slow.state, idle.state) == (State.BODY, State.CLOSED)
         bed.accept("d")
@@ -139,7 +139,7 @@ def test_full() -> None:
         bed.work("a")
         bed.accept("b")
         assert bed.connections.is_full
-        bed.now_s += PATIENCE_S
+        bed.now_s += EVICTABLE_AFTER_S
         assert not bed.connections.is_full
 
     run(test, Bed(most=2))
@@ -166,11 +166,11 @@ def test_queued_until_another_one_is_idle() -> None:
         bed.accept("b")
         idle = bed.accept("a")
         queued = bed.accept("a")
-        bed.after(PATIENCE_S - 0.1)
+        bed.after(EVICTABLE_AFTER_S - 0.1)
         assert [idle.state, queued.state] == [State.NEW, State.QUEUED]
         bed.after(0.1)
         assert [idle.state, queued.state] == [State.CLOSED, State.NEW]
-        bed.now_s += PATIENCE_S
+        bed.now_s += EVICTABLE_AFTER_S
         newcomer = bed.accept("a")
         assert [queued.state, newcomer.state] == [State.CLOSED, State.NEW]
 
