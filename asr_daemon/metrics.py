@@ -165,7 +165,7 @@ class Metrics:
         self._add_process()
 
     def expect(self, provider: str) -> None:
-        """Expose the counters of a provider from zero on: alerts miss a first increase otherwise."""
+        """Expose the counters of a provider from zero: alerts miss a first increase otherwise."""
         for outcome in get_args(Outcome):
             self._answers.labels(provider, outcome)
         for status in ("succeeded", "failed"):
