@@ -130,6 +130,14 @@ Host = Annotated[
         schema=_pattern(rf"^([A-Za-z0-9._-]+|{_IPV6}(%\S+)?)$"),
     ),
 ]
+CidrNetwork = Annotated[
+    Network,
+    Text(
+        "a network such as 10.0.0.0/8 or 2001:db8::/32",
+        notation.read_network,
+        schema=_pattern(rf"^([0-9.]+(/[0-9.]+)?|{_IPV6}(/[0-9]+)?)$"),
+    ),
+]
 HostName = Annotated[
     str,
     Text("a host name", notation.read_host_name, schema=_pattern(rf"^([A-Za-z0-9._-]+|{_IPV6})$")),
@@ -140,14 +148,6 @@ HeaderName = Annotated[
         "the name of a header, such as x-forwarded-for",
         notation.read_header_name,
         schema={**_pattern("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"), "examples": list(CLIENT_HEADERS)},
-    ),
-]
-CidrNetwork = Annotated[
-    Network,
-    Text(
-        "a network such as 10.0.0.0/8 or 2001:db8::/32",
-        notation.read_network,
-        schema=_pattern(rf"^([0-9.]+(/[0-9.]+)?|{_IPV6}(/[0-9]+)?)$"),
     ),
 ]
 UrlPath = Annotated[

@@ -16,7 +16,7 @@ from asr_daemon.networks import Network, is_in
 from asr_daemon.web.connection import EVICTABLE_AFTER_S, Connection, State, Timeouts
 
 RESERVED_DESCRIPTORS = 256
-"""Reserved for the files of a batch, the index, listeners and the admin listener."""
+"""Kept from connections: for the files of a batch, the index, listeners and the admin."""
 
 _SWEEP_S = 0.5
 

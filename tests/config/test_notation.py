@@ -171,6 +171,12 @@ def test_other_hosts_are_refused(text: str, said: str) -> None:
     assert told(notation.read_host, text).startswith(said)
 
 
+@pytest.mark.parametrize("text", ["/", "/callbacks/tencent", "/a/b.c/~d;e=f"])
+def test_url_paths_are_read(text: str) -> None:
+    """Plain paths are taken as they are."""
+    assert notation.read_url_path(text) == text
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [
@@ -233,12 +239,6 @@ def test_header_names_are_read(text: str, name: str) -> None:
 def test_other_header_names_are_refused(text: str, said: str) -> None:
     """A mistyped header is never there, and would make every sender the proxy."""
     assert told(notation.read_header_name, text).startswith(said)
-
-
-@pytest.mark.parametrize("text", ["/", "/callbacks/tencent", "/a/b.c/~d;e=f"])
-def test_url_paths_are_read(text: str) -> None:
-    """Plain paths are taken as they are."""
-    assert notation.read_url_path(text) == text
 
 
 @pytest.mark.parametrize(
