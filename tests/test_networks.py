@@ -1,4 +1,4 @@
-"""Addresses, networks, and whose word on them is believed."""
+"""Addresses, networks, and the client that a proxy names."""
 
 from ipaddress import ip_network
 
@@ -148,10 +148,11 @@ def test_other_headers_are_ignored(header: str, headers: dict[str, str], instead
     assert found == Client("10.0.0.1", f"the header {header} is missing or empty{instead}")
 
 
-@pytest.mark.parametrize("peer", ["192.0.2.1", "2001:db8::1", "", "unix:"])
-def test_only_trusted_proxies_are_believed(peer: str) -> None:
+@pytest.mark.parametrize("connected", ["192.0.2.1", "2001:db8::1", "", "unix:"])
+def test_only_trusted_proxies_are_believed(connected: str) -> None:
     """The address of anybody else is its own, whatever its headers say."""
-    assert find_client(peer, {"x-forwarded-for": "198.51.100.7"}, PROXIES) == Client(peer)
+    headers = {"x-forwarded-for": "198.51.100.7"}
+    assert find_client(connected, headers, PROXIES) == Client(connected)
 
 
 def test_default_header() -> None:

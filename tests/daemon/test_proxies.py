@@ -131,7 +131,7 @@ def test_callbacks(bed: Bed) -> None:
         tencent = bed.post(TENCENT, TENCENT_CALLBACK)
     assert huawei == Reply(200, b'{"retCode":"0","retMsg":"success"}')
     assert tencent == Reply(200, b'{"code":0,"message":"success"}')
-    assert [each["id"] for each in documents(bed)] == ["FJKkMeepk8l", "4000048858"]
+    assert [document["id"] for document in documents(bed)] == ["FJKkMeepk8l", "4000048858"]
     assert documents(bed)[1]["query"] == {"job": "42"}
 
 
@@ -257,7 +257,7 @@ def test_restart(bed: Bed) -> None:
         with bed.running():
             body = TENCENT_CALLBACK.replace(b"4000048858", b"400004885%d" % number)
             assert bed.post(TENCENT, body).status == 200
-    assert [each["id"] for each in documents(bed)] == ["4000048850", "4000048851"]
+    assert [document["id"] for document in documents(bed)] == ["4000048850", "4000048851"]
 
 
 @pytest.mark.long

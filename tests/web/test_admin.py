@@ -48,7 +48,7 @@ def get(
 def test_ready(
     obstacles: tuple[str, ...], notes: tuple[str, ...], status: int, body: bytes
 ) -> None:
-    """Only what keeps results from being stored is no readiness; what else is wrong is told."""
+    """Only what keeps results from being stored makes it not ready; the rest is listed."""
     answer = get("/readyz", None, obstacles, notes)
     assert (answer.code, answer.body) == (status, body)
 

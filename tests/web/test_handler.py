@@ -368,7 +368,7 @@ async def test_compressed_and_multipart(http_port: int, header: str, endpoint: R
 
 @pytest.mark.gen_test
 async def test_expect_is_answered_by_a_refusal(http_port: int) -> None:
-    """Who asks before sending a body is told at once, and not to go on."""
+    """A sender that waits for 100 Continue gets the refusal at once."""
     request = post("/in?key=bad", b"x" * 900, "Expect: 100-continue")[:-900]
     answer = await exchange(http_port, request)
     assert answer.startswith(b"HTTP/1.1 401 Unauthorized")
@@ -439,7 +439,7 @@ async def test_refusals_are_logged_without_secrets(
     """A refusal is one line that names provider, reason and address, but not the URL."""
     caplog.set_level(logging.INFO)
     await exchange(http_port, post("/in?key=bad", b"x"))
-    [record] = [each for each in caplog.records if each.message == "request refused"]
+    [record] = [line for line in caplog.records if line.message == "request refused"]
     fields = record.__dict__["fields"]
     assert fields.pop("ms") >= 0.0
     assert fields == {
@@ -456,7 +456,7 @@ async def test_refusals_are_logged_without_secrets(
 async def test_uploads_are_refused_at_the_end(
     http_port: int, in_flight: InFlight, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Who is still uploading when the daemon leaves is told so, and that is no error."""
+    """An upload that a shutdown interrupts is refused, and that is no error in the log."""
     reader, writer = await asyncio.open_connection("127.0.0.1", http_port)
     writer.write(post("/in?key=good", b"x" * 900)[:-1])
     await writer.drain()
@@ -467,7 +467,7 @@ async def test_uploads_are_refused_at_the_end(
     writer.close()
     await writer.wait_closed()
     assert f"X-Refused: {ShuttingDown.__name__}".encode() in answer
-    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
+    assert [line for line in caplog.records if line.levelname == "ERROR"] == []
 
 
 @pytest.mark.gen_test

@@ -125,8 +125,8 @@ def descriptors_left(count: int) -> Iterator[None]:
     """Let so many more file descriptors be opened, for a while."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     free = [os.dup(0) for _ in range(count + 1)]
-    for each in free:
-        os.close(each)
+    for descriptor in free:
+        os.close(descriptor)
     resource.setrlimit(resource.RLIMIT_NOFILE, (free[-1], before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
@@ -152,7 +152,7 @@ def test_a_request_is_served() -> None:
     assert asyncio.run(run()) == [b"HTTP/1.1 200 OK\r\n"] * 2
 
 
-def test_a_newcomer_takes_the_place_of_the_idle() -> None:
+def test_idle_connection_is_evicted_for_a_new_one() -> None:
     """When all connections are taken, the one that waits for nothing is closed."""
 
     async def run() -> tuple[bytes, bytes]:
@@ -279,7 +279,7 @@ def test_descriptors_that_run_out(
                 return await asyncio.get_running_loop().sock_recv(first, 15)
 
     assert asyncio.run(run()) == b"HTTP/1.1 200 OK"
-    assert [each.levelname for each in caplog.records] == ["ERROR"]
+    assert [line.levelname for line in caplog.records] == ["ERROR"]
 
 
 def test_errors_of_the_network(
@@ -305,7 +305,7 @@ def test_errors_of_the_network(
 
     assert asyncio.run(run()) == b"HTTP/1.1 200 OK\r\n"
     assert Failing.errors == []
-    assert [each.exc_info for each in caplog.records] == [None]
+    assert [line.exc_info for line in caplog.records] == [None]
 
 
 @pytest.fixture
