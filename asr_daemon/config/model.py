@@ -215,7 +215,8 @@ class LimitsSettings(Struct, frozen=True, kw_only=True):
     """How long the head of a request may take."""
 
     idle_timeout_s: Duration = field(default=75.0, name="idle_timeout")
-    """How long a connection is kept between two requests."""
+    """How long a connection is kept between two requests. It must be longer than a load balancer in
+    front keeps its idle connections: write 620s for one that keeps them for 600 s."""
 
     body_min_rate_bytes_per_s: Size = field(default=16 * KIB, name="body_min_rate")
     """A second, over any 10 s: slower senders are cut off, and an upload that stalls ends after
