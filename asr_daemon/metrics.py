@@ -1,18 +1,26 @@
-"""What is counted, for Prometheus. Names and units follow its conventions; labels are bounded."""
+"""Metrics for Prometheus. Names and units follow its conventions; labels are bounded."""
 
+import os
 import re
+import resource
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from platform import python_version
 from typing import Generic, Literal, TypeVar, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.core import CounterMetricFamily
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from asr_daemon import __version__
+
 Outcome = Literal["committed", "duplicate", "failed", "rejected"]
-"""What became of a request: `failed` could not be stored, `rejected` is the sender's mistake."""
+"""The outcome of a request: `failed` could not be stored, `rejected` is the sender's mistake."""
 Reload = Literal["applied", "invalid"]
-"""What became of a configuration that was read anew."""
+"""The outcome of a reload of the configuration."""
 
 Fetch = Literal["fetched", "failed", "refused", "expired"]
 """What became of a text that lies elsewhere: one that `failed` is tried again."""
@@ -23,16 +31,19 @@ _RESULTS = (1, 2, 4, 8, 16, 32, 64, 128)
 _LARGE_SECONDS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 MOST_CODES = 50
-"""Failure codes of one provider that are told apart; documented ones are fewer."""
+"""Failure codes of one provider with labels of their own; documented ones are fewer."""
 
 _CODE = re.compile(r"[A-Za-z0-9._-]{1,40}")
 _OTHER = "other"
+
+_MEMORY = Path("/proc/self/statm")
+_DESCRIPTORS = Path("/proc/self/fd")
 
 T = TypeVar("T", Counter, Histogram)
 
 
 class _Read(Collector):
-    """A counter that somebody else counts, read at each scrape."""
+    """A counter that is read at each scrape."""
 
     def __init__(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         self._name = name
@@ -44,7 +55,7 @@ class _Read(Collector):
 
 
 class _Labelled(Generic[T]):
-    """A metric that finds the child of each set of labels once."""
+    """A metric that caches the child of each set of labels."""
 
     def __init__(self, metric: T) -> None:
         self.metric: T = metric
@@ -59,43 +70,46 @@ class _Labelled(Generic[T]):
 
 
 class Metrics:
-    """All counters of one daemon. Safe to be used by several threads."""
+    """All metrics of one daemon. Thread-safe."""
 
     def __init__(self) -> None:
-        """Begin at zero."""
+        """Start all at zero."""
         self._registry = CollectorRegistry()
         self._answers = self._counter(
             "asr_daemon_callbacks",
-            "Requests answered, by what became of them",
+            "Answered requests by outcome",
             "provider",
             "outcome",
         )
         self._statuses = self._counter(
-            "asr_daemon_answers", "Answers of the callback listeners", "endpoint", "status"
+            "asr_daemon_answers",
+            "Answers of the callback listeners by HTTP status",
+            "endpoint",
+            "status",
         )
         self._refusals = self._counter(
-            "asr_daemon_refusals", "Requests refused, by the reason", "provider", "reason"
+            "asr_daemon_refusals", "Refused requests by reason", "provider", "reason"
         )
         self._results = self._counter(
-            "asr_daemon_results", "Results committed, by the vendor's outcome", "provider", "status"
+            "asr_daemon_results", "Committed results by status", "provider", "status"
         )
         self._failures = self._counter(
             "asr_daemon_vendor_failures",
-            "Results of tasks that failed at the vendor, by its code",
+            "Failed recognition tasks by the vendor's code",
             "provider",
             "code",
         )
         self._codes: dict[str, set[str]] = {}
         self._conflicts = self._counter(
             "asr_daemon_conflicts",
-            "Results committed under another name, as theirs was taken",
+            "Results committed under another name, as their name was taken",
             "provider",
         )
         self._kept = self._counter(
-            "asr_daemon_rejected_kept", "Bodies that were not understood and are kept", "provider"
+            "asr_daemon_rejected_kept", "Rejected bodies that were kept", "provider"
         )
         self._bytes = self._counter(
-            "asr_daemon_acknowledged_bytes", "Bytes of bodies that were acknowledged", "provider"
+            "asr_daemon_acknowledged_bytes", "Bytes of acknowledged bodies", "provider"
         )
         self._fetches = self._counter(
             "asr_daemon_text_fetches",
@@ -105,20 +119,20 @@ class Metrics:
         )
         self._reloads = self._counter(
             "asr_daemon_config_reloads",
-            "Configurations read anew, by what became of them",
+            "Reloads of the configuration by outcome",
             "outcome",
         )
-        for each in get_args(Reload):
-            self._reloads.labels(each)
+        for outcome in get_args(Reload):
+            self._reloads.labels(outcome)
         self._expiry = Gauge(
             "asr_daemon_certificate_expiry_timestamp_seconds",
-            "When a certificate that is shown expires",
+            "Expiry of a listener's certificate in Unix seconds",
             ["certificate"],
             registry=self._registry,
         )
         acknowledge = Histogram(
             "asr_daemon_acknowledge_seconds",
-            "From the last byte of a body to the answer that acknowledges it",
+            "Seconds from the last byte of a body to its acknowledgement",
             ["provider"],
             buckets=_SECONDS,
             registry=self._registry,
@@ -126,13 +140,13 @@ class Metrics:
         self._acknowledge = _Labelled(acknowledge)
         self._commit = Histogram(
             "asr_daemon_commit_seconds",
-            "Committing a batch",
+            "Seconds to commit a batch",
             buckets=_SECONDS,
             registry=self._registry,
         )
         large = Histogram(
             "asr_daemon_large_body_seconds",
-            "Processing a large body in a child process, with the wait for it",
+            "Seconds to process a large body, including the wait",
             ["provider"],
             buckets=_LARGE_SECONDS,
             registry=self._registry,
@@ -140,12 +154,12 @@ class Metrics:
         self._large = _Labelled(large)
         self._large_bodies = Gauge(
             "asr_daemon_large_bodies",
-            "Large bodies that are processed, or wait for it on disk",
+            "Large bodies in progress or waiting on disk",
             registry=self._registry,
         )
         self._lag = Histogram(
             "asr_daemon_event_loop_lag_seconds",
-            "How much later than asked the event loop came to a timer",
+            "Lag of the event loop in seconds",
             buckets=_SECONDS,
             registry=self._registry,
         )
@@ -155,9 +169,12 @@ class Metrics:
             buckets=_RESULTS,
             registry=self._registry,
         )
+        build = Info("asr_daemon_build", "Version of the daemon", registry=self._registry)
+        build.info({"version": __version__, "python": python_version()})
+        self._add_process()
 
     def expect(self, provider: str) -> None:
-        """Show what is counted of a provider from zero on; else an alert misses the first."""
+        """Expose the counters of a provider from zero: alerts miss a first increase otherwise."""
         for outcome in get_args(Outcome):
             self._answers.labels(provider, outcome)
         for status in ("succeeded", "failed"):
@@ -201,7 +218,7 @@ class Metrics:
         self._refusals.labels(provider, reason).inc()
 
     def kept(self, provider: str) -> None:
-        """Count a body that was not understood and is kept."""
+        """Count a rejected body that was kept."""
         self._kept.labels(provider).inc()
 
     def batch(self, results: int, took_s: float) -> None:
@@ -211,34 +228,34 @@ class Metrics:
 
     @contextmanager
     def large_body(self, provider: str) -> Iterator[None]:
-        """Count a body that goes through a child process in the block."""
+        """Count a large body that is processed in the block."""
         with self._large_bodies.track_inprogress(), self._large.labels(provider).time():
             yield
 
     def event_loop_lag(self, late_s: float) -> None:
-        """Note by how much a timer of the event loop was late."""
+        """Record by how much a timer of the event loop was late."""
         self._lag.observe(late_s)
 
     def counter(self, name: str, meaning: str, read: Callable[[], float]) -> None:
-        """Add a number that only grows, and is read at each scrape; without `_total`."""
+        """Add a counter that is read at each scrape; `name` is without `_total`."""
         self._registry.register(_Read(name, meaning, read))
 
     def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
-        """Add a value that is read at each scrape; NaN where it is not known."""
+        """Add a gauge that is read at each scrape; NaN if the value is unknown."""
         Gauge(name, meaning, registry=self._registry).set_function(read)
 
     def certificates(self, expiries_s: Mapping[str, float]) -> None:
-        """Note when each certificate expires, in Unix seconds, by its file."""
+        """Set when each certificate expires, in Unix seconds, by its file."""
         self._expiry.clear()
         for file, expires_at_s in expiries_s.items():
             self._expiry.labels(file).set(expires_at_s)
 
     def reloaded(self, outcome: Reload) -> None:
-        """Count a configuration that was read anew."""
+        """Count a reload of the configuration."""
         self._reloads.labels(outcome).inc()
 
     def callbacks(self) -> dict[str, dict[str, int]]:
-        """Return how many requests had which outcome, by provider."""
+        """Return the number of requests by provider and outcome."""
         counted: dict[str, dict[str, int]] = {}
         for metric in self._answers.metric.collect():
             for sample in metric.samples:
@@ -247,16 +264,53 @@ class Metrics:
                     outcomes[sample.labels["outcome"]] = int(sample.value)
         return counted
 
+    def _add_process(self) -> None:
+        """Add the process metrics that all clients of Prometheus have.
+
+        prometheus_client has them only where /proc/stat can be read, which the unit's ProcSubset=
+        does not allow.
+        """
+        started_at_s = time.time()
+        self.counter(
+            "process_cpu_seconds", "User and system CPU time in seconds", time.process_time
+        )
+        self.gauge("process_start_time_seconds", "Start time in Unix seconds", lambda: started_at_s)
+        self.gauge(
+            "process_virtual_memory_bytes", "Virtual memory size in bytes", lambda: _memory_bytes(0)
+        )
+        self.gauge(
+            "process_resident_memory_bytes",
+            "Resident memory size in bytes",
+            lambda: _memory_bytes(1),
+        )
+        self.gauge(
+            "process_open_fds", "Open file descriptors", lambda: len(os.listdir(_DESCRIPTORS))
+        )
+        self.gauge(
+            "process_max_fds",
+            "Limit of open file descriptors",
+            lambda: resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        )
+
     def _code(self, provider: str, code: str) -> str:
-        """Return the label of a failure code: senders must not make series without end."""
+        """Return the label of a failure code; the number of series must be bounded."""
         codes = self._codes.setdefault(provider, set())
         if code not in codes and len(codes) < MOST_CODES and _CODE.fullmatch(code):
             codes.add(code)
         return code if code in codes else _OTHER
 
-    def exposition(self) -> bytes:
-        """Return everything in Prometheus' text format."""
-        return generate_latest(self._registry)
+    def exposition(self, accepted: str = "") -> tuple[str, bytes]:
+        """Return the content type and text of all metrics, for the `Accept` of a scraper.
+
+        It is Prometheus' text format 0.0.4, which every scraper reads, unless another is accepted.
+        """
+        encode, content_type = choose_encoder(accepted)
+        return content_type, encode(self._registry)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> "_Labelled[Counter]":
         return _Labelled(Counter(name, meaning, labels, registry=self._registry))
+
+
+def _memory_bytes(field: int) -> float:
+    """Return a field of proc_pid_statm(5)."""
+    return int(_MEMORY.read_text(encoding="ascii").split()[field]) * resource.getpagesize()

@@ -1,4 +1,4 @@
-"""Addresses, networks, and whose word on them is believed."""
+"""Addresses, networks, and the client that a proxy names."""
 
 from ipaddress import ip_network
 
@@ -6,12 +6,11 @@ import pytest
 
 from asr_daemon.networks import (
     Client,
-    ClientHeader,
-    client_address,
     find_client,
     is_in,
     network_of,
     reachable,
+    unmapped,
 )
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("::1/128"))
@@ -55,8 +54,8 @@ def test_is_in(address: str, inside: bool) -> None:
         ("[fe80::1%25eth0]:443", "fe80::1"),
     ],
 )
-@pytest.mark.parametrize("header", ["x-forwarded-for", "x-real-ip"])
-def test_shapes_of_an_address(header: ClientHeader, listed: str, address: str) -> None:
+@pytest.mark.parametrize("header", ["x-forwarded-for", "x-real-ip", "cf-connecting-ip"])
+def test_shapes_of_an_address(header: str, listed: str, address: str) -> None:
     """The client is the last address that is not a proxy's, without port, quotes and zone."""
     assert find_client("10.0.0.1", {header: listed}, PROXIES, header) == Client(address)
 
@@ -108,7 +107,7 @@ def test_forwarded(listed: str, address: str) -> None:
     ],
 )
 @pytest.mark.parametrize("header", ["x-forwarded-for", "x-real-ip", "forwarded"])
-def test_no_usable_address(header: ClientHeader, listed: str) -> None:
+def test_no_usable_address(header: str, listed: str) -> None:
     """Where the header names nobody, the proxy's own address counts, with the reason."""
     headers: dict[str, str] = {header: f'for="{listed}"' if header == "forwarded" else listed}
     problem = f"the header {header} does not name the client by an IP address"
@@ -127,31 +126,72 @@ def test_forwarded_without_one_client(listed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "headers"),
+    ("header", "headers", "instead"),
     [
-        ("x-forwarded-for", {"x-real-ip": "198.51.100.7", "forwarded": "for=198.51.100.7"}),
-        ("x-real-ip", {"x-forwarded-for": "198.51.100.7", "x-real-ip": " , "}),
-        ("forwarded", {"x-forwarded-for": "198.51.100.7", "forwarded": ""}),
+        (
+            "x-forwarded-for",
+            {"x-real-ip": "198.51.100.7", "forwarded": "for=198.51.100.7"},
+            "; this request has x-real-ip and forwarded",
+        ),
+        (
+            "x-real-ip",
+            {"x-forwarded-for": "198.51.100.7", "x-real-ip": ""},
+            "; this request has x-forwarded-for",
+        ),
+        ("forwarded", {"x-client-ip": "198.51.100.7", "forwarded": ""}, ""),
+        ("x-client-ip", {"x-client-ip": " , "}, ""),
     ],
 )
-def test_other_headers_are_ignored(header: ClientHeader, headers: dict[str, str]) -> None:
+def test_other_headers_are_ignored(header: str, headers: dict[str, str], instead: str) -> None:
     """Only the configured header is read: a proxy lets the others through as they came."""
     found = find_client("10.0.0.1", headers, PROXIES, header)
-    assert found == Client("10.0.0.1", f"the header {header} is missing or empty")
+    assert found == Client("10.0.0.1", f"the header {header} is missing or empty{instead}")
 
 
-@pytest.mark.parametrize("peer", ["192.0.2.1", "2001:db8::1", "", "unix:"])
-def test_only_trusted_proxies_are_believed(peer: str) -> None:
+@pytest.mark.parametrize("connected", ["192.0.2.1", "2001:db8::1", "", "unix:"])
+def test_only_trusted_proxies_are_believed(connected: str) -> None:
     """The address of anybody else is its own, whatever its headers say."""
-    assert find_client(peer, {"x-forwarded-for": "198.51.100.7"}, PROXIES) == Client(peer)
+    headers = {"x-forwarded-for": "198.51.100.7"}
+    assert find_client(connected, headers, PROXIES) == Client(connected)
 
 
-def test_client_address() -> None:
-    """The address alone, from the header that most proxies set."""
-    assert (
-        client_address("10.0.0.1", {"x-forwarded-for": "198.51.100.7"}, PROXIES) == "198.51.100.7"
+def test_default_header() -> None:
+    """Without a setting it is the header that most proxies send."""
+    assert find_client("10.0.0.1", {"x-forwarded-for": "198.51.100.7"}, PROXIES) == Client(
+        "198.51.100.7"
     )
-    assert client_address("10.0.0.1", {"x-real-ip": "198.51.100.7"}, PROXIES) == "10.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("networks", "address", "inside"),
+    [
+        (["127.0.0.1"], "::1", True),
+        (["127.0.0.0/8"], "::1", True),
+        (["::1"], "127.0.0.1", True),
+        (["::1"], "::ffff:127.0.0.1", True),
+        (["::1"], "127.0.0.2", False),
+        (["127.0.0.2"], "::1", False),
+        ([], "::1", False),
+    ],
+)
+def test_localhost_has_two_addresses(networks: list[str], address: str, inside: bool) -> None:
+    """Which of them a proxy on `localhost` connects from is up to its resolver."""
+    assert is_in(address, tuple(map(ip_network, networks))) is inside
+
+
+@pytest.mark.parametrize(
+    ("address", "plain"),
+    [
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:0:c000:207", "::ffff:0:c000:207"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("", ""),
+    ],
+)
+def test_unmapped(address: str, plain: str) -> None:
+    """IPv4 clients of a socket for both have their IPv4 address, as elsewhere."""
+    assert unmapped(address) == plain
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def serve(folder: Path, test: Callable[[Service], Awaitable[None]]) -> None:
     """Run a test with a service that has started, and stop it."""
 
     async def run() -> None:
-        reports = Reports(list, list, bytes)
+        reports = Reports(list, list, lambda accepted: ("text/plain", b""))
         service = Service(Ports(), Metrics(), make_application(reports))
         await service.start(config_in(folder))
         try:

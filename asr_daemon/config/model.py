@@ -24,7 +24,9 @@ from asr_daemon.config.values import (
     Duration,
     Example,
     FileMode,
+    HeaderName,
     Host,
+    HostName,
     Indent,
     LayoutText,
     Port,
@@ -34,6 +36,7 @@ from asr_daemon.config.values import (
     TimeZone,
     WrittenFolder,
 )
+from asr_daemon.networks import CLIENT_HEADERS
 from asr_daemon.providers.registry import VENDORS
 from asr_daemon.renderers.registry import FORMATS
 
@@ -75,7 +78,8 @@ class ListenSettings(Struct, frozen=True, kw_only=True):
 
     address: Host = "127.0.0.1"
     """An IP address or a host name. 0.0.0.0 is every IPv4 address of the machine, "::" every IPv6
-    address. Beyond loopback, each enabled provider must have credentials or an allow list."""
+    address and none of IPv4: for both write two entries. Beyond loopback, each enabled provider
+    must have credentials or an allow list."""
 
     port: Port = 8787
     """0 picks any free port."""
@@ -91,6 +95,11 @@ class AdminSettings(Struct, frozen=True, kw_only=True):
     address: Host = "127.0.0.1"
     port: Port = 8788
     """Where to listen, as in listen."""
+
+    hosts: tuple[HostName, ...] = ()
+    """Names under which browsers and scrapers reach this listener, besides localhost, address and
+    every IP address. Requests for any other host are refused with 421: a page in a browser could
+    make them for a stranger, by a name that leads here (DNS rebinding)."""
 
 
 if TYPE_CHECKING:
@@ -206,7 +215,8 @@ class LimitsSettings(Struct, frozen=True, kw_only=True):
     """How long the head of a request may take."""
 
     idle_timeout_s: Duration = field(default=75.0, name="idle_timeout")
-    """How long a connection is kept between two requests."""
+    """How long a connection is kept between two requests. It must be longer than a load balancer in
+    front keeps its idle connections: write 620s for one that keeps them for 600 s."""
 
     body_min_rate_bytes_per_s: Size = field(default=16 * KIB, name="body_min_rate")
     """A second, over any 10 s: slower senders are cut off, and an upload that stalls ends after
@@ -241,9 +251,16 @@ class Config(Struct, frozen=True, kw_only=True):
     """Where callbacks are received; several entries are allowed."""
 
     trusted_proxies: tuple[CidrNetwork, ...] = ()
-    """Networks of your reverse proxies. Only from them are X-Forwarded-For and X-Real-Ip believed,
-    so that allow sees the real sender; and connections_per_address does not apply to them. Anybody
-    in these networks can claim any address."""
+    """Networks of your reverse proxies. Only their client_address_header is believed, so that allow
+    sees the real sender; and connections_per_address does not apply to them. Anybody in these
+    networks can claim any address. 127.0.0.1 stands for ::1 too: a proxy on localhost may use
+    either."""
+
+    client_address_header: HeaderName = CLIENT_HEADERS[0]
+    """The header in which your proxies name the sender: x-forwarded-for, x-real-ip, forwarded or
+    another one. No other is read. The proxy must set it, or append to it: what only passes through
+    it was written by the sender. While it is missing or names no IP address, the proxy's address
+    counts, and the log says so once a day."""
 
     admin: AdminSettings = AdminSettings()
     """Health (/healthz, /readyz), metrics (/metrics) and a status page, without a password: keep it

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from asr_daemon.config.problems import Wrong, quote
 from asr_daemon.layout import check_layout
-from asr_daemon.networks import Network
+from asr_daemon.networks import CLIENT_HEADERS, Network
 from asr_daemon.secret import Secret
 
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
@@ -28,6 +28,7 @@ _EVERYBODY_WRITES = 0o002
 _MAPPED_PREFIX = 96
 _LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
 _HOST_NAME = re.compile(rf"(?:{_LABEL}\.)*(?![0-9]+\Z){_LABEL}")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _URL_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 _URL_KEY = re.compile(r"[A-Za-z0-9._~-]+")
 _SIMILARITY = 0.85
@@ -129,6 +130,8 @@ def read_network(text: str) -> Network:
         loose = ip_network(text, strict=False)
     except ValueError:
         right = "write an address or CIDR such as 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32"
+        if text.lower() == "localhost":
+            right = "write 127.0.0.1, which stands for ::1 too"
         raise Wrong(f"invalid network {quote(text)}", right) from None
     address = ip_address(text.partition("/")[0])
     if address != loose.network_address:
@@ -154,8 +157,31 @@ def read_host(text: str) -> str:
     host, _, port = text.rpartition(":")
     if port.isdecimal() and host:
         raise Wrong(f"{quote(text)} contains a port", f"write {quote(host)} and port: {port}")
-    right = "write an IP address such as 127.0.0.1 (0.0.0.0 or :: for all), or a host name"
-    raise Wrong(f"invalid address {quote(text)}", right)
+    right = "write an IP address such as 127.0.0.1 (0.0.0.0 for all of IPv4, :: for all of IPv6)"
+    raise Wrong(f"invalid address {quote(text)}", f"{right}, or a host name")
+
+
+def read_host_name(text: str) -> str:
+    """Read a name or IP address that clients use in URLs, without a port; in lower case."""
+    if _is_ip_address(text) or _HOST_NAME.fullmatch(text):
+        return text.lower()
+    bare = text.rpartition("://")[2].partition("/")[0]
+    bare = (bare.rpartition(":")[0] or bare).strip("[].")
+    is_host = _is_ip_address(bare) or _HOST_NAME.fullmatch(bare)
+    right = f"write {quote(bare)}" if is_host else "write a name such as asr.example.org"
+    raise Wrong(f"invalid host name {quote(text)}", right)
+
+
+def read_header_name(text: str) -> str:
+    """Read the name of an HTTP header (RFC 9110, 5.1), in lower case."""
+    name = text.lower()
+    if not _HEADER_NAME.fullmatch(name):
+        right = f"write the name of a header, such as {CLIENT_HEADERS[0]}"
+        raise Wrong(f"invalid header {quote(text)}", right)
+    near = get_close_matches(name, CLIENT_HEADERS, 1, _SIMILARITY)
+    if near and name not in CLIENT_HEADERS:
+        raise Wrong(f"unknown header {quote(text)}", f"write {near[0]}")
+    return name
 
 
 def read_host_pattern(text: str) -> str:

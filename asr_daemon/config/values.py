@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 from asr_daemon.config import notation
 from asr_daemon.config.problems import one_of
 from asr_daemon.layout import FIELDS
-from asr_daemon.networks import Network
+from asr_daemon.networks import CLIENT_HEADERS, Network
 from asr_daemon.secret import Secret
 
 
@@ -145,6 +145,18 @@ CidrNetwork = Annotated[
         "a network such as 10.0.0.0/8 or 2001:db8::/32",
         notation.read_network,
         schema=_pattern(rf"^([0-9.]+(/[0-9.]+)?|{_IPV6}(/[0-9]+)?)$"),
+    ),
+]
+HostName = Annotated[
+    str,
+    Text("a host name", notation.read_host_name, schema=_pattern(rf"^([A-Za-z0-9._-]+|{_IPV6})$")),
+]
+HeaderName = Annotated[
+    str,
+    Text(
+        "the name of a header, such as x-forwarded-for",
+        notation.read_header_name,
+        schema={**_pattern("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"), "examples": list(CLIENT_HEADERS)},
     ),
 ]
 UrlPath = Annotated[

@@ -100,7 +100,7 @@ class Server:
         ports = Ports(self._manager.sockets())
         self._metrics.gauge(
             "asr_daemon_config_valid",
-            "0 if the configuration file as it is now is not used",
+            "1 if the configuration file is active, 0 if it is invalid",
             lambda: not self._standing.problems,
         )
         self._service = Service(ports, self._metrics, self._admin_application(reports))
@@ -140,7 +140,9 @@ class Server:
             troubles=self._overview.troubles,
             result=self._overview.result,
         )
-        return make_application(reports, status_routes(view))
+        admin = self._config.admin
+        hosts = [admin.address.lower(), *admin.hosts]
+        return make_application(reports, hosts, status_routes(view))
 
     def _minutes(self) -> list[tuple[int, Mapping[tuple[str, str], int]]]:
         now = time.time()

@@ -73,7 +73,7 @@ class Service:
         self._throttle = Throttle()
         self._access_log = AccessLog()
         self._medium = ThreadPoolExecutor(1, thread_name_prefix="medium")
-        self._router = Router()
+        self._router = Router(lambda: not (self._in_flight.is_draining or self.obstacles))
         self._listeners = Listeners(ports, self._connections, self._router, self._in_flight)
 
     async def start(self, config: Config) -> None:
@@ -210,10 +210,10 @@ class Service:
 
     def _add_gauges(self) -> None:
         gauge = self._metrics.gauge
-        gauge("asr_daemon_ready", "1 if results can be stored", lambda: not self.obstacles)
+        gauge("asr_daemon_ready", "1 if results can be stored, else 0", lambda: not self.obstacles)
         gauge(
             "asr_daemon_queued_results",
-            "Results that wait for the next batch",
+            "Results waiting for the next batch",
             lambda: self._committer.queued,
         )
         gauge(
@@ -223,12 +223,12 @@ class Service:
         )
         gauge(
             "asr_daemon_connections_queued",
-            "Connections that wait, as their address has its share",
+            "Connections waiting in a queue, over limits.connections_per_address",
             lambda: self._connections.queued,
         )
         gauge(
             "asr_daemon_connections_limit",
-            "What limits.connections says",
+            "Limit of connections (limits.connections)",
             lambda: self._config.limits.connections,
         )
         gauge(
@@ -238,32 +238,32 @@ class Service:
         )
         self._metrics.counter(
             "asr_daemon_throttled_attempts",
-            "Refusals of wrong credentials that had to wait",
+            "Refusals of wrong credentials that were delayed",
             lambda: self._throttle.delayed,
         )
         gauge(
             "asr_daemon_index_backlog_results",
-            "Stored results that wait until the index can be written",
+            "Stored results not yet in the index",
             lambda: self._output.index_backlog,
         )
         gauge(
             "asr_daemon_rejected_bytes",
-            "What rejected bodies take of limits.rejected",
+            "Bytes of rejected bodies (limits.rejected)",
             lambda: self._output.rejected_bytes,
         )
         gauge(
             "asr_daemon_in_flight_bytes",
-            "Bytes of bodies that are received and not yet answered",
+            "Bytes of bodies in flight",
             lambda: self._in_flight.received_bytes,
         )
         gauge(
             "asr_daemon_free_bytes",
-            "Bytes left on the file system of the results",
+            "Free bytes on the file system of the results",
             lambda: _known(self._output.room, lambda room: room.free_bytes),
         )
         gauge(
             "asr_daemon_free_inodes",
-            "Inodes left on the file system of the results",
+            "Free inodes on the file system of the results",
             lambda: _known(self._output.room, lambda room: room.free_inodes),
         )
 

@@ -123,6 +123,7 @@ def make_intake(
     return Intake(
         body_bytes=config.limits.body_bytes,
         trusted_proxies=config.trusted_proxies,
+        client_address_header=config.client_address_header,
         open_spool=output.open_spool,
         now=output.clock.now,
         throttle=throttle,

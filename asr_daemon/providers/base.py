@@ -42,6 +42,7 @@ class Answer(Struct, frozen=True):
     status: int
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
+    content_type: str = "application/json; charset=utf-8"
 
 
 class Provider(Protocol):

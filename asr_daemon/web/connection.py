@@ -1,4 +1,4 @@
-"""One accepted connection: what it is doing, until when it may, and how it ends."""
+"""One accepted connection: its state, its deadlines, and how it is closed."""
 
 import asyncio
 import socket
@@ -22,38 +22,38 @@ from asr_daemon.networks import network_of
 from asr_daemon.web.stream import MAX_HEAD_BYTES, AcceptedStream, make_stream
 
 RATE_WINDOW_S = 10.0
-"""The slowest upload is judged by what came in so long."""
+"""The time over which the rate of an upload is measured."""
 
 LINGER_S = 30.0
 """How long the rest of a refused body, and what follows a last answer, is read and discarded."""
 
-PATIENCE_S = 0.5
-"""How long a connection may be idle although others need its place."""
+EVICTABLE_AFTER_S = 0.5
+"""How long a connection must have been idle to be evicted for another one."""
 
 _DISCARD_BYTES = 64 * 1024
 
 _PARAMETERS = HTTP1ConnectionParameters(max_header_size=MAX_HEAD_BYTES, max_body_size=0)
-"""Each request sets the size of its body when its head is judged."""
+"""Each request sets the limit of its body when its head is checked."""
 
 
 class State(Enum):
-    """What a connection is doing."""
+    """The state of a connection."""
 
-    QUEUED = "accepted, but its address has too many connections"
+    QUEUED = "accepted, waits in a queue: its address has too many connections"
     NEW = "waits for its first head, or for the TLS handshake"
     IDLE = "waits for another head"
     HEAD = "receives a head"
     BODY = "receives a body"
     WORKING = "waits for the endpoint"
     ANSWERING = "sends an answer"
-    DELAYED = "waits to be told that its credentials are wrong"
-    DISCARDING = "receives the body of a refused request"
+    DELAYED = "waits for the delayed refusal of wrong credentials"
+    DISCARDING = "receives the body of a refused request, which is discarded"
     CLOSING = "has sent its last answer"
     CLOSED = "is closed"
 
 
 class Timeouts(Struct, frozen=True, kw_only=True):
-    """How long a peer may take."""
+    """How long a client may take."""
 
     header_s: float
     """For a head, and for reading an answer."""
@@ -68,7 +68,7 @@ class Owner(Protocol):
 
     @property
     def timeouts(self) -> Timeouts:
-        """How long a peer may take now."""
+        """How long a client may take, as configured now."""
         ...
 
     @property
@@ -134,7 +134,7 @@ class Connection(HTTPServerConnectionDelegate):
         try:
             self._stream = make_stream(accepted, self._listener.tls)
         except OSError:
-            # The peer was gone before it could be served, as after a port scan.
+            # The client was gone before it could be served, as after a port scan.
             accepted.close()
             self._move(State.CLOSED)
             return
@@ -180,7 +180,7 @@ class Connection(HTTPServerConnectionDelegate):
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Do not hold it against the sender that nothing is read while the block runs."""
+        """Exempt the upload from the minimum rate while the block runs: nothing is read then."""
         self._is_paused = True
         try:
             yield
@@ -188,7 +188,7 @@ class Connection(HTTPServerConnectionDelegate):
             self._is_paused = False
 
     def close(self) -> None:
-        """Close it when the peer has read what was sent, or after `LINGER_S`."""
+        """Close it when the client has read what was sent, or after `LINGER_S`."""
         if self._stream is not None:
             self._stream.close()
 
@@ -204,16 +204,16 @@ class Connection(HTTPServerConnectionDelegate):
         self._move(State.CLOSED)
 
     def is_overdue(self, now_s: float) -> bool:
-        """Return whether the peer has taken longer than it may; called about twice a second."""
+        """Return whether its deadline is over; called about twice a second."""
         if self.state is State.BODY:
             return self._is_below_rate(now_s)
         return now_s >= self._deadline_s
 
     def is_slow(self, now_s: float) -> bool:
-        """Return whether a body comes slower than it may, which is tolerated if there is room."""
+        """Return whether its upload is below the minimum rate, so that it may be evicted."""
         if self.state is not State.BODY or self._is_paused:
             return False
-        return self._is_below(now_s, PATIENCE_S)
+        return self._is_below(now_s, EVICTABLE_AFTER_S)
 
     def _is_below_rate(self, now_s: float) -> bool:
         if self._is_paused:
@@ -240,7 +240,7 @@ class Connection(HTTPServerConnectionDelegate):
             self._move(State.HEAD, self._owner.timeouts.header_s)
 
     def _linger(self, lingering: socket.socket) -> None:
-        """End the sending half, and discard what comes until the peer closes its own."""
+        """Shut down the sending half, and discard what is received until the client closes."""
         try:
             lingering.shutdown(socket.SHUT_WR)
         except OSError:

@@ -1,7 +1,7 @@
-"""How many connections there may be, and which give way: in all, and by client address.
+"""Limits on connections, in all and by client address: which wait in a queue or are evicted.
 
-A busy daemon makes senders wait. A connection is closed for another one only when its sender has
-wrong credentials, when it has been idle for a while, or when its upload is slow.
+A busy daemon makes senders wait (backpressure). A connection is evicted for another one only when
+its sender has wrong credentials, when it has been idle for a while, or when its upload is slow.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from itertools import chain, takewhile
 from tornado.ioloop import PeriodicCallback
 
 from asr_daemon.networks import Network, is_in
-from asr_daemon.web.connection import PATIENCE_S, Connection, State, Timeouts
+from asr_daemon.web.connection import EVICTABLE_AFTER_S, Connection, State, Timeouts
 
 RESERVED_DESCRIPTORS = 384
 """Kept from connections: for the files of a batch, the index, listeners and the admin."""
@@ -33,17 +33,17 @@ _IDLE = (
 class Connections:
     """All connections of the callback listeners.
 
-    Where an address has its share, those that are over it are queued: accepted, but not served
-    until one of the others is closed, or has been idle for `PATIENCE_S`. They are the first to go
-    when there are too many connections in all.
+    At the limit of an address its further connections are queued: accepted, but not served until
+    one of the others is closed, or has been idle for `EVICTABLE_AFTER_S`. They are the first to be
+    closed when there are too many connections in all.
     """
 
     def __init__(self, timeouts: Timeouts, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin with no room at all; `limit` makes some. `clock` returns seconds."""
+        """Accept none until `limit` is called; `clock` returns seconds."""
         self.timeouts = timeouts
         self.clock = clock
-        self._most = 0
-        self._most_per_address = 0
+        self._max_connections = 0
+        self._max_per_address = 0
         self._proxies: tuple[Network, ...] = ()
         self._served: dict[Connection, None] = {}
         self._idle: dict[Connection, None] = {}
@@ -53,28 +53,28 @@ class Connections:
         self._sweeping = PeriodicCallback(self.sweep, _SWEEP_S * 1000)
 
     def limit(
-        self, most: int, most_per_address: int, proxies: tuple[Network, ...], timeouts: Timeouts
+        self, connections: int, per_address: int, proxies: tuple[Network, ...], timeouts: Timeouts
     ) -> None:
         """Change the limits; connections that are over them stay.
 
         Args:
-            most: in all.
-            most_per_address: from one address, or one /64 of IPv6.
-            proxies: addresses that stand for many senders, and have no share.
-            timeouts: hold for each connection from its next step on.
+            connections: how many in all.
+            per_address: how many from one address, or one /64 of IPv6.
+            proxies: networks to which the limit by address does not apply.
+            timeouts: apply to each connection from its next state on.
         """
-        self._most = most
-        self._most_per_address = most_per_address
+        self._max_connections = connections
+        self._max_per_address = per_address
         self._proxies = proxies
         self.timeouts = timeouts
 
     def start(self) -> None:
-        """Close from now on what is overdue."""
+        """Close overdue connections from now on."""
         self._sweeping.start()
 
     @property
     def queued(self) -> int:
-        """How many are accepted and wait for their share."""
+        """How many wait in a queue."""
         return self._queued
 
     def __len__(self) -> int:
@@ -83,15 +83,15 @@ class Connections:
 
     @property
     def is_full(self) -> bool:
-        """Whether none can be accepted now, for none would give way."""
-        return len(self) >= self._most and next(self._evictable(), None) is None
+        """Whether none can be accepted now, as none can be evicted."""
+        return len(self) >= self._max_connections and next(self._evictable(), None) is None
 
     def enter(self, connection: Connection) -> None:
         """Serve a connection that was accepted, queue it, or close it."""
-        if not self._has_share(connection):
+        if not self._is_within_limit(connection):
             self._queue(connection)
             return
-        if len(self) >= self._most:
+        if len(self) >= self._max_connections:
             self._evict()
         self._serve(connection)
 
@@ -104,7 +104,7 @@ class Connections:
             self._leave(connection)
 
     def sweep(self) -> None:
-        """Close what is overdue, and serve those of the queued that have a place now."""
+        """Close overdue connections, and serve queued ones that are within the limit now."""
         now_s = self.clock()
         for connection in [*self._served, *chain.from_iterable(self._queues.values())]:
             if connection.is_overdue(now_s):
@@ -115,7 +115,7 @@ class Connections:
                 pass
 
     def serve_queued(self) -> None:
-        """Serve all that are queued, whatever their share: the daemon stops."""
+        """Serve all queued connections, whatever the limit: the daemon stops."""
         for queue in tuple(self._queues.values()):
             while queue:
                 self._queued -= 1
@@ -123,8 +123,8 @@ class Connections:
         self._queues.clear()
 
     async def close(self, timeout_s: float) -> None:
-        """Close all; those that have sent a last answer have so long until it is read."""
-        for connection in [one for one in self._served if one.state is not State.CLOSING]:
+        """Close all, within `timeout_s` those whose last answer is not read yet."""
+        for connection in [served for served in self._served if served.state is not State.CLOSING]:
             connection.close()
         ends_s = self.clock() + timeout_s
         while self._served and self.clock() < ends_s:
@@ -133,16 +133,16 @@ class Connections:
             connection.abort()
         self._sweeping.stop()
 
-    def _has_share(self, connection: Connection) -> bool:
+    def _is_within_limit(self, connection: Connection) -> bool:
         network = connection.network
         if network in self._queues:
             return False
-        return self._by_network[network] < self._most_per_address or is_in(
+        return self._by_network[network] < self._max_per_address or is_in(
             connection.address, self._proxies
         )
 
     def _queue(self, connection: Connection) -> None:
-        if len(self) >= self._most:
+        if len(self) >= self._max_connections:
             connection.abort()
             return
         self._queues.setdefault(connection.network, deque()).append(connection)
@@ -156,7 +156,7 @@ class Connections:
 
     def _serve_queue(self, network: str) -> None:
         queue = self._queues.get(network)
-        while queue and self._by_network[network] < self._most_per_address:
+        while queue and self._by_network[network] < self._max_per_address:
             self._queued -= 1
             self._serve(queue.popleft())
         if not queue:
@@ -175,7 +175,7 @@ class Connections:
         self._serve_queue(network)
 
     def _evict(self, network: str | None = None) -> bool:
-        """Close the first that gives way, in all or of an address; return whether there is one."""
+        """Evict a connection, of all or of an address; return whether one could be."""
         connection = next(self._evictable(network), None)
         if connection is not None:
             connection.abort()
@@ -185,15 +185,17 @@ class Connections:
         if network is None:
             yield from (queue[-1] for queue in self._queues.values())
         now_s = self.clock()
-        delayed = (one for one in self._idle if one.state is State.DELAYED)
-        idle = takewhile(lambda one: one.since_s <= now_s - PATIENCE_S, self._idle)
-        slow = (one for one in self._served if one.is_slow(now_s))
-        yield from (one for one in chain(delayed, idle, slow) if network in (None, one.network))
+        delayed = (idle for idle in self._idle if idle.state is State.DELAYED)
+        idle = takewhile(lambda idle: idle.since_s <= now_s - EVICTABLE_AFTER_S, self._idle)
+        slow = (served for served in self._served if served.is_slow(now_s))
+        for connection in chain(delayed, idle, slow):
+            if network in (None, connection.network):
+                yield connection
 
 
 def affordable_connections(wanted: int, descriptors: int) -> int:
     """Return how many connections may be open in a process with so many file descriptors.
 
-    Where these are few, a quarter: a request under way may need two more for its files.
+    If these are few, a quarter: a request in flight may need two more for its files.
     """
     return min(wanted, max(descriptors - RESERVED_DESCRIPTORS, descriptors // 4))

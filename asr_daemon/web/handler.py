@@ -33,12 +33,12 @@ from asr_daemon.errors import (
     UnsupportedBody,
     WrongCredentials,
 )
-from asr_daemon.networks import client_address, network_of
+from asr_daemon.networks import Client, find_client, network_of
 from asr_daemon.providers.base import Answer, Head
 from asr_daemon.web.access_log import Refusal
 from asr_daemon.web.connection import Connection
 from asr_daemon.web.in_flight import InFlight
-from asr_daemon.web.intake import MEMORY_BYTES, Body, Endpoint, Routing, Spool
+from asr_daemon.web.intake import HEALTH_PATH, MEMORY_BYTES, Body, Endpoint, Routing, Spool
 from asr_daemon.web.request_head import RequestHead, read_head
 
 _log = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ class CallbackRequest(HTTPMessageDelegate):
         self._in_flight = in_flight
         self._endpoint: Endpoint
         self._head: Head
+        self._client: Client
         self._request: RequestHead | None = None
         self._method = ""
         self._request_headers: HTTPHeaders
@@ -75,7 +76,7 @@ class CallbackRequest(HTTPMessageDelegate):
 
     def headers_received(self, start_line: object, headers: HTTPHeaders) -> Awaitable[None] | None:
         """Admit the request by its head, or refuse it."""
-        # It was sent ahead, on a connection that is closed by now.
+        # It was sent ahead, on a connection that has been closed since.
         self._is_ignored = not self._connection.is_open
         if self._is_ignored:
             return None
@@ -120,7 +121,7 @@ class CallbackRequest(HTTPMessageDelegate):
         """Discard what was received of a request that will not be complete."""
         self._release()
 
-    # What others call
+    # For a shutdown
 
     def abort(self) -> None:
         """Refuse the request, for the daemon stops; what is being stored may still be stored."""
@@ -136,7 +137,7 @@ class CallbackRequest(HTTPMessageDelegate):
         self._head = Head(b"", b"", {}, self._connection.address)
         try:
             self._request = request = read_head(line, headers)
-            self._endpoint = self._routing.find(request.path)
+            self._endpoint = self._find(request.path)
             self._head = self._read(request, headers)
             self._check_head(request, headers)
         except CallbackError as error:
@@ -145,20 +146,29 @@ class CallbackRequest(HTTPMessageDelegate):
             return self._internal_error()
         return None
 
+    def _find(self, path: str) -> Endpoint:
+        is_health_check = path == HEALTH_PATH and self._method in ("GET", "HEAD")
+        return self._routing.health if is_health_check else self._routing.find(path)
+
     def _read(self, request: RequestHead, headers: HTTPHeaders) -> Head:
-        """Return the head for the endpoint, and tell Tornado how to receive the body."""
+        """Return the head for the endpoint, and have Tornado receive the body accordingly."""
         self._http.set_max_body_size(maxsize if request.length is None else request.length)
         if request.expects_continue:
             headers["Expect"] = "100-continue"  # Tornado takes only this spelling
         else:
             headers.pop("Expect", None)
-        address = client_address(self._connection.address, headers, self._intake.trusted_proxies)
+        intake = self._intake
+        self._client = find_client(
+            self._connection.address, headers, intake.trusted_proxies, intake.client_address_header
+        )
         path, query = request.path.encode("latin-1"), request.query.encode("latin-1")
-        return Head(path, query, headers, address)
+        return Head(path, query, headers, self._client.address)
 
     def _check_head(self, request: RequestHead, headers: HTTPHeaders) -> None:
-        if self._method != "POST":
-            raise MethodNotAllowed("only POST is served here")
+        if self._endpoint is not self._routing.health:
+            if self._method != "POST":
+                raise MethodNotAllowed("only POST is served here")
+            self._intake.access_log.note_client(self._client)
         self._endpoint.admit(self._head)
         if headers.get("Content-Encoding", "identity").lower() not in ("identity", ""):
             raise UnsupportedBody("compressed bodies are not accepted")
@@ -257,7 +267,7 @@ class CallbackRequest(HTTPMessageDelegate):
         self._log_refusal(error, answer)
         self._release()
         request = self._request
-        # Where nobody can say what comes next, nothing of it is read.
+        # If the end of the request is unclear, nothing more is read.
         is_clear = request is not None and not (
             request.length is None or request.expects_continue or isinstance(error, ShuttingDown)
         )
@@ -305,7 +315,7 @@ def _headers_of(answer: Answer) -> HTTPHeaders:
     """Return the headers of an answer, dated now; no server is named."""
     headers = HTTPHeaders(
         {
-            "Content-Type": "application/json; charset=utf-8",
+            "Content-Type": answer.content_type,
             "Content-Length": str(len(answer.body)),
             "Date": formatdate(usegmt=True),
         }

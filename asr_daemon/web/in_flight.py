@@ -1,4 +1,4 @@
-"""The requests that are admitted and not yet answered, so that a shutdown can be honest to each."""
+"""Requests that are admitted and not yet answered: a shutdown waits for them, or refuses them."""
 
 import asyncio
 from contextlib import suppress
@@ -20,16 +20,16 @@ class InFlight:
         self.received_bytes = 0
         """Of bodies that are received, in part or whole, and not yet answered."""
         self.is_draining = False
-        """Each answer announces that its connection ends, so that nobody sends into its end."""
+        """Whether each answer announces the end of its connection, so that no request is lost."""
         self._requests: dict[Request, None] = {}
         self._fewer = asyncio.Event()
 
     def begin(self, request: Request) -> None:
-        """Note a request that is admitted."""
+        """Add a request that is admitted."""
         self._requests[request] = None
 
     def end(self, request: Request) -> None:
-        """Note that a request is answered, or that its sender has gone; again does nothing."""
+        """Remove a request that is answered, or whose sender has gone; idempotent."""
         self._requests.pop(request, None)
         self._fewer.set()
 

@@ -1,4 +1,4 @@
-"""What the web room asks of the rest: endpoints, and a place for large bodies."""
+"""The interfaces between `web` and the rest: endpoints, and spools for large bodies."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -7,13 +7,16 @@ from typing import Protocol
 from msgspec import Struct
 
 from asr_daemon.errors import CallbackError
-from asr_daemon.networks import Network
+from asr_daemon.networks import CLIENT_HEADERS, Network
 from asr_daemon.providers.base import Answer, Head
 from asr_daemon.web.access_log import AccessLog
 from asr_daemon.web.throttle import Throttle
 
 MEMORY_BYTES = 256 * 1024
 """Bodies up to this size are held in memory; longer ones are spooled while they arrive."""
+
+HEALTH_PATH = "/healthz"
+"""The path of health checks, by GET or HEAD."""
 
 
 class Spool(Protocol):
@@ -29,7 +32,7 @@ class Spool(Protocol):
         ...
 
     def discard(self) -> None:
-        """Delete it; again does nothing."""
+        """Delete it; idempotent."""
         ...
 
 
@@ -67,14 +70,16 @@ def _utc_now() -> datetime:
 
 
 class Intake(Struct, frozen=True, kw_only=True):
-    """What is asked of every request, and what is reported of it."""
+    """What applies to every request."""
 
     body_bytes: int
     """The largest body."""
     trusted_proxies: tuple[Network, ...] = ()
-    """Whose word on the client address is believed."""
+    """Networks of the proxies whose `client_address_header` is believed."""
+    client_address_header: str = CLIENT_HEADERS[0]
+    """The only header that names the client of a proxy, in lower case."""
     open_spool: Callable[[], Awaitable[Spool]]
-    """Returns a place for a large body; raises `CannotStore`."""
+    """Returns a spool for a large body; raises `CannotStore`."""
     now: Callable[[], datetime] = _utc_now
     """Returns when a body was complete."""
     throttle: Throttle
@@ -84,11 +89,16 @@ class Intake(Struct, frozen=True, kw_only=True):
 
 
 class Routing(Protocol):
-    """What is served at the moment."""
+    """The router."""
 
     @property
     def intake(self) -> Intake:
-        """What is asked of a request whose head is there now."""
+        """What applies to a request whose head is received now."""
+        ...
+
+    @property
+    def health(self) -> Endpoint:
+        """The endpoint of health checks."""
         ...
 
     def find(self, path: str) -> Endpoint:

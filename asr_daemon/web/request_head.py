@@ -1,4 +1,4 @@
-"""What the head of a request says of itself, where it can be read in one way only.
+"""The head of a request, if it can be read in one way only.
 
 Tornado has parsed it, strictly (RFC 9112). What it leaves to others is refused here, so that no
 proxy in front can have read another request.
@@ -24,17 +24,17 @@ class RequestHead(Struct, frozen=True):
     path: str
     """Percent-encoded, and as Latin-1."""
     query: str
-    """What stands behind the `?`; empty where there is none."""
+    """What follows the `?`; empty if there is none."""
     length: int | None
     """Of the body, in bytes; `None` where it comes in chunks."""
     is_last: bool
     """No request follows on the same connection."""
     expects_continue: bool
-    """The sender sends the body when it is told to, or has waited for long enough."""
+    """The sender waits for `100 Continue` before it sends the body, but not forever."""
 
 
 def read_head(line: RequestStartLine, headers: HTTPHeaders) -> RequestHead:
-    """Return what a head says.
+    """Return the head of a request.
 
     Raises:
         MalformedRequest: it could be read in another way.
@@ -59,7 +59,7 @@ def _split_target(target: str) -> tuple[str, str]:
 
 
 def _check_host(headers: HTTPHeaders, version: str) -> None:
-    """Look at the host that is asked for, which nothing here depends on (RFC 9112, 3.2)."""
+    """Check the host, which nothing here depends on (RFC 9112, 3.2)."""
     host = headers.get("Host", "" if version == "HTTP/1.0" else None)
     if host is None or not _HOST.fullmatch(host):
         raise MalformedRequest("the Host header is missing, or is not one host")

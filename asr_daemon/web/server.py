@@ -1,7 +1,7 @@
-"""A callback listener: accepts connections within their limits, and has each of them served.
+"""A callback listener: accepts connections within their limits, which Tornado then serves.
 
-Tornado's own server accepts without limit, and when file descriptors run out it logs a traceback a
-turn of the loop. So accepting is done here, and Tornado has each connection from there on.
+Tornado's own server accepts without limit, and when file descriptors run out it logs a traceback in
+each iteration of the loop. So accepting is done here.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import ssl
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPMessageDelegate
 
+from asr_daemon.networks import unmapped
 from asr_daemon.web.connection import Connection
 from asr_daemon.web.connections import Connections
 from asr_daemon.web.handler import CallbackRequest
@@ -19,18 +20,18 @@ from asr_daemon.web.in_flight import InFlight
 from asr_daemon.web.intake import Routing
 
 ACCEPT_AGAIN_S = 0.1
-"""How long nothing is accepted after file descriptors ran out, or while no connection gives way."""
+"""How long nothing is accepted if file descriptors run out, or no connection can be evicted."""
 
 _ACCEPTED_AT_ONCE = 64
 
 _BACKLOG = 4096
-"""With Tornado's 128 a flood of others costs a newcomer a second: its SYN is dropped."""
+"""With Tornado's 128 a new connection waits a second during a flood: its SYN is dropped."""
 
 _log = logging.getLogger(__name__)
 
 
 class CallbackServer:
-    """Listens on sockets, and has the requests of each connection answered."""
+    """Listens on sockets, and serves the connections that it accepts."""
 
     def __init__(
         self,
@@ -40,7 +41,7 @@ class CallbackServer:
         connections: Connections,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Take what it works with; `start` begins.
+        """Serve nothing until `start`.
 
         Args:
             sockets: bound and listening.
@@ -73,8 +74,8 @@ class CallbackServer:
     def stop(self, *, leave_waiting: bool = False) -> None:
         """Accept no more, and close each connection after its next answer.
 
-        The kernel lets connections in by itself, and resets them when their listener is closed: so
-        those that wait are accepted, or left to another process that has the socket.
+        The kernel establishes connections by itself, and resets them when their listener is closed:
+        so those in its queue are accepted, or left to another process that has the socket.
         """
         self.is_stopped = True
         for listening in self._sockets:
@@ -95,7 +96,7 @@ class CallbackServer:
             loop.call_later(ACCEPT_AGAIN_S, self._resume, listening)
 
     def _accept_waiting(self, listening: socket.socket, most: int) -> bool:
-        """Accept up to `most` of those that wait; return whether there is any use in going on."""
+        """Accept up to `most` waiting connections; return whether the next may be accepted now."""
         for _ in range(most):
             if self._connections.is_full:
                 return False
@@ -109,11 +110,12 @@ class CallbackServer:
             except OSError as error:
                 self._log_shortage(error)
                 return False
-            self._connections.enter(Connection(accepted, address[0], self, self._connections))
+            client = unmapped(address[0])
+            self._connections.enter(Connection(accepted, client, self, self._connections))
         return True
 
     def _log_shortage(self, error: OSError) -> None:
-        """Log once, until nobody waits any more, why connections have to wait."""
+        """Log why connections have to wait, once until none waits."""
         if not self._is_short:
             self._is_short = True
             _log.error("no more connections can be accepted for now: %s", error.strerror)

@@ -17,7 +17,7 @@ MAX_HEADER_LINES = 256
 """Of one request; proxies that are chained send some twenty."""
 
 SEND_BUFFER_BYTES = 8 * 1024
-"""What the kernel keeps for a peer that does not read, instead of up to 4 MiB; it doubles this.
+"""What the kernel keeps for a client that does not read, instead of up to 4 MiB; it doubles this.
 
 No answer is a tenth of it, and a certificate chain fits.
 """
@@ -38,7 +38,7 @@ class AcceptedStream(IOStream):
     on_received: Callable[[int], None]
     """Called with the size of what was received."""
     on_lingering: Callable[[socket.socket], None]
-    """Called with the open socket, in place of closing it, where the peer may still be sending."""
+    """Called with the open socket, in place of closing it, if the client may still be sending."""
     is_aborted = False
     """Close without lingering."""
 
@@ -59,9 +59,9 @@ class AcceptedStream(IOStream):
         """Do nothing: TCP_NODELAY is set once, and Tornado would change it twice a request."""
 
     def close_fd(self) -> None:
-        """Hand the socket on, unless the peer is gone or has to go.
+        """Hand the socket on, unless the client is gone or the connection is aborted.
 
-        Closing it on bytes that are not read would reset it before the peer has read the answer.
+        Closing it on bytes that are not read would reset it before the client has read the answer.
         """
         if self.is_aborted:
             super().close_fd()
@@ -90,7 +90,7 @@ def make_stream(accepted: socket.socket, tls: ssl.SSLContext | None) -> Accepted
     """Return the stream of an accepted connection, with TLS if there is a context for it.
 
     Raises:
-        OSError: the peer is gone already.
+        OSError: the client is gone already.
     """
     accepted.setblocking(False)
     accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)

@@ -1,4 +1,4 @@
-"""Failed attempts, slowed down by client address; right credentials are never delayed."""
+"""Throttle failed attempts by client address; right credentials are never delayed."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 FREE_ATTEMPTS = 5
-"""Failures that are answered at once: somebody has just changed a secret on one side."""
+"""Failed attempts that are answered at once: a secret was just changed on one side."""
 
 INTERVAL_S = 1.0
 """Between further ones from one address."""
@@ -16,7 +16,7 @@ MAX_DELAY_S = 10.0
 """The longest that a refusal waits."""
 
 MAX_ADDRESSES = 10_000
-"""How many are remembered; beyond that the one that was quiet longest is forgotten."""
+"""How many are remembered; the one whose last attempt is the oldest is forgotten."""
 
 _FREE_S = (FREE_ATTEMPTS - 1) * INTERVAL_S
 
@@ -30,10 +30,10 @@ class Throttle:
         self._full_at_s: OrderedDict[str, float] = OrderedDict()
         self._released = asyncio.Event()
         self.delayed = 0
-        """How many refusals had to wait."""
+        """How many refusals were delayed."""
 
     def count(self, network: str) -> float:
-        """Count a failed attempt, and return how many seconds its refusal has to wait."""
+        """Count a failed attempt, and return by how many seconds to delay its refusal."""
         now_s = self._clock()
         full_at_s = max(self._full_at_s.pop(network, now_s), now_s)
         delay_s = min(max(full_at_s - now_s - _FREE_S, 0.0), MAX_DELAY_S)

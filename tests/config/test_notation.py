@@ -133,6 +133,7 @@ def test_networks_are_read(text: str) -> None:
         ("::ffff:10.0.0.0/104", "::ffff:10.0.0.0/104 is an IPv4 network mapped to IPv6; write"),
         ("10.0.0.0/33", 'invalid network "10.0.0.0/33"; write an address or CIDR such as'),
         ("example.org", 'invalid network "example.org"'),
+        ("localhost", 'invalid network "localhost"; write 127.0.0.1, which stands for ::1 too'),
         ("1", 'invalid network "1"'),
         ("fe80::1%eth0/64", "fe80::1%eth0/64 has bits set after its prefix"),
     ],
@@ -157,7 +158,10 @@ def test_hosts_are_read(text: str) -> None:
         ("127.0.0.1:80", '"127.0.0.1:80" contains a port; write "127.0.0.1" and port: 80'),
         ("127.0.0.256", 'invalid address "127.0.0.256"; write an IP address'),
         ("127.1", 'invalid address "127.1"'),
-        ("*", 'invalid address "*"'),
+        (
+            "*",
+            'invalid address "*"; write an IP address such as 127.0.0.1 (0.0.0.0 for all of IPv4',
+        ),
         ("http://a", 'invalid address "http://a"'),
         ("-a", 'invalid address "-a"'),
     ],
@@ -205,6 +209,70 @@ def test_other_patterns_of_hosts_are_refused(text: str, said: str) -> None:
 def test_url_paths_are_read(text: str) -> None:
     """Plain paths are taken as they are."""
     assert notation.read_url_path(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Asr.Example.org", "asr.example.org"),
+        ("node-1", "node-1"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("::1", "::1"),
+    ],
+)
+def test_host_names_are_read(text: str, name: str) -> None:
+    """Case does not matter."""
+    assert notation.read_host_name(text) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("asr.example.org:8788", 'invalid host name "asr.example.org:8788"; write "asr.example'),
+        ("http://asr.example.org/", 'invalid host name "http://asr.example.org/"; write "asr.ex'),
+        ("http://[::1]:8788/", 'invalid host name "http://[::1]:8788/"; write "::1"'),
+        ("asr.example.org.", 'invalid host name "asr.example.org."; write "asr.example.org"'),
+        ("*.example.org", 'invalid host name "*.example.org"; write a name such as asr.example'),
+        ("", 'invalid host name ""; write a name such as asr.example.org'),
+    ],
+)
+def test_other_host_names_are_refused(text: str, said: str) -> None:
+    """URLs and patterns are no names."""
+    assert told(notation.read_host_name, text).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("X-Forwarded-For", "x-forwarded-for"),
+        ("X-Real-IP", "x-real-ip"),
+        ("forwarded", "forwarded"),
+        ("CF-Connecting-IP", "cf-connecting-ip"),
+        ("X-Client-IP", "x-client-ip"),
+        ("True-Client-IP", "true-client-ip"),
+        ("X-Original-Forwarded-For", "x-original-forwarded-for"),
+        ("X-Envoy-External-Address", "x-envoy-external-address"),
+    ],
+)
+def test_header_names_are_read(text: str, name: str) -> None:
+    """Any header may name the client; case does not matter."""
+    assert notation.read_header_name(text) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("X-Forward-For", 'unknown header "X-Forward-For"; write x-forwarded-for'),
+        ("x_forwarded_for", 'unknown header "x_forwarded_for"; write x-forwarded-for'),
+        ("X-RealIP", 'unknown header "X-RealIP"; write x-real-ip'),
+        ("$http_x_real_ip:", 'invalid header "$http_x_real_ip:"; write the name of a header'),
+        ("X-Real-IP, Forwarded", 'invalid header "X-Real-IP, Forwarded"; write the name of'),
+        ("", 'invalid header ""; write the name of a header, such as x-forwarded-for'),
+    ],
+)
+def test_other_header_names_are_refused(text: str, said: str) -> None:
+    """A mistyped header is never there, and would make every sender the proxy."""
+    assert told(notation.read_header_name, text).startswith(said)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from http.client import HTTPSConnection
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 
 import pytest
@@ -131,7 +131,7 @@ def test_callbacks(bed: Bed) -> None:
         tencent = bed.post(TENCENT, TENCENT_CALLBACK)
     assert huawei == Reply(200, b'{"retCode":"0","retMsg":"success"}')
     assert tencent == Reply(200, b'{"code":0,"message":"success"}')
-    assert [each["id"] for each in documents(bed)] == ["FJKkMeepk8l", "4000048858"]
+    assert [document["id"] for document in documents(bed)] == ["FJKkMeepk8l", "4000048858"]
     assert documents(bed)[1]["query"] == {"job": "42"}
 
 
@@ -145,6 +145,92 @@ def test_address(bed: Bed) -> None:
         refusals = [line for line in daemon.log.split("\n") if " status=401 " in line]
     # A minute's are one line, and four addresses would be four.
     assert [re.findall(r"address=(\S+)", line) for line in refusals] == [[OTHER]]
+
+
+def test_proxy_that_sets_another_header(tmp_path: Path) -> None:
+    """An outsider's X-Forwarded-For, which it passes on, opens nothing and hides nobody."""
+    require(nginx)
+    port = free_port()
+    header = {"X-Forwarded-For $remote_addr": "X-Real-IP $remote_addr"}
+    with (
+        nginx_serving(tmp_path, port, **header) as proxy_port,
+        serving(
+            tmp_path,
+            listen=[{"address": "127.0.0.1", "port": port}],
+            trusted_proxies=["127.0.0.1"],
+            client_address_header="X-Real-IP",
+            providers=only_tencent(ALLOWED),
+        ) as daemon,
+    ):
+        for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP"):
+            assert post(proxy_port, OTHER, {name: ALLOWED}) == 401
+            assert post(proxy_port, ALLOWED, {name: OTHER}) == 200
+        assert re.findall(r" status=401 address=(\S+)", daemon.log) == [OTHER]
+        assert "client address unknown" not in daemon.log
+
+
+def test_proxy_that_does_not_name_its_clients(tmp_path: Path) -> None:
+    """Each is refused as the proxy, and one line says why and what to do."""
+    with serving(
+        tmp_path,
+        trusted_proxies=["127.0.0.0/29"],
+        providers=only_tencent("198.51.100.7"),
+    ) as daemon:
+        for proxy in ("127.0.0.1", "127.0.0.2"):
+            for _ in range(3):
+                assert post(daemon.port, proxy, {"X-Real-IP": "198.51.100.7"}) == 401
+        assert post(daemon.port, "127.0.0.1", {"X-Forwarded-For": "198.51.100.7:51008"}) == 200
+        lines = [line for line in daemon.lines if "client address unknown" in line]
+    assert [re.findall(r"proxy=(\S+)", line) for line in lines] == [["127.0.0.1"], ["127.0.0.2"]]
+    reason = "the header x-forwarded-for is missing or empty; this request has x-real-ip"
+    assert f'reason="{reason}"' in lines[0]
+    assert "set client_address_header to the one that it sets" in lines[0]
+
+
+@pytest.mark.parametrize(("trusted", "address"), [("127.0.0.1", "::1"), ("::1", "127.0.0.1")])
+def test_proxy_on_localhost(tmp_path: Path, trusted: str, address: str) -> None:
+    """It may come from either address of localhost, whichever was configured."""
+    with serving(
+        tmp_path,
+        listen=[{"address": address, "port": 0}],
+        trusted_proxies=[trusted],
+        providers=only_tencent("198.51.100.7"),
+    ) as daemon:
+        assert post(daemon.port, address, {"X-Forwarded-For": "198.51.100.7"}) == 200
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        f"//callbacks/tencent?key={KEY}",
+        f"/callbacks/tencent/?key={KEY}",
+        f"/callbacks//tencent/{KEY}/",
+        f"/callbacks/tencent%3Fkey={KEY}",
+        f"/callbacks/tencent%3Fkey={KEY}&amp;job=42",
+        f"/callbacks/tencent?key={KEY}?code=0&amp;requestId=7",
+    ],
+)
+def test_right_key_in_other_spellings_of_the_url(tmp_path: Path, target: str) -> None:
+    """As consoles, documents and vendors build it."""
+    with serving(tmp_path, providers=only_tencent()) as daemon:
+        assert daemon.post(target, TENCENT_CALLBACK).status == 200
+        assert daemon.post(target.replace(KEY, KEY[::-1]), TENCENT_CALLBACK).status == 401
+
+
+def only_tencent(*allowed: str) -> dict[str, object]:
+    """Return the settings of the providers, where these addresses may send."""
+    return {"tencent": {"key": KEY, "allow": [*allowed]}, "huawei": {"enabled": False}}
+
+
+def post(port: int, sender: str, headers: Mapping[str, str]) -> int:
+    """Post a callback without TLS from an address, and return the status."""
+    host = "::1" if ":" in sender else "127.0.0.1"
+    connection = HTTPConnection(host, port, TIMEOUT_S, source_address=(sender, 0))
+    try:
+        connection.request("POST", TENCENT, TENCENT_CALLBACK, dict(headers))
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 @pytest.mark.long
@@ -171,7 +257,7 @@ def test_restart(bed: Bed) -> None:
         with bed.running():
             body = TENCENT_CALLBACK.replace(b"4000048858", b"400004885%d" % number)
             assert bed.post(TENCENT, body).status == 200
-    assert [each["id"] for each in documents(bed)] == ["4000048850", "4000048851"]
+    assert [document["id"] for document in documents(bed)] == ["4000048850", "4000048851"]
 
 
 @pytest.mark.long

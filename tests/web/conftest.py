@@ -23,7 +23,7 @@ MAX_BODY_BYTES = 1_000_000
 
 
 class MemorySpool:
-    """A spool that holds everything, or fails as it is told to."""
+    """A spool that holds everything, or fails with `failure`."""
 
     def __init__(self, failure: Exception | None = None) -> None:
         """Begin empty."""
@@ -71,7 +71,7 @@ class Recorder:
             raise NotFound("no such path")
 
     async def respond(self, head: Head, body: Body, received_at: datetime) -> Answer:
-        """Note the body, wait until released, and fail as told."""
+        """Note the body, wait until released, and fail if there is a failure."""
         if isinstance(body, bytes):
             self.bodies.append(body)
         elif isinstance(body, MemorySpool):

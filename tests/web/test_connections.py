@@ -1,4 +1,4 @@
-"""How many connections there may be, which give way, and which are closed when they are overdue."""
+"""Limits on connections: which are evicted, which wait in a queue, and which are overdue."""
 
 import asyncio
 import socket
@@ -8,10 +8,10 @@ from ipaddress import ip_network
 
 import pytest
 from tornado.http1connection import HTTP1Connection
-from tornado.httputil import HTTPMessageDelegate
+from tornado.httputil import HTTPConnection, HTTPMessageDelegate
 
 from asr_daemon.networks import Network
-from asr_daemon.web.connection import LINGER_S, PATIENCE_S, Connection, State, Timeouts
+from asr_daemon.web.connection import EVICTABLE_AFTER_S, LINGER_S, Connection, State, Timeouts
 from asr_daemon.web.connections import Connections, affordable_connections
 
 HEADER_S, IDLE_S, RATE = 10.0, 75.0, 100
@@ -35,7 +35,7 @@ class Bed:
         timeouts = Timeouts(header_s=HEADER_S, idle_s=IDLE_S, body_min_rate_bytes_per_s=RATE)
         self.connections = Connections(timeouts, lambda: self.now_s)
         self.connections.limit(most, most_per_address, proxies, timeouts)
-        self.peers: list[socket.socket] = []
+        self.clients: list[socket.socket] = []
 
     def make_request(self, connection: Connection, http: HTTP1Connection) -> HTTPMessageDelegate:
         """Return what does not answer."""
@@ -44,7 +44,7 @@ class Bed:
     def accept(self, address: str = "192.0.2.1") -> Connection:
         """Have one more connection from an address."""
         ours, theirs = socket.socketpair()
-        self.peers.append(theirs)
+        self.clients.append(theirs)
         connection = Connection(ours, address, self, self.connections)
         self.connections.enter(connection)
         return connection
@@ -82,33 +82,48 @@ def run(test: Callable[[Bed], None], bed: Bed) -> None:
             await bed.connections.close(0.0)
             for _ in range(3):
                 await asyncio.sleep(0)
-            for peer in bed.peers:
-                peer.close()
+            for client in bed.clients:
+                client.close()
 
     asyncio.run(body())
 
 
-def test_the_longest_idle_gives_way() -> None:
+def test_longest_idle_connection_is_evicted() -> None:
     """At the limit a new connection takes the place of the one that has been idle longest."""
 
     def test(bed: Bed) -> None:
         first = bed.accept("a")
         bed.now_s += 0.1
         second, third = bed.accept("b"), bed.work("c")
-        bed.now_s += PATIENCE_S
+        bed.now_s += EVICTABLE_AFTER_S
         newcomer = bed.accept("d")
-        states = [each.state for each in (first, second, third, newcomer)]
+        states = [connection.state for connection in (first, second, third, newcomer)]
         assert states == [State.CLOSED, State.NEW, State.WORKING, State.NEW]
 
     run(test, Bed(most=3))
 
 
-def test_slow_uploads_give_way_after_the_idle() -> None:
+def test_idle_connection_has_a_timeout_of_its_own() -> None:
+    """A balancer keeps connections for minutes, and a head comes within seconds."""
+
+    def test(bed: Bed) -> None:
+        connection, silent = bed.accept(), bed.accept()
+        connection.answer()
+        connection.start_request(object(), HTTPConnection())
+        bed.after(IDLE_S - 1.0)
+        assert [is_open(connection), is_open(silent)] == [True, False]
+        bed.after(1.0)
+        assert not is_open(connection)
+
+    run(test, Bed())
+
+
+def test_slow_uploads_are_evicted_after_idle_connections() -> None:
     """A body that comes slower than it may is tolerated while there is room."""
 
     def test(bed: Bed) -> None:
         slow, idle = bed.upload("a"), bed.accept("b")
-        bed.now_s += PATIENCE_S + 0.1
+        bed.now_s += EVICTABLE_AFTER_S + 0.1
         bed.accept("c")
         assert (slow.state, idle.state) == (State.BODY, State.CLOSED)
         bed.accept("d")
@@ -124,7 +139,7 @@ def test_full() -> None:
         bed.work("a")
         bed.accept("b")
         assert bed.connections.is_full
-        bed.now_s += PATIENCE_S
+        bed.now_s += EVICTABLE_AFTER_S
         assert not bed.connections.is_full
 
     run(test, Bed(most=2))
@@ -151,11 +166,11 @@ def test_queued_until_another_one_is_idle() -> None:
         bed.accept("b")
         idle = bed.accept("a")
         queued = bed.accept("a")
-        bed.after(PATIENCE_S - 0.1)
+        bed.after(EVICTABLE_AFTER_S - 0.1)
         assert [idle.state, queued.state] == [State.NEW, State.QUEUED]
         bed.after(0.1)
         assert [idle.state, queued.state] == [State.CLOSED, State.NEW]
-        bed.now_s += PATIENCE_S
+        bed.now_s += EVICTABLE_AFTER_S
         newcomer = bed.accept("a")
         assert [queued.state, newcomer.state] == [State.CLOSED, State.NEW]
 
@@ -207,7 +222,7 @@ def test_all_that_are_queued_are_served_at_the_end() -> None:
         bed.work()
         queued = [bed.accept(), bed.accept()]
         bed.connections.serve_queued()
-        assert [each.state for each in queued] == [State.NEW] * 2
+        assert [connection.state for connection in queued] == [State.NEW] * 2
         assert len(bed.connections) == 3
 
     run(test, Bed(most_per_address=1))
@@ -246,7 +261,7 @@ def test_addresses_of_one_customer_count_together() -> None:
     ],
 )
 def test_deadlines(move: Callable[[Connection], None], timeout_s: float) -> None:
-    """What a peer is waited for has its time."""
+    """Each state in which the client has to act has a deadline."""
 
     def test(bed: Bed) -> None:
         connection = bed.accept()
@@ -295,13 +310,13 @@ def test_upload_at_the_least_rate() -> None:
         connection.receive_body()
         for sent in (RATE * 30, RATE * 10, RATE * 10, RATE * 9):
             assert is_open(connection)
-            bed.peers[0].send(b"x" * sent)
+            bed.clients[0].send(b"x" * sent)
             await asyncio.sleep(0.01)
             for _ in range(20):
                 bed.after(0.5)
         assert not is_open(connection)
         await bed.connections.close(0.0)
-        bed.peers[0].close()
+        bed.clients[0].close()
         await asyncio.sleep(0.01)
 
     asyncio.run(body())

@@ -4,14 +4,17 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_network
 
 import pytest
+from msgspec import structs
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 
 from asr_daemon.errors import CannotStore, ShuttingDown, WrongCredentials
 from asr_daemon.web.connections import Connections
 from asr_daemon.web.in_flight import InFlight
 from asr_daemon.web.intake import MEMORY_BYTES
+from asr_daemon.web.routing import Router
 from asr_daemon.web.throttle import FREE_ATTEMPTS, INTERVAL_S, Throttle
 from tests.web.conftest import MAX_BODY_BYTES, MemorySpool, Recorder
 
@@ -201,6 +204,72 @@ async def test_head(http_port: int, target: str) -> None:
     assert answer.endswith(b"\r\n\r\n")
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
+@pytest.mark.gen_test
+async def test_health_check(
+    http_port: int, method: str, version: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A load balancer learns that callbacks are stored; nothing is logged."""
+    caplog.set_level(logging.DEBUG)
+    asked = f"{method} /healthz {version}\r\nHost: x\r\n\r\n".encode()
+    answer = await exchange(http_port, asked)
+    assert status(answer) == 200
+    assert b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 3\r\n" in answer
+    assert answer.endswith(b"\r\n\r\nok\n" if method == "GET" else b"\r\n\r\n")
+    assert [record.name for record in caplog.records if "asr_daemon" in record.name] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "refusal"),
+    [
+        ("POST", "/healthz", 404),
+        ("OPTIONS", "/healthz", 405),
+        ("GET", "/healthz/", 405),
+        ("GET", "/", 405),
+    ],
+)
+@pytest.mark.gen_test
+async def test_other_than_a_health_check(
+    http_port: int, method: str, target: str, refusal: int
+) -> None:
+    """Only GET and HEAD of this one path."""
+    answer = await exchange(http_port, post(target).replace(b"POST", method.encode()))
+    assert status(answer) == refusal
+
+
+@pytest.mark.gen_test
+async def test_health_checks_keep_their_connection(http_port: int, endpoint: Recorder) -> None:
+    """A body of theirs, which none should have, is read and discarded."""
+    check = post("/healthz", b"x").replace(b"POST", b"GET")
+    answer = await exchange(http_port, check, check, post("/in?key=good", b"2"))
+    assert answer.count(b"HTTP/1.1 200 OK") == 3
+    assert endpoint.bodies == [b"2"]
+
+
+@pytest.mark.gen_test
+async def test_configured_header_names_the_client(
+    http_port: int, app: Router, endpoint: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No other does, and where it is missing the log says so, but for health checks."""
+    app.intake = structs.replace(
+        app.intake,
+        trusted_proxies=(ip_network("127.0.0.1"),),
+        client_address_header="x-real-ip",
+    )
+    await exchange(
+        http_port,
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+        post("/in?key=good", b"1", "X-Real-IP: 198.51.100.7", "X-Forwarded-For: 203.0.113.9"),
+    )
+    assert caplog.records == []
+    await exchange(http_port, post("/in?key=good", b"2", "X-Forwarded-For: 203.0.113.9"))
+    assert [head.address for head in endpoint.heads] == ["198.51.100.7", "127.0.0.1"]
+    [record] = caplog.records
+    reason = "the header x-real-ip is missing or empty; this request has x-forwarded-for"
+    assert record.__dict__["fields"] == {"proxy": "127.0.0.1", "reason": reason}
+
+
 @pytest.mark.gen_test
 async def test_no_such_path(http_port: int) -> None:
     """Elsewhere there is a JSON answer, never a page."""
@@ -299,7 +368,7 @@ async def test_compressed_and_multipart(http_port: int, header: str, endpoint: R
 
 @pytest.mark.gen_test
 async def test_expect_is_answered_by_a_refusal(http_port: int) -> None:
-    """Who asks before sending a body is told at once, and not to go on."""
+    """A sender that waits for 100 Continue gets the refusal at once."""
     request = post("/in?key=bad", b"x" * 900, "Expect: 100-continue")[:-900]
     answer = await exchange(http_port, request)
     assert answer.startswith(b"HTTP/1.1 401 Unauthorized")
@@ -370,7 +439,7 @@ async def test_refusals_are_logged_without_secrets(
     """A refusal is one line that names provider, reason and address, but not the URL."""
     caplog.set_level(logging.INFO)
     await exchange(http_port, post("/in?key=bad", b"x"))
-    [record] = [each for each in caplog.records if each.message == "request refused"]
+    [record] = [line for line in caplog.records if line.message == "request refused"]
     fields = record.__dict__["fields"]
     assert fields.pop("ms") >= 0.0
     assert fields == {
@@ -387,7 +456,7 @@ async def test_refusals_are_logged_without_secrets(
 async def test_uploads_are_refused_at_the_end(
     http_port: int, in_flight: InFlight, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Who is still uploading when the daemon leaves is told so, and that is no error."""
+    """An upload that a shutdown interrupts is refused, and that is no error in the log."""
     reader, writer = await asyncio.open_connection("127.0.0.1", http_port)
     writer.write(post("/in?key=good", b"x" * 900)[:-1])
     await writer.drain()
@@ -398,7 +467,7 @@ async def test_uploads_are_refused_at_the_end(
     writer.close()
     await writer.wait_closed()
     assert f"X-Refused: {ShuttingDown.__name__}".encode() in answer
-    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
+    assert [line for line in caplog.records if line.levelname == "ERROR"] == []
 
 
 @pytest.mark.gen_test

@@ -82,7 +82,7 @@ async def listening(
     header_timeout_s: float = LONG_S,
     idle_timeout_s: float = LONG_S,
     tls: ssl.SSLContext | None = None,
-    kind: type[socket.socket] = socket.socket,
+    open_sockets: Callable[[], list[socket.socket]] = lambda: bind_sockets(0, "127.0.0.1"),
 ) -> AsyncIterator[Bed]:
     """Start a server on a free port."""
     endpoint = Recorder()
@@ -99,7 +99,7 @@ async def listening(
     )
     router = Router()
     router.serve({"/in": endpoint}, intake)
-    sockets = [kind(fileno=each.detach()) for each in bind_sockets(0, "127.0.0.1")]
+    sockets = open_sockets()
     timeouts = Timeouts(
         header_s=header_timeout_s, idle_s=idle_timeout_s, body_min_rate_bytes_per_s=1_000_000
     )
@@ -115,13 +115,18 @@ async def listening(
         await bed.close()
 
 
+def open_for_both() -> list[socket.socket]:
+    """Return a socket for IPv4 and IPv6."""
+    return [socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)]
+
+
 @contextmanager
 def descriptors_left(count: int) -> Iterator[None]:
     """Let so many more file descriptors be opened, for a while."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     free = [os.dup(0) for _ in range(count + 1)]
-    for each in free:
-        os.close(each)
+    for descriptor in free:
+        os.close(descriptor)
     resource.setrlimit(resource.RLIMIT_NOFILE, (free[-1], before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
@@ -147,7 +152,7 @@ def test_a_request_is_served() -> None:
     assert asyncio.run(run()) == [b"HTTP/1.1 200 OK\r\n"] * 2
 
 
-def test_a_newcomer_takes_the_place_of_the_idle() -> None:
+def test_idle_connection_is_evicted_for_a_new_one() -> None:
     """When all connections are taken, the one that waits for nothing is closed."""
 
     async def run() -> tuple[bytes, bytes]:
@@ -170,6 +175,17 @@ def test_who_sends_no_whole_head_is_reaped(sent: bytes) -> None:
             return await asyncio.wait_for(reader.read(), LONG_S)
 
     assert asyncio.run(run()) == b""
+
+
+def test_ipv4_client_of_a_socket_for_both() -> None:
+    """Its address is as it is elsewhere: service managers pass on such sockets."""
+
+    async def run() -> list[str]:
+        async with listening(open_sockets=open_for_both) as bed:
+            assert await answer(await bed.connect()) == b"HTTP/1.1 200 OK\r\n"
+            return [head.address for head in bed.endpoint.heads]
+
+    assert asyncio.run(run()) == ["127.0.0.1"]
 
 
 def test_idle_connection_is_closed() -> None:
@@ -263,7 +279,7 @@ def test_descriptors_that_run_out(
                 return await asyncio.get_running_loop().sock_recv(first, 15)
 
     assert asyncio.run(run()) == b"HTTP/1.1 200 OK"
-    assert [each.levelname for each in caplog.records] == ["ERROR"]
+    assert [line.levelname for line in caplog.records] == ["ERROR"]
 
 
 def test_errors_of_the_network(
@@ -280,13 +296,16 @@ def test_errors_of_the_network(
                 raise OSError(self.errors.pop(), "an error")
             return super().accept()
 
+    def open_failing() -> list[socket.socket]:
+        return [Failing(fileno=opened.detach()) for opened in bind_sockets(0, "127.0.0.1")]
+
     async def run() -> bytes:
-        async with listening(kind=Failing) as bed:
+        async with listening(open_sockets=open_failing) as bed:
             return await asyncio.wait_for(answer(await bed.connect()), LONG_S)
 
     assert asyncio.run(run()) == b"HTTP/1.1 200 OK\r\n"
     assert Failing.errors == []
-    assert [each.exc_info for each in caplog.records] == [None]
+    assert [line.exc_info for line in caplog.records] == [None]
 
 
 @pytest.fixture

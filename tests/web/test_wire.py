@@ -87,12 +87,12 @@ async def test_refused_and_malformed(
     answer = await answered(http_port, START.replace(b"good", b"bad") + rest)
     assert answer.count(b"HTTP/1.1 ") == 1
     assert answer.startswith(b"HTTP/1.1 401 ")
-    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
+    assert [line for line in caplog.records if line.levelname == "ERROR"] == []
 
 
 @pytest.mark.gen_test
 async def test_go_ahead_is_no_answer(http_port: int, endpoint: Recorder) -> None:
-    """Who asks before sending a body is told to go on, and is answered then."""
+    """A sender that waits for 100 Continue gets it, and its answer after the body."""
     reader, writer = await asyncio.open_connection("127.0.0.1", http_port)
     writer.write(START + b"Expect: 100-continue\r\nConnection: close\r\n" + LENGTH + b"\r\n")
     first = await reader.readuntil(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""The pages: what is asked for them, and how they are filled. They only read."""
+"""The pages of the status page and their data. They only read."""
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -48,7 +48,7 @@ class ResultLine(Struct, frozen=True):
     id: str | None
     path: str
     reason: str | None = None
-    """Why it failed or was rejected, where that was asked for."""
+    """Why it failed or was rejected, if that was looked up."""
 
 
 class ShownResult(Struct, frozen=True):
@@ -73,7 +73,7 @@ class Bar(Struct, frozen=True):
 
 
 class View(Struct, frozen=True):
-    """What the pages show, asked at each request."""
+    """The data of the pages, read at each request."""
 
     facts: Callable[[], Facts]
     settings: Callable[[], Sequence[tuple[str, str]]]
@@ -92,9 +92,6 @@ class _Page(AdminHandler):
     def initialize(self, view: View, loader: Loader) -> None:
         self._view = view
         self._loader = loader
-
-    async def head(self, *arguments: str) -> None:
-        await self.get(*arguments)
 
     async def get(self, *arguments: str) -> None:
         raise NotImplementedError
@@ -153,8 +150,8 @@ class ResultPage(_Page):
         result = await self._view.result(int(seq))
         if result is None:
             raise web.HTTPError(404)
-        asked = self._word("from") or ""
-        first = int(asked) if asked.isdecimal() else 0
+        start = self._word("from") or ""
+        first = int(start) if start.isdecimal() else 0
         picture = timeline(result.segments, result.duration_s)
         self.show(
             "result.html",
@@ -182,22 +179,18 @@ class PageFile(AdminHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
         self.finish(self._content)
 
-    def head(self) -> None:
-        """Answer with its headers."""
-        self.get()
-
 
 def status_routes(view: View) -> list[tuple[str, type[AdminHandler], dict[str, Any]]]:
     """Return the routes of the status page."""
-    asked = {"view": view, "loader": Loader(str(_HERE), autoescape="xhtml_escape")}
+    data = {"view": view, "loader": Loader(str(_HERE), autoescape="xhtml_escape")}
     files = {
         "status.css": "text/css; charset=utf-8",
         "status.js": "text/javascript; charset=utf-8",
         "icon.svg": "image/svg+xml",
     }
     return [
-        ("/", StatusPage, asked),
-        (r"/results/([0-9]{1,18})", ResultPage, asked),
+        ("/", StatusPage, data),
+        (r"/results/([0-9]{1,18})", ResultPage, data),
         *(
             (f"/{name}", PageFile, {"name": name, "content_type": type_})
             for name, type_ in files.items()
@@ -268,6 +261,6 @@ def _older(wanted: Wanted, lines: Sequence[ResultLine]) -> str | None:
     """Return the address of the next page, if this one is full."""
     if len(lines) < SHOWN:
         return None
-    asked = {"provider": wanted.provider, "status": wanted.status, "id": wanted.id_part}
-    query = {name: value for name, value in asked.items() if value}
+    filters = {"provider": wanted.provider, "status": wanted.status, "id": wanted.id_part}
+    query = {name: value for name, value in filters.items() if value}
     return "/?" + urlencode({**query, "before": lines[-1].seq})

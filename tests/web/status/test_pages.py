@@ -76,11 +76,11 @@ class Server:
             troubles=self.troubles,
             result=self.find,
         )
-        reports = Reports(list, list, bytes)
+        reports = Reports(list, list, lambda accepted: ("text/plain", b""))
 
         async def run() -> HTTPResponse:
             [opened] = bind_sockets(0, "127.0.0.1")
-            server = AdminServer(make_application(reports, status_routes(view)), [opened])
+            server = AdminServer(make_application(reports, (), status_routes(view)), [opened])
             url = f"http://127.0.0.1:{opened.getsockname()[1]}{path}"
             client = AsyncHTTPClient(force_instance=True)
             answer = await client.fetch(
