@@ -85,8 +85,12 @@ class World:
     @property
     def outcomes(self) -> dict[str, int]:
         """How many tries had which outcome."""
-        text = self.metrics.exposition().decode()
-        lines = [line for line in text.splitlines() if line.startswith("asr_daemon_text_fetches_t")]
+        _, text = self.metrics.exposition()
+        lines = [
+            line
+            for line in text.decode().splitlines()
+            if line.startswith("asr_daemon_text_fetches_t")
+        ]
         counted = {line.split('"')[1]: int(float(line.split()[1])) for line in lines}
         return {outcome: count for outcome, count in counted.items() if count}
 
