@@ -22,7 +22,7 @@ STATUSES = ("succeeded", "failed", "rejected")
 RESULTS = STATUSES[:2]
 """What is shown unless a status is named: a rejected body is no result."""
 
-_NEEDED = ("(", "output", "state")
+_NEEDED = ("(", "output", "state", "history")
 """Problems of these settings matter to whoever looks for results."""
 
 

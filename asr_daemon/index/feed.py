@@ -1,7 +1,8 @@
 """The sequence of results: from a cursor on, each at least once, in the order of their commits.
 
 It comes from the index. Where the index does not know the cursor, because it was made again or has
-forgotten that far back, what was committed since is taken from the tree, which is the truth.
+forgotten that far back, what was committed since is taken from the tree, which is the truth. So it
+is with the first cursor where the index does not know the whole tree yet.
 """
 
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from asr_daemon.index.queries import Cursor, Filter, Queries, Row
+from asr_daemon.index.queries import Cursor, Filter, IndexUnavailable, Queries, Row
 
 PAGE = 500
 """Results in one answer."""
@@ -42,6 +43,21 @@ class _Document(Struct):
     id: str | None = None
 
 
+def first_cursor(queries: Queries, history_s: float, now: float) -> Cursor:
+    """Return the place before the oldest result of the history, for one who begins.
+
+    It is as far back as the history goes while the index does not say which one that is.
+    """
+    since = now - history_s
+    try:
+        if queries.is_filled():
+            oldest = queries.first_since(since)
+            since = now if oldest is None else oldest.committed_at
+    except IndexUnavailable:
+        pass
+    return Cursor.start(since)
+
+
 class Feed:
     """Results from a cursor on. Used by one thread."""
 
@@ -50,10 +66,10 @@ class Feed:
         queries: Queries,
         root: Path,
         wanted: Filter,
-        cursor: Cursor | None,
+        cursor: Cursor,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Begin after `cursor`; `None` is the oldest result that the index knows."""
+        """Begin after `cursor`."""
         self._queries = queries
         self._root = root
         self._wanted = wanted
@@ -86,31 +102,26 @@ class Feed:
         """Find the place of the cursor in an index that was not asked before."""
         last_seq, now = self._queries.last_seq(), self._clock()
         identity = self._queries.identity
-        if self._cursor is None:
-            is_known = self._identity is None
-            since = 0.0
-        else:
-            is_known = self._queries.holds(self._cursor)
-            since = self._cursor.committed_at - OVERLAP_S
+        place = self._queries.place_of(self._cursor)
         if self._queries.identity != identity:
             return
         self._identity = identity
-        if is_known:
-            self._seq = 0 if self._cursor is None else self._cursor.seq
+        if place is not None:
+            self._seq = place
         else:
             # What is written from now on gets a later number.
             self._seq = last_seq
-            self._from_tree.extend(self._committed(since, now))
+            self._from_tree.extend(self._committed(self._cursor.committed_at - OVERLAP_S, now))
 
     def _committed(self, since: float, until: float) -> list[Item]:
         """Return what the tree holds of a span of time, in the order in which it was written."""
         rows = sorted(self._rows_below(self._root, since, until), key=_written)
         items = (Item(row, Cursor.after(row, self._seq)) for row in rows)
-        before = None if self._cursor is None else self._cursor.path_digest
         return [
             item
             for item in items
-            if self._wanted.accepts(item.row) and item.cursor.path_digest != before
+            if self._wanted.accepts(item.row)
+            and item.cursor.path_digest != self._cursor.path_digest
         ]
 
     def _rows_below(self, root: Path, since: float, until: float) -> Iterator[Row]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from asr_daemon.clock import Clock
-from asr_daemon.index.feed import Feed
+from asr_daemon.index.feed import Feed, first_cursor
 from asr_daemon.index.index import FILE, Entry, Index
 from asr_daemon.index.queries import Cursor, Filter, Queries
 
 TREE = "0123456789abcdef"
 WINDOW_S = 48 * 3600.0
+HISTORY_S = 24 * 3600.0
 BEGAN = 1_795_264_496.0
 
 
@@ -27,6 +29,7 @@ class Machine:
         self.now = BEGAN
         self.index = Index(self.state, Clock(lambda: self.now))
         self.index.open(TREE)
+        self.index.note_filled()
 
     def commit(self, id_: str, status: str = "succeeded") -> None:
         """Store a result and index it."""
@@ -50,10 +53,14 @@ class Machine:
             file.unlink()
 
     def feed(self, cursor: Cursor | None = None, wanted: Filter | None = None) -> Feed:
-        """Return what follows a cursor."""
-        return Feed(
-            Queries(self.state), self.root, wanted or Filter(), cursor, clock=lambda: self.now
-        )
+        """Return what follows a cursor, the first one unless it is given."""
+        queries = Queries(self.state)
+        cursor = cursor or self.first_cursor()
+        return Feed(queries, self.root, wanted or Filter(), cursor, clock=lambda: self.now)
+
+    def first_cursor(self) -> Cursor:
+        """Return where one begins who has no cursor."""
+        return first_cursor(Queries(self.state), HISTORY_S, self.now)
 
 
 @pytest.fixture
@@ -147,6 +154,49 @@ def test_index_lost_before_the_first_result_came(machine: Machine) -> None:
     machine.lose_index()
     machine.commit("b")
     assert ids(feed) == ["a", "b"]
+
+
+def test_stopped_before_the_first_result_came(machine: Machine) -> None:
+    cursor = machine.first_cursor()
+    machine.commit("a")
+    machine.lose_index()
+    machine.commit("b")
+    assert ids(machine.feed(cursor)) == ["a", "b"]
+
+
+def test_first_cursor_stays_where_it_was(machine: Machine) -> None:
+    """The index alone has these: nothing is looked for in the tree."""
+    machine.commit("a")
+    cursor = machine.first_cursor()
+    machine.commit("b")
+    shutil.rmtree(machine.root)
+    assert ids(machine.feed(cursor)) == ["a", "b"]
+
+
+def test_history_is_where_one_begins(machine: Machine) -> None:
+    machine.commit("a")
+    machine.now += HISTORY_S
+    machine.commit("b")
+    machine.commit("c")
+    assert ids(machine.feed()) == ["b", "c"]
+
+
+def test_one_begins_while_the_index_is_lost(machine: Machine) -> None:
+    machine.commit("a")
+    machine.now += HISTORY_S + 100
+    machine.commit("b")
+    machine.lose_index()
+    cursor = machine.first_cursor()
+    machine.now += 1000
+    machine.commit("c")
+    assert ids(machine.feed(cursor)) == ["b", "c"]
+
+
+def test_one_begins_while_the_index_is_filled_from_the_tree(machine: Machine) -> None:
+    machine.commit("a")
+    machine.lose_index()
+    machine.commit("b")
+    assert ids(machine.feed()) == ["a", "b"]
 
 
 def test_what_the_index_has_forgotten(machine: Machine) -> None:
