@@ -269,8 +269,6 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 COMMAND = Command(
-    name="follow",
-    summary="print or process each result, from a cursor on",
     description="""\
 Prints the path of the JSON document of each result, oldest first, and then of
 each new one as it is committed. Without a cursor it begins with the oldest

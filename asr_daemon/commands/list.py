@@ -62,8 +62,6 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 COMMAND = Command(
-    name="list",
-    summary="list results, newest first",
     description="""\
 Lists the results that the index knows: when each was committed (UTC), the
 provider, the status and the path of its JSON document, which a reader may have

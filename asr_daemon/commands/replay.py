@@ -122,8 +122,6 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 COMMAND = Command(
-    name="replay",
-    summary="send rejected bodies to the daemon again",
     description="""\
 Sends bodies from rejected/ below output.root to the running daemon again, the
 way the vendor does: with the credentials of the configuration, and the
