@@ -96,7 +96,7 @@ class Server:
         self._leaving = asyncio.Event()
         reports = Reports(self._obstacles, self._notes, self._metrics.exposition)
         self._history = History(self._metrics.callbacks)
-        self._overview = Overview(config.state, config.output.root.absolute())
+        self._overview = Overview(config.state, config.output.root.absolute(), self._history_begins)
         ports = Ports(self._manager.sockets())
         self._metrics.gauge(
             "asr_daemon_config_valid",
@@ -141,6 +141,9 @@ class Server:
             result=self._overview.result,
         )
         return make_application(reports, status_routes(view))
+
+    def _history_begins(self) -> float:
+        return time.time() - self._service.config.history_s
 
     def _minutes(self) -> list[tuple[int, Mapping[tuple[str, str], int]]]:
         now = time.time()

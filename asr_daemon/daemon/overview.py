@@ -47,10 +47,17 @@ class _Document(Struct, frozen=True):
 class Overview:
     """Answers from one thread, so that a disk that hangs holds up nothing but the page."""
 
-    def __init__(self, state: Path, root: Path) -> None:
-        """Take the directories of the index and of the tree."""
+    def __init__(self, state: Path, root: Path, since: Callable[[], float]) -> None:
+        """Take what is read.
+
+        Args:
+            state: the directory of the index.
+            root: of the tree.
+            since: returns how far back results are shown, in Unix seconds.
+        """
         self._queries = Queries(state)
         self._root = root
+        self._since = since
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="overview")
 
     async def results(self, wanted: Wanted) -> Sequence[ResultLine] | str:
@@ -74,7 +81,7 @@ class Overview:
 
     def _results(self, wanted: Wanted) -> Sequence[ResultLine] | str:
         statuses = ("succeeded", "failed") if wanted.status is None else (wanted.status,)
-        chosen = Filter(statuses, wanted.provider, id_part=wanted.id_part)
+        chosen = Filter(statuses, wanted.provider, self._since(), wanted.id_part)
         try:
             before = _LAST if wanted.before is None else wanted.before
             return [_line(row) for row in self._queries.newest(chosen, SHOWN, before)]
@@ -83,7 +90,9 @@ class Overview:
 
     def _troubles(self) -> Sequence[ResultLine]:
         try:
-            rows = self._queries.newest(Filter(("failed", "rejected")), TROUBLES)
+            rows = self._queries.newest(
+                Filter(("failed", "rejected"), since=self._since()), TROUBLES
+            )
         except IndexUnavailable:
             return []
         return [_line(row, self._reason(row)) for row in rows]
