@@ -18,6 +18,12 @@ _INDEXES = (
     "CREATE INDEX results_by_identity ON results (identity)",
     "CREATE INDEX results_by_path ON results (path)",
 )
+# What failed or was rejected is looked for among many that succeeded. Earlier versions get along
+# with it, so it is no other format.
+_INDEX_OF_FAILURES = """
+    CREATE INDEX IF NOT EXISTS results_not_succeeded ON results (tree)
+    WHERE status <> 'succeeded'
+"""
 _TREES = """
     CREATE TABLE trees (
         id TEXT PRIMARY KEY,
@@ -72,6 +78,7 @@ def prepare(connection: sqlite3.Connection) -> None:
             _bring_up_to_date(connection, version)
     elif version != _VERSION:
         raise sqlite3.DatabaseError(f"it has the format {version}, not {_VERSION}")
+    connection.execute(_INDEX_OF_FAILURES)
 
 
 def begin(connection: sqlite3.Connection, tree_id: str) -> float | None:
