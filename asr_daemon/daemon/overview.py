@@ -27,6 +27,9 @@ class _Error(Struct, frozen=True):
     code: str
     message: str
 
+    def __str__(self) -> str:
+        return f"code {self.code}: {self.message}" if self.message else f"code {self.code}"
+
 
 class _Audio(Struct, frozen=True):
     duration: float | None = None
@@ -102,7 +105,7 @@ class Overview:
         if isinstance(document, str):
             return None
         error = document.error
-        return document.reason if error is None else f"{error.code} {error.message}".strip()
+        return document.reason if error is None else str(error)
 
     def _result(self, seq: int) -> ShownResult | None:
         try:
@@ -142,7 +145,7 @@ def _facts(document: _Document) -> list[tuple[str, str]]:
     facts = {
         "received": document.received_at,
         "reason": document.reason,
-        "error": None if error is None else f"{error.code} {error.message}".strip(),
+        "error": None if error is None else str(error),
         "audio": None if document.audio.duration is None else f"{document.audio.duration:g} s",
         "language": document.language,
         "segments": str(len(document.segments)) if document.segments else None,

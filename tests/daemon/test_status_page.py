@@ -129,7 +129,7 @@ def test_right_to_left_text_stays_in_its_place(page: Page) -> None:
 
 def test_reasons_of_what_failed_and_was_rejected(page: Page) -> None:
     troubles = page.inner_text("#troubles")
-    assert "10001 no audio" in troubles
+    assert "code 10001: no audio" in troubles
     assert "rejected" in troubles
 
 
