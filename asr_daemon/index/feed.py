@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from asr_daemon.index.queries import Cursor, Filter, IndexUnavailable, Queries, Row
 
@@ -22,6 +22,9 @@ PAGE = 500
 OVERLAP_S = 60.0
 """How far before a cursor the tree is searched: a file is written before its result is indexed,
 by as long as the disk took to sync."""
+
+_TICK_S = 0.001
+"""Times of files and cursors are rounded."""
 
 _STAGING = ".staging"
 _SUFFIX = ".json"
@@ -111,12 +114,13 @@ class Feed:
         else:
             # What is written from now on gets a later number.
             self._seq = last_seq
-            self._from_tree.extend(self._committed(self._cursor.committed_at - OVERLAP_S, now))
+            since = self._cursor.committed_at - OVERLAP_S - _TICK_S
+            self._from_tree.extend(self._committed(since, now))
 
     def _committed(self, since: float, until: float) -> list[Item]:
         """Return what the tree holds of a span of time, in the order in which it was written."""
         rows = sorted(self._rows_below(self._root, since, until), key=_written)
-        items = (Item(row, Cursor.after(row, self._seq)) for row in rows)
+        items = (Item(row, self._cursor_after(row, until)) for row in rows)
         return [
             item
             for item in items
@@ -124,15 +128,45 @@ class Feed:
             and item.cursor.path_digest != self._cursor.path_digest
         ]
 
+    def _cursor_after(self, row: Row, until: float) -> Cursor:
+        """Return the place after a result from the tree as it was at a moment.
+
+        Before it in the tree there may come only what was not finished at that moment: nothing that
+        is older than the overlap is looked for again.
+        """
+        reached = min(row.committed_at + OVERLAP_S, until)
+        return Cursor.after(structs.replace(row, seq=self._seq, committed_at=reached))
+
     def _rows_below(self, root: Path, since: float, until: float) -> Iterator[Row]:
-        for folder, folders, names in os.walk(root):
-            folders[:] = [name for name in folders if name != _STAGING]
+        for folder, names in _folders_below(root):
             for name in names:
                 if name.endswith(_SUFFIX):
                     path = os.path.join(folder, name)
                     row = _read(path, os.path.relpath(path, root), since, until)
                     if row is not None:
                         yield row
+
+
+def _folders_below(root: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield directories, each once although links are followed, with the names of their files."""
+    known: set[tuple[int, int]] = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        identity = _identity(folder)
+        if identity is None or identity in known:
+            folders.clear()
+            continue
+        known.add(identity)
+        folders[:] = [name for name in folders if name != _STAGING]
+        yield folder, names
+
+
+def _identity(folder: str) -> tuple[int, int] | None:
+    """Return what two names of one directory have in common, `None` if it is gone."""
+    try:
+        status = os.stat(folder)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _read(path: str, name: str, since: float, until: float) -> Row | None:

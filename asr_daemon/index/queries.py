@@ -106,9 +106,9 @@ class Cursor(Struct, frozen=True):
         return cls(0, int(since * 1e6), _START)
 
     @classmethod
-    def after(cls, row: Row, seq: int | None = None) -> "Cursor":
-        """Return the place after a result; `seq` is where to go on if it has no number."""
-        return cls(row.seq if seq is None else seq, int(row.committed_at * 1e6), _digest(row.path))
+    def after(cls, row: Row) -> "Cursor":
+        """Return the place after a result."""
+        return cls(row.seq, int(row.committed_at * 1e6), _digest(row.path))
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":

@@ -147,6 +147,39 @@ def test_interrupted_in_the_tree(machine: Machine) -> None:
     assert ids(machine.feed(second.cursor)) == ["x", "w"]
 
 
+def test_interrupted_again_and_again_in_the_tree(machine: Machine) -> None:
+    """Each time it goes on where it was, and not a minute before."""
+    cursor = machine.first_cursor()
+    for id_ in "abc":
+        machine.commit(id_)
+    machine.lose_index()
+    machine.now += 1000
+    machine.commit("d")
+    taken: list[str | None] = []
+    for _ in range(4):
+        item = machine.feed(cursor).next()[0]
+        taken.append(item.row.id)
+        cursor = item.cursor
+    assert taken == ["a", "b", "c", "d"]
+
+
+def test_what_was_not_finished_while_the_tree_was_looked_at(machine: Machine) -> None:
+    cursor = machine.first_cursor()
+    machine.lose_index()
+    machine.write("a")
+    machine.write("b")
+    machine.now += 30
+    unfinished = machine.root / "tencent/b.json"
+    unfinished.rename(machine.root / "b")
+    machine.commit("c")
+    item = machine.feed(cursor).next()[-1]
+    assert item.row.id == "c"
+    (machine.root / "b").rename(unfinished)
+    machine.lose_index()
+    machine.commit("d")
+    assert ids(machine.feed(item.cursor)) == ["a", "b", "d"]
+
+
 def test_index_lost_before_the_first_result_came(machine: Machine) -> None:
     feed = machine.feed()
     assert ids(feed) == []
@@ -220,6 +253,20 @@ def test_nothing_unfinished_or_foreign_comes_from_the_tree(machine: Machine) -> 
     (machine.root / "tencent/e.json").write_text("[]")
     (machine.root / "tencent/f.json").write_bytes(b"\xff")
     assert ids(machine.feed(cursor)) == ["b"]
+
+
+def test_directory_that_is_a_link(machine: Machine, tmp_path: Path) -> None:
+    """It is followed, and not around in circles."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    machine.root.mkdir()
+    (machine.root / "tencent").symlink_to(elsewhere)
+    (elsewhere / "around").symlink_to(machine.root)
+    cursor = machine.first_cursor()
+    machine.commit("a")
+    machine.lose_index()
+    machine.commit("b")
+    assert ids(machine.feed(cursor)) == ["a", "b"]
 
 
 def test_more_than_a_page(machine: Machine) -> None:
