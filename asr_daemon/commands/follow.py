@@ -29,7 +29,7 @@ _PATH = "{}"
 
 
 class Stopped(Exception):
-    """SIGTERM or SIGINT came, or nobody reads what is printed."""
+    """SIGTERM or SIGINT came, or the reader of the output is gone."""
 
 
 class Signals:
@@ -199,7 +199,7 @@ def run(options: Namespace) -> int:
         deliver = Printer(root, cursor_file, signals, json=options.json).deliver
     queries = Queries(config.state)
     cursor = cursor_file.load() or first_cursor(queries, config.history_s, time.time())
-    # One who is stopped before the first result goes on from here.
+    # A restart before the first result goes on from here.
     cursor_file.save(cursor)
     feed = Feed(queries, root, filter_in(options), cursor)
     with suppress(Stopped):
@@ -293,7 +293,7 @@ standard input, and with these variables in its environment:
   ASR_DAEMON_STATUS        succeeded or failed
   ASR_DAEMON_DIGEST        the same for the same result
   ASR_DAEMON_COMMITTED_AT  in UTC
-  ASR_DAEMON_CURSOR        behind this result; opaque
+  ASR_DAEMON_CURSOR        after this result; opaque
 
 SIGTERM and SIGINT end it with status 0, after the CMD that is running.""",
     run=run,

@@ -19,7 +19,7 @@ _SHOWN = 50
 
 
 def run(options: Namespace) -> int:
-    """Print results until there are no more, or nobody reads them."""
+    """Print results until there are no more, or the reader is gone."""
     config = places_in(options)
     root = config.output.root.absolute()
     asked = filter_in(options)

@@ -137,7 +137,7 @@ class Server:
             providers=[field.encode_name for field in structs.fields(ProvidersSettings)],
             minutes=self._minutes,
             results=self._overview.results,
-            troubles=self._overview.troubles,
+            failures=self._overview.failures,
             result=self._overview.result,
         )
         return make_application(reports, status_routes(view))

@@ -16,7 +16,7 @@ from asr_daemon.web.status.timeline import Segment
 LARGEST_BYTES = 64 * 1024 * 1024
 """A larger document is not shown: it is in memory while it is read."""
 
-TROUBLES = 10
+FAILURES = 10
 _NO_REASON_BEYOND_BYTES = 64 * 1024
 _LAST = (1 << 63) - 1
 
@@ -67,9 +67,9 @@ class Overview:
         """Return the newest results, or why there is nothing to show."""
         return await self._on_thread(lambda: self._results(wanted))
 
-    async def troubles(self) -> Sequence[ResultLine]:
+    async def failures(self) -> Sequence[ResultLine]:
         """Return the newest failed and rejected results with their reasons."""
-        return await self._on_thread(self._troubles)
+        return await self._on_thread(self._failures)
 
     async def result(self, seq: int) -> ShownResult | None:
         """Return a result in full, `None` if the index does not know it."""
@@ -91,10 +91,10 @@ class Overview:
         except IndexUnavailable as error:
             return str(error)
 
-    def _troubles(self) -> Sequence[ResultLine]:
+    def _failures(self) -> Sequence[ResultLine]:
         try:
             rows = self._queries.newest(
-                Filter(("failed", "rejected"), since=self._since()), TROUBLES
+                Filter(("failed", "rejected"), since=self._since()), FAILURES
             )
         except IndexUnavailable:
             return []

@@ -31,7 +31,7 @@ _SUFFIX = ".json"
 
 
 class Item(Struct, frozen=True):
-    """A result, and the cursor behind it."""
+    """A result, and the cursor after it."""
 
     row: Row
     cursor: Cursor
@@ -47,9 +47,9 @@ class _Document(Struct):
 
 
 def first_cursor(queries: Queries, history_s: float, now: float) -> Cursor:
-    """Return the place before the oldest result of the history, for one who begins.
+    """Return the place before the oldest result of the history, for a first start.
 
-    It is as far back as the history goes while the index does not say which one that is.
+    While the index is missing or not yet filled, it is as far back as the history goes.
     """
     since = now - history_s
     try:

@@ -2,7 +2,7 @@
 
 They work while the daemon runs and while it does not, and for other users that may read `state`.
 An index that was removed and made again is noticed: a cursor that points into the old one is
-not found, and whoever holds it has to look at the tree (`feed.py`).
+not found, and its holder has to look at the tree (`feed.py`).
 """
 
 import hashlib

@@ -91,9 +91,9 @@ def violations(page: Page) -> list[str]:
     """Return what axe-core finds that is serious."""
     found = Axe().run(page).response["violations"]
     return [
-        f"{each['id']}: {[node['target'] for node in each['nodes']]}"
-        for each in found
-        if each["impact"] in ("serious", "critical")
+        f"{violation['id']}: {[node['target'] for node in violation['nodes']]}"
+        for violation in found
+        if violation["impact"] in ("serious", "critical")
     ]
 
 
@@ -114,7 +114,7 @@ def test_result_opens_to_its_text(page: Page) -> None:
 
 
 def test_script_is_text(page: Page) -> None:
-    assert "no audio<script>" in page.inner_text("#troubles")
+    assert "no audio<script>" in page.inner_text("#failures")
     open_result(page, "script")
     assert page.inner_text(".said") == SCRIPT
     assert page.title() == "script - asr-daemon"
@@ -128,9 +128,9 @@ def test_right_to_left_text_stays_in_its_place(page: Page) -> None:
 
 
 def test_reasons_of_what_failed_and_was_rejected(page: Page) -> None:
-    troubles = page.inner_text("#troubles")
-    assert "code 10001: no audio" in troubles
-    assert "rejected" in troubles
+    failures = page.inner_text("#failures")
+    assert "code 10001: no audio" in failures
+    assert "rejected" in failures
 
 
 def test_secrets_are_hidden(page: Page) -> None:

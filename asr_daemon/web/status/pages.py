@@ -88,7 +88,7 @@ class View(Struct, frozen=True):
     """When each of the last minutes began, and its callbacks by provider and outcome."""
     results: Callable[[Wanted], Awaitable[Sequence[ResultLine] | str]]
     """The newest results; a sentence says why there are none."""
-    troubles: Callable[[], Awaitable[Sequence[ResultLine]]]
+    failures: Callable[[], Awaitable[Sequence[ResultLine]]]
     """The newest failed and rejected ones, with their reasons."""
     result: Callable[[int], Awaitable[ShownResult | None]]
 
@@ -136,7 +136,7 @@ class StatusPage(_Page):
             peak=chart[2],
             results=lines,
             problem=results if isinstance(results, str) else None,
-            troubles=await self._view.troubles(),
+            failures=await self._view.failures(),
             settings=self._view.settings(),
             providers=self._view.providers,
             wanted=wanted,

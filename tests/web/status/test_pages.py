@@ -56,7 +56,7 @@ class Server:
         self.asked.append(wanted)
         return self.lines
 
-    async def troubles(self) -> Sequence[ResultLine]:
+    async def failures(self) -> Sequence[ResultLine]:
         """Return the result as one that failed."""
         return [LINE]
 
@@ -74,7 +74,7 @@ class Server:
             providers=["tencent", "huawei"],
             minutes=lambda: [(1_795_264_440, {("tencent", "committed"): 3}), (1_795_264_500, {})],
             results=self.results,
-            troubles=self.troubles,
+            failures=self.failures,
             result=self.find,
         )
         reports = Reports(list, list, bytes)
