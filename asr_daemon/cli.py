@@ -1,13 +1,16 @@
-"""Parse the command line, run the command, return the exit status."""
+"""Parse the command line, run the command, return the exit status.
+
+The module of a command is imported when the command is chosen: most need little of the package,
+and imports are most of what `asr-daemon list` takes.
+"""
 
 import os
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from importlib import import_module
 
 from asr_daemon import __version__
-from asr_daemon.commands import check, follow, init, render, replay, schema, send, serve, status
-from asr_daemon.commands import list as list_command
 from asr_daemon.commands.base import (
     EXIT_STATUSES,
     FAILED,
@@ -24,18 +27,19 @@ _STANDARD_ERROR = 2
 _ERROR = "<3>"
 """Marks a line as an error for the journal (sd-daemon(3)), which removes the mark."""
 
-COMMANDS = (
-    serve.COMMAND,
-    check.COMMAND,
-    init.COMMAND,
-    send.COMMAND,
-    status.COMMAND,
-    list_command.COMMAND,
-    follow.COMMAND,
-    render.COMMAND,
-    replay.COMMAND,
-    schema.COMMAND,
-)
+COMMANDS = {
+    "serve": "run the daemon in the foreground",
+    "check": "check the configuration and report every problem",
+    "init": "write a commented configuration",
+    "send": "send a callback the way a vendor does",
+    "status": "show how the running daemon is",
+    "list": "list results, newest first",
+    "follow": "print or process each result, from a cursor on",
+    "render": "make further formats from JSON documents",
+    "replay": "send rejected bodies to the daemon again",
+    "schema": "print the JSON Schema of the configuration or of results",
+}
+"""What each does, by name, which is that of its module in `commands`, too."""
 
 DESCRIPTION = f"""\
 Receives the callbacks of speech recognition vendors
@@ -48,7 +52,9 @@ and writes below ./transcripts."""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    options = make_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    # No option that comes before the command takes a value.
+    options = make_parser(given).parse_args(given)
     run: Callable[[Namespace], int] = options.run
     try:
         return run(options)
@@ -68,8 +74,12 @@ def _report(failure: str) -> None:
     print(*(f"{prefix}{line}" for line in failure.split("\n")), sep="\n", file=sys.stderr)
 
 
-def make_parser() -> ArgumentParser:
-    """Return the parser of all commands; manual page and completion are generated from it."""
+def make_parser(wanted: Collection[str] = COMMANDS.keys()) -> ArgumentParser:
+    """Return the parser; manual page and completion are generated from it.
+
+    Args:
+        wanted: the commands whose arguments it knows; of others it knows the name.
+    """
     parser = ArgumentParser(
         prog="asr-daemon",
         description=DESCRIPTION,
@@ -78,18 +88,17 @@ def make_parser() -> ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"asr-daemon {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        _add(commands.add_parser, command)
+    for name, summary in COMMANDS.items():
+        parser_of_command = commands.add_parser(
+            name, help=summary, formatter_class=RawDescriptionHelpFormatter
+        )
+        if name in wanted:
+            _add(parser_of_command, import_module(f"asr_daemon.commands.{name}").COMMAND)
     return parser
 
 
-def _add(add_parser: Callable[..., ArgumentParser], command: Command) -> None:
-    parser = add_parser(
-        command.name,
-        help=command.summary,
-        description=command.description,
-        formatter_class=RawDescriptionHelpFormatter,
-    )
+def _add(parser: ArgumentParser, command: Command) -> None:
+    parser.description = command.description
     command.add_arguments(parser)
     add_config_option(parser)
     parser.set_defaults(run=command.run)

@@ -28,7 +28,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     """And what their exit statuses mean."""
     status, out, _ = said(capsys, "--help")
     assert status == 0
-    assert re.findall(r"^    ([a-z]+) ", out, re.MULTILINE) == [each.name for each in COMMANDS]
+    assert re.findall(r"^    ([a-z]+) ", out, re.MULTILINE) == list(COMMANDS)
     assert out.endswith(
         "exit status:\n"
         "  0   success\n"
@@ -38,7 +38,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
-@pytest.mark.parametrize("command", [[], *([each.name] for each in COMMANDS)])
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
 def test_help_fits_a_terminal(
     command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,6 @@
 """Define what a command is, and what all commands share.
 
-To add one: write `commands/<name>.py` with a `COMMAND`, and add it to `COMMANDS` in `cli.py`. Then
+To add one: write `commands/<name>.py` with a `COMMAND`, and name it in `COMMANDS` of `cli.py`. Then
 `scripts/generate` updates the manual page and the completion.
 """
 
@@ -40,9 +40,6 @@ def _none(_parser: ArgumentParser) -> None:
 class Command(Struct, frozen=True, kw_only=True):
     """One command, for the parser and the manual."""
 
-    name: str
-    summary: str
-    """A verb phrase, for the list of commands."""
     description: str
     """Paragraphs of lines of up to 80 characters; indented lines are literal."""
     run: Callable[[Namespace], int]

@@ -28,8 +28,6 @@ def _warn(sentence: str) -> None:
 
 
 COMMAND = Command(
-    name="check",
-    summary="check the configuration and report every problem",
     description="""\
 Follows the path of a start without changing anything: validates the
 configuration, resolves its secrets, loads its certificates, and tries whether

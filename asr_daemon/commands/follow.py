@@ -14,8 +14,9 @@ from pathlib import Path
 
 from asr_daemon.commands.base import DONE, Command, CommandFailed
 from asr_daemon.commands.results import add_filters, facts_of, filter_in, places_in
-from asr_daemon.index.feed import Feed, Item
+from asr_daemon.index.feed import Feed, Item, first_cursor
 from asr_daemon.index.queries import Cursor, IndexUnavailable, InvalidCursor, Queries
+from asr_daemon.output.filesystem.ways import sync_directory
 
 POLL_S = 0.2
 """How often the index is looked at."""
@@ -28,7 +29,7 @@ _PATH = "{}"
 
 
 class Stopped(Exception):
-    """SIGTERM or SIGINT came, or nobody reads what is printed."""
+    """SIGTERM or SIGINT came, or the reader of the output is gone."""
 
 
 class Signals:
@@ -68,35 +69,33 @@ class CursorFile:
         """Return the cursor, `None` if there is none yet.
 
         Raises:
-            CommandFailed: there is something else, or a cursor could not be saved.
+            CommandFailed: there is something else.
         """
         if self._file is None:
             return None
         try:
-            cursor = Cursor.parse(self._file.read_text())
+            return Cursor.parse(self._file.read_text())
         except FileNotFoundError:
-            self._replace("")
-            self._file.unlink()
             return None
         except (OSError, UnicodeError, InvalidCursor) as error:
             raise CommandFailed(f"{self._file} cannot be read: {error}") from error
-        self.save(cursor)
-        return cursor
 
     def save(self, cursor: Cursor) -> None:
-        """Replace the cursor; it is on stable storage when this returns."""
-        if self._file is not None:
-            self._replace(f"{cursor}\n")
+        """Replace the cursor; it is on stable storage when this returns.
 
-    def _replace(self, text: str) -> None:
-        assert self._file is not None  # noqa: S101 - asked by the callers
+        Raises:
+            CommandFailed: it could not be saved.
+        """
+        if self._file is None:
+            return
         new = self._file.with_name(f"{self._file.name}.new")
         try:
             with new.open("w") as file:
-                file.write(text)
+                file.write(f"{cursor}\n")
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(new, self._file)
+            _sync_names(self._file.parent)
         except OSError as error:
             raise CommandFailed(f"{self._file} cannot be written: {error.strerror}") from error
 
@@ -198,7 +197,11 @@ def run(options: Namespace) -> int:
         deliver = runner.deliver
     else:
         deliver = Printer(root, cursor_file, signals, json=options.json).deliver
-    feed = Feed(Queries(config.state), root, filter_in(options), cursor_file.load())
+    queries = Queries(config.state)
+    cursor = cursor_file.load() or first_cursor(queries, config.history_s, time.time())
+    # A restart before the first result goes on from here.
+    cursor_file.save(cursor)
+    feed = Feed(queries, root, filter_in(options), cursor)
     with suppress(Stopped):
         _follow(feed, deliver, signals, once=options.once)
     return DONE
@@ -234,6 +237,14 @@ def _environment(facts: dict[str, str | None]) -> dict[str, str]:
     return {f"ASR_DAEMON_{name.upper()}": facts[name] or "" for name in names}
 
 
+def _sync_names(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        sync_directory(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _report(sentence: str) -> None:
     print(f"asr-daemon: {sentence}", file=sys.stderr, flush=True)
 
@@ -258,20 +269,20 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 COMMAND = Command(
-    name="follow",
-    summary="print or process each result, from a cursor on",
     description="""\
 Prints the path of the JSON document of each result, oldest first, and then of
 each new one as it is committed. Without a cursor it begins with the oldest
-result that the index knows, or with --since. Nothing is skipped: where the
-index was removed or does not reach back to the cursor, results are found in the
-tree, and some may come a second time. The daemon may stop and start meanwhile.
+result of the time that the setting history keeps, or with --since. Nothing is
+skipped: where the index was removed or does not reach back to the cursor,
+results are found in the tree, and some may come a second time. The daemon may
+stop and start meanwhile.
 
-The cursor moves when lines have been written; with --exec, when CMD has ended
-with 0. So each result comes at least once, in the order of the commits. After
-an interruption the last ones may come again: the digest tells whether it is the
-same result. A CMD that fails is reported and run again after 1 s, then 2 s, up
-to a minute; with --once it ends the program with status 1.
+The cursor file is there before the first result. The cursor moves when lines
+have been written; with --exec, when CMD has ended with 0. So each result
+comes at least once, in the order of the commits. After an interruption the last
+ones may come again: the digest tells whether it is the same result. A CMD that
+fails is reported and run again after 1 s, then 2 s, up to a minute; with
+--once it ends the program with status 1.
 
 CMD may contain {} for the path. It runs without a shell, with nothing on
 standard input, and with these variables in its environment:
@@ -282,7 +293,7 @@ standard input, and with these variables in its environment:
   ASR_DAEMON_STATUS        succeeded or failed
   ASR_DAEMON_DIGEST        the same for the same result
   ASR_DAEMON_COMMITTED_AT  in UTC
-  ASR_DAEMON_CURSOR        behind this result; opaque
+  ASR_DAEMON_CURSOR        after this result; opaque
 
 SIGTERM and SIGINT end it with status 0, after the CMD that is running.""",
     run=run,

@@ -37,8 +37,6 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 COMMAND = Command(
-    name="init",
-    summary="write a commented configuration",
     description="""\
 Writes a configuration with every setting, its default, unit, reason and
 consequence, and next to it asr-daemon.schema.json, by which an editor

@@ -3,9 +3,12 @@
 import json
 import os
 import sys
+import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator
 from pathlib import Path
+
+from msgspec import structs
 
 from asr_daemon.commands.base import DONE, Command
 from asr_daemon.commands.results import add_filters, facts_of, filter_in, places_in, shown_time
@@ -16,10 +19,13 @@ _SHOWN = 50
 
 
 def run(options: Namespace) -> int:
-    """Print results until there are no more, or nobody reads them."""
+    """Print results until there are no more, or the reader is gone."""
     config = places_in(options)
     root = config.output.root.absolute()
-    rows = _rows(Queries(config.state), filter_in(options), options.limit)
+    asked = filter_in(options)
+    oldest = time.time() - config.history_s
+    wanted = structs.replace(asked, since=max(asked.since or oldest, oldest))
+    rows = _rows(Queries(config.state), wanted, options.limit)
     try:
         for row in rows:
             print(json.dumps(facts_of(row, root)) if options.json else _line(row, root))
@@ -62,12 +68,11 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 COMMAND = Command(
-    name="list",
-    summary="list results, newest first",
     description="""\
 Lists the results that the index knows: when each was committed (UTC), the
 provider, the status and the path of its JSON document, which a reader may have
-moved away. The daemon need not run.
+moved away. They reach back as far as the setting history says. The daemon need
+not run.
 
 Anybody who may read the directories state and output.root can use it; the
 secrets of the configuration are not needed.""",

@@ -236,8 +236,6 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 COMMAND = Command(
-    name="render",
-    summary="make further formats from JSON documents",
     description="""\
 Makes further formats from the JSON documents of results, next to them or, under
 the same names, in DIR. It works without the daemon, changes no document, and

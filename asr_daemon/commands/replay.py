@@ -11,10 +11,10 @@ import msgspec
 from msgspec import Struct
 
 from asr_daemon.commands.base import DONE, FAILED, Command, CommandFailed, configuration
-from asr_daemon.commands.progress import show_progress
+from asr_daemon.commands.progress import Progress
 from asr_daemon.config.model import Config
 from asr_daemon.providers.registry import VENDORS
-from asr_daemon.providers.simulator import Reply, SendError, Simulator
+from asr_daemon.providers.simulator import SendError, Simulator
 from asr_daemon.send import callback_url, make_simulator
 
 BODY, REASON = ".body", ".json"
@@ -42,13 +42,20 @@ class Sender:
         self._key: tuple[str, Query] | None = None
         self._simulator: Simulator | None = None
 
-    def send(self, rejected: Rejected, body: bytes) -> tuple[bool, Reply]:
-        """Return whether it was acknowledged, and the answer. Raise `SendError` if none came."""
+    def send(self, rejected: Rejected, body: bytes) -> str | None:
+        """Return the answer that refuses it, `None` if it is acknowledged.
+
+        Raises:
+            SendError: no answer came.
+            CommandFailed: its provider is unknown.
+        """
         key = (rejected.provider, rejected.query)
         if self._simulator is None or key != self._key:
             self._simulator, self._key = _simulator(self._config, *key), key
         reply = self._simulator.send(body, rejected.content_type)[-1]
-        return self._simulator.accepted(reply), reply
+        if self._simulator.accepted(reply):
+            return None
+        return reply.body.decode("utf-8", "backslashreplace")
 
 
 def _simulator(config: Config, provider: str, query: Query) -> Simulator:
@@ -66,21 +73,25 @@ def run(options: Namespace) -> int:
     """Send each body once, and count what became of it."""
     sender = Sender(configuration(options))
     bodies = sorted({body for path in options.paths for body in _bodies(path)})
+    progress = Progress(sys.stderr, len(bodies), "bodies")
     acknowledged = unanswered = 0
-    for number, body in enumerate(bodies, 1):
+    for body in bodies:
         try:
-            is_accepted, reply = sender.send(_read(body), body.read_bytes())
+            refusal = sender.send(*_read(body))
             unanswered = 0
         except SendError as error:
+            refusal = str(error)
             unanswered += 1
-            _report(f"{body}: {error}")
-            if unanswered == GIVES_UP_AFTER or number == len(bodies):
-                break
+        except CommandFailed as error:
+            refusal = str(error)
+        if refusal is None:
+            acknowledged += 1
         else:
-            acknowledged += is_accepted
-            if not is_accepted:
-                _report(f"{body}: {reply.body.decode('utf-8', 'backslashreplace')}")
-        show_progress(number, len(bodies))
+            progress.report(f"{body}: {refusal}")
+        if unanswered == GIVES_UP_AFTER:
+            break
+        progress.advance()
+    progress.clear()
     print(f"{acknowledged} of {len(bodies)} acknowledged")
     return DONE if acknowledged == len(bodies) else FAILED
 
@@ -95,20 +106,14 @@ def _bodies(path: Path) -> Iterator[Path]:
         raise CommandFailed(f"{path} is not a rejected body; name a {BODY} file or a directory")
 
 
-def _read(body: Path) -> Rejected:
+def _read(body: Path) -> tuple[Rejected, bytes]:
     document = body.with_suffix(REASON)
     try:
-        return msgspec.json.decode(document.read_bytes(), type=Rejected)
+        return msgspec.json.decode(document.read_bytes(), type=Rejected), body.read_bytes()
     except OSError as error:
-        raise CommandFailed(f"{document} cannot be read: {error.strerror}") from error
+        raise CommandFailed(f"{error.filename} cannot be read: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeError) as error:
         raise CommandFailed(f"{document} does not describe a rejected body: {error}") from error
-
-
-def _report(sentence: str) -> None:
-    if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr)
-    print(sentence, file=sys.stderr)
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -122,8 +127,6 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 COMMAND = Command(
-    name="replay",
-    summary="send rejected bodies to the daemon again",
     description="""\
 Sends bodies from rejected/ below output.root to the running daemon again, the
 way the vendor does: with the credentials of the configuration, and the
@@ -131,8 +134,9 @@ parameters and content type that they came with. That is for bodies that the
 daemon rejected by mistake, because it was misconfigured or too old.
 
 A body that is acknowledged now is a result like any other, and a second time it
-is a duplicate. One that is rejected again is shown with the reason. Nothing is
-removed from rejected/. Success means that all were acknowledged.""",
+is a duplicate. One that is rejected again, or cannot be read, is shown with the
+reason, and the rest is sent. Nothing is removed from rejected/. Success means
+that all were acknowledged.""",
     run=run,
     add_arguments=_add_arguments,
 )

@@ -22,8 +22,8 @@ STATUSES = ("succeeded", "failed", "rejected")
 RESULTS = STATUSES[:2]
 """What is shown unless a status is named: a rejected body is no result."""
 
-_NEEDED = ("(", "output", "state")
-"""Problems of these settings matter to whoever looks for results."""
+_NEEDED = ("(", "output", "state", "history")
+"""Problems of these settings matter to commands that look for results."""
 
 
 def places_in(options: Namespace) -> Config:

@@ -33,8 +33,6 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 COMMAND = Command(
-    name="schema",
-    summary="print the JSON Schema of the configuration or of results",
     description="""\
 Prints a JSON Schema (draft 2020-12): config describes the configuration, so
 that an editor completes and validates it; transcript describes the .json file

@@ -57,8 +57,6 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 COMMAND = Command(
-    name="send",
-    summary="send a callback the way a vendor does",
     description="""\
 Sends a callback the way the vendor does and shows the answer. Huawei gets a
 token first, with the credentials of the configuration; Tencent tries once more

@@ -44,8 +44,6 @@ async def _serve(config: Config, file: Path | None, manager: Manager) -> NoRetur
 
 
 COMMAND = Command(
-    name="serve",
-    summary="run the daemon in the foreground",
     description="""\
 Runs the daemon in the foreground until SIGTERM or SIGINT. It then takes no
 more connections, answers what it has received (for limits.shutdown at the

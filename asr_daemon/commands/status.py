@@ -167,8 +167,6 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 COMMAND = Command(
-    name="status",
-    summary="say how the running daemon is",
     description="""\
 Asks the running daemon, at the admin listener of the configuration, and shows
 what it says of itself: whether it can store results, whether the configuration

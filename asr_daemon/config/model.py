@@ -273,8 +273,8 @@ class Config(Struct, frozen=True, kw_only=True):
     limits: LimitsSettings = LimitsSettings()
 
     history_s: Duration = field(default=30 * 86400.0, name="history")
-    """How far back the index of results reaches: list, follow and the status page show no more, and
-    an index that was lost is filled again from the tree as far."""
+    """How far back results are found: list and the status page show no older ones, follow without a
+    cursor begins there, and an index that was lost is filled again from the tree as far."""
 
     state: WrittenFolder = Path("state")
     """What the daemon remembers between runs, such as which results it has seen. If the directory

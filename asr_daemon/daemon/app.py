@@ -96,7 +96,7 @@ class Server:
         self._leaving = asyncio.Event()
         reports = Reports(self._obstacles, self._notes, self._metrics.exposition)
         self._history = History(self._metrics.callbacks)
-        self._overview = Overview(config.state, config.output.root.absolute())
+        self._overview = Overview(config.state, config.output.root.absolute(), self._history_begins)
         ports = Ports(self._manager.sockets())
         self._metrics.gauge(
             "asr_daemon_config_valid",
@@ -137,12 +137,15 @@ class Server:
             providers=[field.encode_name for field in structs.fields(ProvidersSettings)],
             minutes=self._minutes,
             results=self._overview.results,
-            troubles=self._overview.troubles,
+            failures=self._overview.failures,
             result=self._overview.result,
         )
         admin = self._config.admin
         hosts = [admin.address.lower(), *admin.hosts]
         return make_application(reports, hosts, status_routes(view))
+
+    def _history_begins(self) -> float:
+        return time.time() - self._service.config.history_s
 
     def _minutes(self) -> list[tuple[int, Mapping[tuple[str, str], int]]]:
         now = time.time()

@@ -16,7 +16,7 @@ from asr_daemon.web.status.timeline import Segment
 LARGEST_BYTES = 64 * 1024 * 1024
 """A larger document is not shown: it is in memory while it is read."""
 
-TROUBLES = 10
+FAILURES = 10
 _NO_REASON_BEYOND_BYTES = 64 * 1024
 _LAST = (1 << 63) - 1
 
@@ -26,6 +26,9 @@ T = TypeVar("T")
 class _Error(Struct, frozen=True):
     code: str
     message: str
+
+    def __str__(self) -> str:
+        return f"code {self.code}: {self.message}" if self.message else f"code {self.code}"
 
 
 class _Audio(Struct, frozen=True):
@@ -47,19 +50,26 @@ class _Document(Struct, frozen=True):
 class Overview:
     """Answers from one thread, so that a disk that hangs holds up nothing but the page."""
 
-    def __init__(self, state: Path, root: Path) -> None:
-        """Take the directories of the index and of the tree."""
+    def __init__(self, state: Path, root: Path, since: Callable[[], float]) -> None:
+        """Take what is read.
+
+        Args:
+            state: the directory of the index.
+            root: of the tree.
+            since: returns how far back results are shown, in Unix seconds.
+        """
         self._queries = Queries(state)
         self._root = root
+        self._since = since
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="overview")
 
     async def results(self, wanted: Wanted) -> Sequence[ResultLine] | str:
         """Return the newest results, or why there is nothing to show."""
         return await self._on_thread(lambda: self._results(wanted))
 
-    async def troubles(self) -> Sequence[ResultLine]:
+    async def failures(self) -> Sequence[ResultLine]:
         """Return the newest failed and rejected results with their reasons."""
-        return await self._on_thread(self._troubles)
+        return await self._on_thread(self._failures)
 
     async def result(self, seq: int) -> ShownResult | None:
         """Return a result in full, `None` if the index does not know it."""
@@ -74,16 +84,18 @@ class Overview:
 
     def _results(self, wanted: Wanted) -> Sequence[ResultLine] | str:
         statuses = ("succeeded", "failed") if wanted.status is None else (wanted.status,)
-        chosen = Filter(statuses, wanted.provider, id_part=wanted.id_part)
+        chosen = Filter(statuses, wanted.provider, self._since(), wanted.id_part)
         try:
             before = _LAST if wanted.before is None else wanted.before
             return [_line(row) for row in self._queries.newest(chosen, SHOWN, before)]
         except IndexUnavailable as error:
             return str(error)
 
-    def _troubles(self) -> Sequence[ResultLine]:
+    def _failures(self) -> Sequence[ResultLine]:
         try:
-            rows = self._queries.newest(Filter(("failed", "rejected")), TROUBLES)
+            rows = self._queries.newest(
+                Filter(("failed", "rejected"), since=self._since()), FAILURES
+            )
         except IndexUnavailable:
             return []
         return [_line(row, self._reason(row)) for row in rows]
@@ -93,7 +105,7 @@ class Overview:
         if isinstance(document, str):
             return None
         error = document.error
-        return document.reason if error is None else f"{error.code} {error.message}".strip()
+        return document.reason if error is None else str(error)
 
     def _result(self, seq: int) -> ShownResult | None:
         try:
@@ -133,7 +145,7 @@ def _facts(document: _Document) -> list[tuple[str, str]]:
     facts = {
         "received": document.received_at,
         "reason": document.reason,
-        "error": None if error is None else f"{error.code} {error.message}".strip(),
+        "error": None if error is None else str(error),
         "audio": None if document.audio.duration is None else f"{document.audio.duration:g} s",
         "language": document.language,
         "segments": str(len(document.segments)) if document.segments else None,

@@ -21,6 +21,12 @@ _INDEXES = (
 )
 # Few results have any: without this they are looked for among all.
 _FOLLOW_UPS = "CREATE INDEX results_by_follow_up ON results (seq) WHERE follow_up IS NOT NULL"
+# What failed or was rejected is looked for among many that succeeded. Earlier versions get along
+# with it, so it is no other format.
+_INDEX_OF_FAILURES = """
+    CREATE INDEX IF NOT EXISTS results_not_succeeded ON results (tree)
+    WHERE status <> 'succeeded'
+"""
 _TREES = """
     CREATE TABLE trees (
         id TEXT PRIMARY KEY,
@@ -84,6 +90,7 @@ def prepare(connection: sqlite3.Connection) -> None:
             _bring_up_to_date(connection, version)
     elif version != _VERSION:
         raise sqlite3.DatabaseError(f"it has the format {version}, not {_VERSION}")
+    connection.execute(_INDEX_OF_FAILURES)
 
 
 def begin(connection: sqlite3.Connection, tree_id: str) -> float | None:

@@ -1,7 +1,8 @@
 """The sequence of results: from a cursor on, each at least once, in the order of their commits.
 
 It comes from the index. Where the index does not know the cursor, because it was made again or has
-forgotten that far back, what was committed since is taken from the tree, which is the truth.
+forgotten that far back, what was committed since is taken from the tree, which is the truth. So it
+is with the first cursor where the index does not know the whole tree yet.
 """
 
 import os
@@ -11,9 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from asr_daemon.index.queries import Cursor, Filter, Queries, Row
+from asr_daemon.index.queries import Cursor, Filter, IndexUnavailable, Queries, Row
 
 PAGE = 500
 """Results in one answer."""
@@ -22,12 +23,15 @@ OVERLAP_S = 60.0
 """How far before a cursor the tree is searched: a file is written before its result is indexed,
 by as long as the disk took to sync."""
 
+_TICK_S = 0.001
+"""Times of files and cursors are rounded."""
+
 _STAGING = ".staging"
 _SUFFIX = ".json"
 
 
 class Item(Struct, frozen=True):
-    """A result, and the cursor behind it."""
+    """A result, and the cursor after it."""
 
     row: Row
     cursor: Cursor
@@ -42,6 +46,21 @@ class _Document(Struct):
     id: str | None = None
 
 
+def first_cursor(queries: Queries, history_s: float, now: float) -> Cursor:
+    """Return the place before the oldest result of the history, for a first start.
+
+    While the index is missing or not yet filled, it is as far back as the history goes.
+    """
+    since = now - history_s
+    try:
+        if queries.is_filled():
+            oldest = queries.first_since(since)
+            since = now if oldest is None else oldest.committed_at
+    except IndexUnavailable:
+        pass
+    return Cursor.start(since)
+
+
 class Feed:
     """Results from a cursor on. Used by one thread."""
 
@@ -50,10 +69,10 @@ class Feed:
         queries: Queries,
         root: Path,
         wanted: Filter,
-        cursor: Cursor | None,
+        cursor: Cursor,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Begin after `cursor`; `None` is the oldest result that the index knows."""
+        """Begin after `cursor`."""
         self._queries = queries
         self._root = root
         self._wanted = wanted
@@ -86,42 +105,68 @@ class Feed:
         """Find the place of the cursor in an index that was not asked before."""
         last_seq, now = self._queries.last_seq(), self._clock()
         identity = self._queries.identity
-        if self._cursor is None:
-            is_known = self._identity is None
-            since = 0.0
-        else:
-            is_known = self._queries.holds(self._cursor)
-            since = self._cursor.committed_at - OVERLAP_S
+        place = self._queries.place_of(self._cursor)
         if self._queries.identity != identity:
             return
         self._identity = identity
-        if is_known:
-            self._seq = 0 if self._cursor is None else self._cursor.seq
+        if place is not None:
+            self._seq = place
         else:
             # What is written from now on gets a later number.
             self._seq = last_seq
+            since = self._cursor.committed_at - OVERLAP_S - _TICK_S
             self._from_tree.extend(self._committed(since, now))
 
     def _committed(self, since: float, until: float) -> list[Item]:
         """Return what the tree holds of a span of time, in the order in which it was written."""
         rows = sorted(self._rows_below(self._root, since, until), key=_written)
-        items = (Item(row, Cursor.after(row, self._seq)) for row in rows)
-        before = None if self._cursor is None else self._cursor.path_digest
+        items = (Item(row, self._cursor_after(row, until)) for row in rows)
         return [
             item
             for item in items
-            if self._wanted.accepts(item.row) and item.cursor.path_digest != before
+            if self._wanted.accepts(item.row)
+            and item.cursor.path_digest != self._cursor.path_digest
         ]
 
+    def _cursor_after(self, row: Row, until: float) -> Cursor:
+        """Return the place after a result from the tree as it was at a moment.
+
+        Before it in the tree there may come only what was not finished at that moment: nothing that
+        is older than the overlap is looked for again.
+        """
+        reached = min(row.committed_at + OVERLAP_S, until)
+        return Cursor.after(structs.replace(row, seq=self._seq, committed_at=reached))
+
     def _rows_below(self, root: Path, since: float, until: float) -> Iterator[Row]:
-        for folder, folders, names in os.walk(root):
-            folders[:] = [name for name in folders if name != _STAGING]
+        for folder, names in _folders_below(root):
             for name in names:
                 if name.endswith(_SUFFIX):
                     path = os.path.join(folder, name)
                     row = _read(path, os.path.relpath(path, root), since, until)
                     if row is not None:
                         yield row
+
+
+def _folders_below(root: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield directories, each once although links are followed, with the names of their files."""
+    known: set[tuple[int, int]] = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        identity = _identity(folder)
+        if identity is None or identity in known:
+            folders.clear()
+            continue
+        known.add(identity)
+        folders[:] = [name for name in folders if name != _STAGING]
+        yield folder, names
+
+
+def _identity(folder: str) -> tuple[int, int] | None:
+    """Return what two names of one directory have in common, `None` if it is gone."""
+    try:
+        status = os.stat(folder)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _read(path: str, name: str, since: float, until: float) -> Row | None:

@@ -2,7 +2,7 @@
 
 They work while the daemon runs and while it does not, and for other users that may read `state`.
 An index that was removed and made again is noticed: a cursor that points into the old one is
-not found, and whoever holds it has to look at the tree (`feed.py`).
+not found, and its holder has to look at the tree (`feed.py`).
 """
 
 import hashlib
@@ -35,10 +35,13 @@ AND NOT EXISTS (
 )
 ORDER BY seq LIMIT ?4
 """
+_IS_FILLED = "SELECT is_filled FROM trees ORDER BY rowid DESC LIMIT 1"
+_EVERYTHING = ("succeeded", "failed", "rejected")
 
 _CURSOR = re.compile(r"1:(\d{1,19}):(\d{1,19}):([0-9a-f]{16})")
 _BUSY_S = 5.0
 _LAST = (1 << 63) - 1
+_START = "0" * 16
 
 
 class IndexUnavailable(AsrDaemonError):
@@ -87,6 +90,9 @@ class Filter(Struct, frozen=True):
         """The same in SQL, with its values."""
         condition = f"status IN ({', '.join('?' * len(self.statuses))})"
         values: list[object] = [*self.statuses]
+        if "succeeded" not in self.statuses:
+            # These words are those of an index.
+            condition = f"{condition} AND status <> 'succeeded'"
         if self.provider is not None:
             condition, values = f"{condition} AND provider = ?", [*values, self.provider]
         if self.since is not None:
@@ -102,12 +108,17 @@ class Cursor(Struct, frozen=True):
     seq: int
     committed_us: int
     path_digest: str
-    """Tells whether the result of this number is still the same one."""
+    """Tells whether the result of this number is still the same one; zeros at a start."""
 
     @classmethod
-    def after(cls, row: Row, seq: int | None = None) -> "Cursor":
-        """Return the place after a result; `seq` is where to go on if it has no number."""
-        return cls(row.seq if seq is None else seq, int(row.committed_at * 1e6), _digest(row.path))
+    def start(cls, since: float) -> "Cursor":
+        """Return the place before all that was committed since then, in Unix seconds."""
+        return cls(0, int(since * 1e6), _START)
+
+    @classmethod
+    def after(cls, row: Row) -> "Cursor":
+        """Return the place after a result."""
+        return cls(row.seq, int(row.committed_at * 1e6), _digest(row.path))
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":
@@ -129,6 +140,11 @@ class Cursor(Struct, frozen=True):
     def committed_at(self) -> float:
         """When the result before this place was committed, in Unix seconds."""
         return self.committed_us / 1e6
+
+    @property
+    def is_start(self) -> bool:
+        """Whether no result is before this place."""
+        return self.path_digest == _START
 
 
 class FollowUp(Struct, frozen=True):
@@ -175,14 +191,33 @@ class Queries:
             f"WHERE seq > ? AND {condition} ORDER BY seq LIMIT ?", [seq, *values, limit]
         )
 
-    def holds(self, cursor: Cursor) -> bool:
-        """Return whether the result that a cursor points behind has its number in this index.
+    def place_of(self, cursor: Cursor) -> int | None:
+        """Return the number after which to go on; `None` if this index does not reach back to it.
 
         Raises:
             IndexUnavailable: it cannot be read.
         """
+        if cursor.is_start:
+            return self._place_of_start(cursor)
         rows = self._rows("WHERE seq = ?", [cursor.seq])
-        return any(_digest(row.path) == cursor.path_digest for row in rows)
+        is_known = any(_digest(row.path) == cursor.path_digest for row in rows)
+        return cursor.seq if is_known else None
+
+    def first_since(self, since: float) -> Row | None:
+        """Return the oldest result since then, of any status, in Unix seconds.
+
+        Raises:
+            IndexUnavailable: it cannot be read.
+        """
+        return next(iter(self.after(0, Filter(_EVERYTHING, since=since), 1)), None)
+
+    def is_filled(self) -> bool:
+        """Return whether nothing of the tree is missing, as far back as the index reaches.
+
+        Raises:
+            IndexUnavailable: it cannot be read.
+        """
+        return self._fetch(_IS_FILLED, []) == [(1,)]
 
     def last_seq(self) -> int:
         """Return the number of the newest result, 0 if there is none.
@@ -212,10 +247,18 @@ class Queries:
             self._connection.close()
             self._connection = None
 
+    def _place_of_start(self, cursor: Cursor) -> int | None:
+        oldest = self._rows("ORDER BY seq LIMIT 1", [])
+        reaches_it = [row for row in oldest if int(row.committed_at * 1e6) <= cursor.committed_us]
+        if not reaches_it or not self.is_filled():
+            return None
+        first = self.first_since(cursor.committed_at)
+        return self.last_seq() if first is None else first.seq - 1
+
     def _rows(self, rest: str, values: list[object]) -> list[Row]:
         return [Row(*row) for row in self._fetch(_RESULTS + rest, values)]
 
-    def _fetch(self, query: str, values: list[object]) -> list[Any]:
+    def _fetch(self, query: str, values: list[object]) -> list[tuple[Any, ...]]:
         try:
             while True:
                 rows = self._connected().execute(query, values).fetchall()

@@ -19,7 +19,7 @@ _shtab_asr_daemon_commands() {
     schema:'print the JSON Schema of the configuration or of results'
     send:'send a callback the way a vendor does'
     serve:'run the daemon in the foreground'
-    status:'say how the running daemon is'
+    status:'show how the running daemon is'
   )
   _describe 'asr-daemon commands' _commands
 }

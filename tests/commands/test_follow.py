@@ -27,12 +27,20 @@ class Machine:
         self.folder = folder
         self.index = Index(folder / "state")
         self.index.open("0123456789abcdef")
+        self.index.note_filled()
         self.cursor = folder / "cursor"
         self.config = folder / "asr-daemon.yaml"
         self.config.write_text(f"output: {{root: {folder}/root}}\nstate: {folder}/state\n")
 
     def commit(self, *ids: str) -> None:
-        """Index results."""
+        """Store results and index them."""
+        for id_ in ids:
+            file = self.folder / f"root/tencent/{id_}.json"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(
+                '{"provider": "tencent", "status": "succeeded", '
+                f'"digest": "sha256:00", "id": "{id_}"}}'
+            )
         entries = [
             Entry(id_, "tencent", id_, "sha256:00", f"tencent/{id_}.json", "succeeded")
             for id_ in ids
@@ -80,8 +88,26 @@ def test_cursor_file(machine: Machine) -> None:
     assert sorted(path.name for path in machine.folder.iterdir()) == [
         "asr-daemon.yaml",
         "cursor",
+        "root",
         "state",
     ]
+
+
+def test_killed_before_the_first_result(machine: Machine) -> None:
+    """It goes on from where it began, also if the index is lost meanwhile."""
+    process = machine.start("--cursor-file", machine.cursor)
+    ends_s = time.monotonic() + TIMEOUT_S
+    while not machine.cursor.exists() and time.monotonic() < ends_s:
+        time.sleep(0.01)
+    assert machine.cursor.exists()
+    process.kill()
+    process.communicate(timeout=TIMEOUT_S)
+    machine.commit("1")
+    for file in machine.folder.glob(f"state/{FILE}*"):
+        file.unlink()
+    machine.commit("2")
+    out = machine.once("--cursor-file", machine.cursor)[1]
+    assert out == machine.paths("1", "2")
 
 
 def test_json_has_the_cursor(machine: Machine) -> None:

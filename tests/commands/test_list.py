@@ -1,9 +1,9 @@
 """`asr-daemon list` shows what arrived."""
 
 import json
+import resource
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -12,10 +12,13 @@ import pytest
 from asr_daemon.clock import Clock
 from asr_daemon.index.index import Entry, Index
 from tests.commands.conftest import Run
+from tests.conftest import NoteFigure
 
 ROWS = 1_000_000
 TREE = "0123456789abcdef"
 DAY_S = 86_400.0
+DECADE = "3650d"
+DECADE_S = 3650 * DAY_S
 COMMITTED_AT = 1_795_264_496.789
 
 
@@ -23,7 +26,9 @@ COMMITTED_AT = 1_795_264_496.789
 def config(tmp_path: Path) -> Path:
     """Return the configuration of a daemon that has stored a few results and is down."""
     file = tmp_path / "asr-daemon.yaml"
-    file.write_text(f"output: {{root: {tmp_path}/root}}\nstate: {tmp_path}/state\n")
+    file.write_text(
+        f"output: {{root: {tmp_path}/root}}\nstate: {tmp_path}/state\nhistory: {DECADE}\n"
+    )
     index = Index(tmp_path / "state", Clock(lambda: COMMITTED_AT))
     with closing(index):
         index.open(TREE)
@@ -78,6 +83,18 @@ def test_json(config: Path, run: Run, tmp_path: Path) -> None:
     }
 
 
+def test_nothing_older_than_the_history(config: Path, run: Run, tmp_path: Path) -> None:
+    """The index may have it still, for the sake of duplicates."""
+    root = tmp_path / "root"
+    with closing(Index(tmp_path / "state")) as index:
+        index.open(TREE)
+        index.record([Entry("5", "tencent", "45", "sha256:0e", "45.json", "succeeded")], DECADE_S)
+    config.write_text(config.read_text().replace(DECADE, "1h"))
+    for since in ("30m", "3650d"):
+        out = run("list", "--since", since, "-c", config).out
+        assert [line.split()[-1] for line in out.splitlines()] == [f"{root}/45.json"]
+
+
 def test_no_index(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "asr-daemon.yaml"
     file.write_text(f"state: {tmp_path}/state\n")
@@ -115,27 +132,37 @@ def test_reader_that_leaves_early(config: Path) -> None:
 
 
 @pytest.mark.long
-def test_newest_page_of_a_million_comes_at_once(tmp_path: Path, run: Run) -> None:
-    """Within 0.3 s, the start of the program left out."""
+def test_newest_page_of_a_million_comes_at_once(tmp_path: Path, note_figure: NoteFigure) -> None:
+    """Within 0.3 s, with the start of the program."""
     file = tmp_path / "asr-daemon.yaml"
     file.write_text(f"output: {{root: {tmp_path}/root}}\nstate: {tmp_path}/state\n")
-    index = Index(tmp_path / "state", Clock(lambda: COMMITTED_AT))
     digest = "sha256:" + "ab" * 32
-    with closing(index):
+    with closing(Index(tmp_path / "state")) as index:
         index.open(TREE)
         for first in range(0, ROWS, 10_000):
-            numbers = range(first, first + 10_000)
-            rows = [
-                (f"{number:064}", str(number), f"t/2026/11/21/{number}.json") for number in numbers
-            ]
             entries = [
-                Entry(identity, "tencent", id_, digest, path, "succeeded")
-                for identity, id_, path in rows
+                Entry(
+                    f"{number:064}",
+                    "tencent",
+                    str(number),
+                    digest,
+                    f"t/2026/11/21/{number}.json",
+                    "succeeded",
+                )
+                for number in range(first, first + 10_000)
             ]
             index.record(entries, DAY_S)
     for arguments in ((), ("--json",), ("--provider", "tencent"), ("--since", "3650d")):
-        began_s = time.perf_counter()
-        lines = run("list", "-c", file, *arguments).out.splitlines()
-        took_s = time.perf_counter() - began_s
-        assert len(lines) == 50
-        assert took_s < 0.3, arguments
+        command = [sys.executable, "-m", "asr_daemon", "list", "-c", str(file), *arguments]
+        shortest_s = min(time_of_page(command) for _ in range(5))
+        note_figure(f"milliseconds of list {' '.join(arguments)}", round(shortest_s * 1000))
+        assert shortest_s < 0.3, arguments
+
+
+def time_of_page(command: list[str]) -> float:
+    """Run `list`, which prints a page; return its CPU seconds, as the machine may be busy."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, capture_output=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert len(done.stdout.splitlines()) == 50
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

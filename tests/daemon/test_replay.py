@@ -69,7 +69,7 @@ def replay_all(folder: Path, good: int, bad: int) -> None:
         for _ in range(2):
             done = replay(daemon, folder, root / "rejected")
             assert (done.returncode, done.stdout) == (1, f"{good} of {good + bad} acknowledged\n")
-            refusals = done.stderr.splitlines()
+            refusals = [line for line in done.stderr.splitlines() if ".body: " in line]
             assert len(refusals) == bad
             assert all('.body: {"code":400,' in line for line in refusals)
             stored = [name for name in results(root) if name.endswith(".json")]
@@ -111,6 +111,20 @@ def test_daemon_that_is_down(tmp_path: Path) -> None:
     assert len(lines) == 3
     assert all("no answer from http://127.0.0.1:" in line for line in lines)
     assert KEY not in done.stderr
+
+
+def test_body_that_cannot_be_read_holds_up_no_other(tmp_path: Path) -> None:
+    """Its reason is not there yet while the daemon is about to keep it."""
+    root = tmp_path / "root"
+    for number in range(3):
+        keep(root, "tencent", number, b"code=0&requestId=%d&text=x" % number, None)
+    reason = root / "rejected/tencent/2026/11/21/000001.json"
+    reason.unlink()
+    with serving(tmp_path, providers=PROVIDERS, output=FLAT) as daemon:
+        done = replay(daemon, tmp_path, root / "rejected")
+    assert (done.returncode, done.stdout) == (1, "2 of 3 acknowledged\n")
+    body = reason.with_suffix(".body")
+    assert done.stderr == f"{body}: {reason} cannot be read: No such file or directory\n"
 
 
 @pytest.mark.parametrize(

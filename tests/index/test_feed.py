@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from asr_daemon.clock import Clock
-from asr_daemon.index.feed import Feed
+from asr_daemon.index.feed import Feed, first_cursor
 from asr_daemon.index.index import FILE, Entry, Index
 from asr_daemon.index.queries import Cursor, Filter, Queries
 
 TREE = "0123456789abcdef"
 WINDOW_S = 48 * 3600.0
+HISTORY_S = 24 * 3600.0
 BEGAN = 1_795_264_496.0
 
 
@@ -27,6 +29,7 @@ class Machine:
         self.now = BEGAN
         self.index = Index(self.state, Clock(lambda: self.now))
         self.index.open(TREE)
+        self.index.note_filled()
 
     def commit(self, id_: str, status: str = "succeeded") -> None:
         """Store a result and index it."""
@@ -50,10 +53,14 @@ class Machine:
             file.unlink()
 
     def feed(self, cursor: Cursor | None = None, wanted: Filter | None = None) -> Feed:
-        """Return what follows a cursor."""
-        return Feed(
-            Queries(self.state), self.root, wanted or Filter(), cursor, clock=lambda: self.now
-        )
+        """Return what follows a cursor, the first one unless it is given."""
+        queries = Queries(self.state)
+        cursor = cursor or self.first_cursor()
+        return Feed(queries, self.root, wanted or Filter(), cursor, clock=lambda: self.now)
+
+    def first_cursor(self) -> Cursor:
+        """Return where one begins who has no cursor."""
+        return first_cursor(Queries(self.state), HISTORY_S, self.now)
 
 
 @pytest.fixture
@@ -140,6 +147,39 @@ def test_interrupted_in_the_tree(machine: Machine) -> None:
     assert ids(machine.feed(second.cursor)) == ["x", "w"]
 
 
+def test_interrupted_again_and_again_in_the_tree(machine: Machine) -> None:
+    """Each time it goes on where it was, and not a minute before."""
+    cursor = machine.first_cursor()
+    for id_ in "abc":
+        machine.commit(id_)
+    machine.lose_index()
+    machine.now += 1000
+    machine.commit("d")
+    taken: list[str | None] = []
+    for _ in range(4):
+        item = machine.feed(cursor).next()[0]
+        taken.append(item.row.id)
+        cursor = item.cursor
+    assert taken == ["a", "b", "c", "d"]
+
+
+def test_what_was_not_finished_while_the_tree_was_looked_at(machine: Machine) -> None:
+    cursor = machine.first_cursor()
+    machine.lose_index()
+    machine.write("a")
+    machine.write("b")
+    machine.now += 30
+    unfinished = machine.root / "tencent/b.json"
+    unfinished.rename(machine.root / "b")
+    machine.commit("c")
+    item = machine.feed(cursor).next()[-1]
+    assert item.row.id == "c"
+    (machine.root / "b").rename(unfinished)
+    machine.lose_index()
+    machine.commit("d")
+    assert ids(machine.feed(item.cursor)) == ["a", "b", "d"]
+
+
 def test_index_lost_before_the_first_result_came(machine: Machine) -> None:
     feed = machine.feed()
     assert ids(feed) == []
@@ -147,6 +187,49 @@ def test_index_lost_before_the_first_result_came(machine: Machine) -> None:
     machine.lose_index()
     machine.commit("b")
     assert ids(feed) == ["a", "b"]
+
+
+def test_stopped_before_the_first_result_came(machine: Machine) -> None:
+    cursor = machine.first_cursor()
+    machine.commit("a")
+    machine.lose_index()
+    machine.commit("b")
+    assert ids(machine.feed(cursor)) == ["a", "b"]
+
+
+def test_first_cursor_stays_where_it_was(machine: Machine) -> None:
+    """The index alone has these: nothing is looked for in the tree."""
+    machine.commit("a")
+    cursor = machine.first_cursor()
+    machine.commit("b")
+    shutil.rmtree(machine.root)
+    assert ids(machine.feed(cursor)) == ["a", "b"]
+
+
+def test_history_is_where_one_begins(machine: Machine) -> None:
+    machine.commit("a")
+    machine.now += HISTORY_S
+    machine.commit("b")
+    machine.commit("c")
+    assert ids(machine.feed()) == ["b", "c"]
+
+
+def test_one_begins_while_the_index_is_lost(machine: Machine) -> None:
+    machine.commit("a")
+    machine.now += HISTORY_S + 100
+    machine.commit("b")
+    machine.lose_index()
+    cursor = machine.first_cursor()
+    machine.now += 1000
+    machine.commit("c")
+    assert ids(machine.feed(cursor)) == ["b", "c"]
+
+
+def test_one_begins_while_the_index_is_filled_from_the_tree(machine: Machine) -> None:
+    machine.commit("a")
+    machine.lose_index()
+    machine.commit("b")
+    assert ids(machine.feed()) == ["a", "b"]
 
 
 def test_what_the_index_has_forgotten(machine: Machine) -> None:
@@ -170,6 +253,20 @@ def test_nothing_unfinished_or_foreign_comes_from_the_tree(machine: Machine) -> 
     (machine.root / "tencent/e.json").write_text("[]")
     (machine.root / "tencent/f.json").write_bytes(b"\xff")
     assert ids(machine.feed(cursor)) == ["b"]
+
+
+def test_directory_that_is_a_link(machine: Machine, tmp_path: Path) -> None:
+    """It is followed, and not around in circles."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    machine.root.mkdir()
+    (machine.root / "tencent").symlink_to(elsewhere)
+    (elsewhere / "around").symlink_to(machine.root)
+    cursor = machine.first_cursor()
+    machine.commit("a")
+    machine.lose_index()
+    machine.commit("b")
+    assert ids(machine.feed(cursor)) == ["a", "b"]
 
 
 def test_more_than_a_page(machine: Machine) -> None:

@@ -50,6 +50,11 @@ class ResultLine(Struct, frozen=True):
     reason: str | None = None
     """Why it failed or was rejected, if that was looked up."""
 
+    @property
+    def name(self) -> str:
+        """The vendor's id, or the name of the file where there is none."""
+        return self.id or self.path.rpartition("/")[2]
+
 
 class ShownResult(Struct, frozen=True):
     """A result in full."""
@@ -83,7 +88,7 @@ class View(Struct, frozen=True):
     """When each of the last minutes began, and its callbacks by provider and outcome."""
     results: Callable[[Wanted], Awaitable[Sequence[ResultLine] | str]]
     """The newest results; a sentence says why there are none."""
-    troubles: Callable[[], Awaitable[Sequence[ResultLine]]]
+    failures: Callable[[], Awaitable[Sequence[ResultLine]]]
     """The newest failed and rejected ones, with their reasons."""
     result: Callable[[int], Awaitable[ShownResult | None]]
 
@@ -101,7 +106,7 @@ class _Page(AdminHandler):
         self.set_header("Content-Security-Policy", _POLICY)
         self.set_header("Referrer-Policy", "no-referrer")
         self.set_header("X-Content-Type-Options", "nosniff")
-        formats = {"moment": moment, "size": size, "span": span, "clock": clock}
+        formats = {"moment": moment, "size": size, "span": span, "clock": clock, "utc": utc}
         self.finish(self._loader.load(template).generate(**formats, **values))
 
     def _word(self, name: str) -> str | None:
@@ -128,7 +133,7 @@ class StatusPage(_Page):
             peak=chart[2],
             results=lines,
             problem=results if isinstance(results, str) else None,
-            troubles=await self._view.troubles(),
+            failures=await self._view.failures(),
             settings=self._view.settings(),
             providers=self._view.providers,
             wanted=wanted,
@@ -201,6 +206,11 @@ def status_routes(view: View) -> list[tuple[str, type[AdminHandler], dict[str, A
 def moment(unix_s: float) -> str:
     """Return a moment in UTC, to the second."""
     return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def utc(iso: str) -> str:
+    """Return a moment in ISO 8601 as a person reads it."""
+    return f"{moment(datetime.fromisoformat(iso).timestamp())} UTC"
 
 
 def clock(seconds: float | None) -> str:

@@ -24,15 +24,16 @@ from asr_daemon.web.status.timeline import Segment
 
 EVIL = "<script>alert(1)</script>\"'&"
 ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&amp;"
+NOON = "2026-11-21T12:00:00+00:00"
 FACTS: dict[str, Any] = {
     "version": "1.0",
     "up_s": 7300.0,
     "ready": True,
     "obstacles": [],
     "warnings": [],
-    "configuration": {"file": "/etc/a.yaml", "valid": True, "problems": [], "loaded_at": "noon"},
+    "configuration": {"file": "/etc/a.yaml", "valid": True, "problems": [], "loaded_at": NOON},
     "listeners": ["http://127.0.0.1:8787"],
-    "certificates": [{"file": "a.pem", "expires_at": "2040"}],
+    "certificates": [{"file": "a.pem", "expires_at": "2040-01-01T00:00:00+00:00"}],
     "output": {"root": "/srv", "free_bytes": 3 << 30},
     "callbacks": {},
     "needs_restart": [],
@@ -55,7 +56,7 @@ class Server:
         self.asked.append(wanted)
         return self.lines
 
-    async def troubles(self) -> Sequence[ResultLine]:
+    async def failures(self) -> Sequence[ResultLine]:
         """Return the result as one that failed."""
         return [LINE]
 
@@ -73,7 +74,7 @@ class Server:
             providers=["tencent", "huawei"],
             minutes=lambda: [(1_795_264_440, {("tencent", "committed"): 3}), (1_795_264_500, {})],
             results=self.results,
-            troubles=self.troubles,
+            failures=self.failures,
             result=self.find,
         )
         reports = Reports(list, list, lambda accepted: ("text/plain", b""))
@@ -116,7 +117,7 @@ def test_page(server: Server) -> None:
     assert "ready: results can be stored" in page
     assert "1.0, up for 2 h 1 min" in page
     assert "3.0 GiB free at /srv" in page
-    assert "a.pem, valid until 2040" in page
+    assert "a.pem, valid until 2040-01-01 00:00:00 UTC" in page
     assert '<rect x="0" y="0.0" width="0.8" height="100.0" class="c0">' in page
     assert "12:34 tencent committed: 3" in page
     assert "2026-11-21 12:34:56" in page
@@ -148,7 +149,7 @@ def test_what_is_wrong(server: Server) -> None:
     assert "not ready: callbacks are refused" in page
     assert "disk full" in page
     assert "a.yaml:3: mistake" in page
-    assert "The file is not valid now and was not applied." in page
+    assert "The file is no longer valid: what it says now is not applied." in page
 
 
 def test_filter(server: Server) -> None:
