@@ -21,12 +21,8 @@ _INDEXES = (
 )
 # Few results have any: without this they are looked for among all.
 _FOLLOW_UPS = "CREATE INDEX results_by_follow_up ON results (seq) WHERE follow_up IS NOT NULL"
-# What failed or was rejected is looked for among many that succeeded. Earlier versions get along
-# with it, so it is no other format.
-_INDEX_OF_FAILURES = """
-    CREATE INDEX IF NOT EXISTS results_not_succeeded ON results (tree)
-    WHERE status <> 'succeeded'
-"""
+# What failed or was rejected is looked for among many that succeeded.
+_FAILURES = "CREATE INDEX results_not_succeeded ON results (tree) WHERE status <> 'succeeded'"
 _TREES = """
     CREATE TABLE trees (
         id TEXT PRIMARY KEY,
@@ -52,6 +48,7 @@ _FROM_NOTHING = (
     """,
     *_INDEXES,
     _FOLLOW_UPS,
+    _FAILURES,
     _TREES,
 )
 # It had tables of its own in place of SQLite's indexes.
@@ -65,7 +62,7 @@ _FROM_VERSION_3 = (
     "INSERT INTO trees SELECT id, 1, 0 FROM tree",
     "DROP TABLE tree",
 )
-_FROM_VERSION_4 = ("ALTER TABLE results ADD COLUMN follow_up TEXT", _FOLLOW_UPS)
+_FROM_VERSION_4 = ("ALTER TABLE results ADD COLUMN follow_up TEXT", _FOLLOW_UPS, _FAILURES)
 _UPGRADES = {
     0: _FROM_NOTHING,
     _WITHOUT_INDEXES: (*_FROM_VERSION_2, *_FROM_VERSION_3, *_FROM_VERSION_4),
@@ -90,7 +87,6 @@ def prepare(connection: sqlite3.Connection) -> None:
             _bring_up_to_date(connection, version)
     elif version != _VERSION:
         raise sqlite3.DatabaseError(f"it has the format {version}, not {_VERSION}")
-    connection.execute(_INDEX_OF_FAILURES)
 
 
 def begin(connection: sqlite3.Connection, tree_id: str) -> float | None:
