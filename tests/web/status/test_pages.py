@@ -170,6 +170,16 @@ def test_full_page_leads_to_the_next(server: Server) -> None:
     assert 'href="/?status=failed&amp;before=7"' in server.text("/?status=failed")
 
 
+def test_result_without_an_id_has_the_name_of_its_file(server: Server) -> None:
+    line = ResultLine(7, 1_795_264_496.0, "tencent", "succeeded", None, "tencent/no-id~42.json")
+    server.lines = [line]
+    server.result = ShownResult(line, [], [], None)
+    assert "<bdi>no-id~42.json</bdi>" in server.text("/")
+    page = server.text("/results/7")
+    assert "<h1><bdi>no-id~42.json</bdi></h1>" in page
+    assert "No speech was recognized." in page
+
+
 def test_no_index(server: Server) -> None:
     server.lines = "the index cannot be read"
     assert "the index cannot be read" in server.text("/")
