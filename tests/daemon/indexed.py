@@ -1,6 +1,7 @@
-"""An index with many results, without the files of them."""
+"""The index of a daemon, as another program reads it, or fills it."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -20,3 +21,15 @@ def add_to_index(state: Path, results: int) -> None:
             for n in range(results)
         ]
         index.record(entries, _DAY_S)
+
+
+def rows(folder: Path, query: str) -> list[tuple[object, ...]]:
+    """Read the index as another program would."""
+    with closing(sqlite3.connect(f"file:{folder}/state/index.sqlite?mode=ro", uri=True)) as index:
+        return index.execute(query).fetchall()
+
+
+def is_filled(folder: Path, count: int) -> Callable[[], bool]:
+    """Return what tells whether so many results are indexed, and none are looked for."""
+    query = "SELECT (SELECT count(*) FROM results), (SELECT min(is_filled) FROM trees)"
+    return lambda: rows(folder, query) == [(count, 1)]

@@ -25,7 +25,9 @@ from tests.daemon.clients import (
     senders,
     stands_once,
 )
+from tests.daemon.indexed import is_filled
 from tests.daemon.process import Daemon, results, running
+from tests.daemon.serving import eventually
 from tests.durability import requirements
 from tests.durability.faults import injected, killed
 from tests.durability.posix_disk import PosixDisk, posix_disk
@@ -159,6 +161,8 @@ def bed(disk: PosixDisk, tmp_path: Path) -> Iterator[Bed]:
     """Run a daemon to which one folder is known."""
     with on(disk, tmp_path) as daemon:
         assert post(daemon, "1-known") == 200
+        # Until then the tree is read on another thread.
+        eventually(is_filled(tmp_path, 1), "the index is filled")
         yield Bed(daemon, disk)
 
 

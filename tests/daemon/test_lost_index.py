@@ -19,6 +19,7 @@ from asr_daemon.providers.tencent.settings import TencentSettings
 from asr_daemon.renderers.json import JsonRenderer
 from tests.conftest import NoteFigure
 from tests.daemon.clients import TENCENT_PATH, Damage, Ledger, body_of, find_damage, senders
+from tests.daemon.indexed import is_filled, rows
 from tests.daemon.process import Daemon, results
 from tests.daemon.serving import FLAT, eventually, more, serving
 from tests.durability import requirements
@@ -194,18 +195,6 @@ def test_full_state(tmp_path: Path) -> None:
         post(daemon, *range(50), *range(50))
         assert daemon.log.count("cannot be used") == 1
     assert stored(tmp_path) == sorted(f"{number}.json" for number in range(50))
-
-
-def rows(folder: Path, query: str) -> list[tuple[object, ...]]:
-    """Read the index as another program would."""
-    with closing(sqlite3.connect(f"file:{folder}/state/index.sqlite?mode=ro", uri=True)) as index:
-        return index.execute(query).fetchall()
-
-
-def is_filled(folder: Path, count: int) -> Callable[[], bool]:
-    """Return what tells whether so many results are indexed, and none are looked for."""
-    query = "SELECT (SELECT count(*) FROM results), (SELECT min(is_filled) FROM trees)"
-    return lambda: rows(folder, query) == [(count, 1)]
 
 
 def test_index_that_was_lost_is_filled(tmp_path: Path) -> None:
