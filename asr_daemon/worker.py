@@ -10,7 +10,7 @@ import pickle
 import resource
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +27,9 @@ from asr_daemon.errors import (
     NotUnderstood,
     Unauthorized,
 )
-from asr_daemon.output.base import Content, OpenSpool, Result, Spool, refusal_of
+from asr_daemon.output.base import Content, Result, refusal_of
+from asr_daemon.output.filesystem.spool import SpooledBody
+from asr_daemon.output.filesystem.staging import StagedFile
 from asr_daemon.providers.base import Callback, Head
 
 TIMEOUT_S = 60.0
@@ -43,6 +45,7 @@ _PASSED_ON: dict[str, type[CallbackError]] = {
 """What a child reports by name; anything else is a failure of the child."""
 
 Convert = Callable[[Callback], Result]
+OpenSpool = Callable[[], Awaitable[SpooledBody]]
 
 
 class WorkerFailed(AsrDaemonError):
@@ -84,7 +87,7 @@ class Worker:
         self,
         convert: Convert,
         head: Head,
-        body: Spool,
+        body: SpooledBody,
         received_at: datetime,
         suffixes: Sequence[str],
     ) -> Result:
@@ -104,7 +107,7 @@ class Worker:
             WorkerFailed: the child needed too much memory or time, or died.
         """
         async with self._free:
-            files: dict[str, Spool] = {}
+            files: dict[str, SpooledBody] = {}
             try:
                 for suffix in suffixes:
                     files[suffix] = await self._open_spool()
@@ -112,8 +115,8 @@ class Worker:
                     convert,
                     head,
                     received_at,
-                    body.content.descriptor,
-                    tuple((suffix, spool.content.descriptor) for suffix, spool in files.items()),
+                    body.file.descriptor,
+                    tuple((suffix, spool.file.descriptor) for suffix, spool in files.items()),
                     BASE_MEMORY_BYTES + MEMORY_PER_BODY_BYTE * body.size_bytes,
                 )
                 return _read(await self._run(job), files)
@@ -159,12 +162,12 @@ def _python_path() -> str:
     return os.pathsep.join(filter(None, (own, os.environ.get("PYTHONPATH"))))
 
 
-def _read(reply: Reply, files: dict[str, Spool]) -> Result:
+def _read(reply: Reply, files: dict[str, SpooledBody]) -> Result:
     if reply.result is None:
         if reply.error in _PASSED_ON:
             raise _PASSED_ON[reply.error](reply.reason)
         raise WorkerFailed(reply.reason)
-    contents = tuple((suffix, files.pop(suffix).content) for suffix in reply.suffixes)
+    contents = tuple((suffix, files.pop(suffix).file) for suffix in reply.suffixes)
     return Result(**reply.result, files=contents)  # type: ignore[arg-type]
 
 
@@ -218,7 +221,7 @@ def _do(job: Job) -> Reply:
 
 
 def _write(content: Content, descriptor: int) -> None:
-    if not isinstance(content, (bytes, bytearray)):
+    if isinstance(content, StagedFile):
         raise TypeError("a converter stages no files")
     with open(descriptor, "wb", closefd=False) as file:
         file.write(content)

@@ -41,7 +41,7 @@ def test_no_cycles() -> None:
         ),
         ("renderers", ("tornado", "os", "pathlib", "asr_daemon.config", "asr_daemon.output")),
         ("output", ("tornado", "json", "asr_daemon.providers", "asr_daemon.renderers")),
-        ("output.base", ("sqlite3", "pathlib", "asr_daemon.index", "asr_daemon.output.filesystem")),
+        ("output.base", ("sqlite3", "pathlib", "asr_daemon.index")),
         ("output.committer", ("os", "sqlite3", "asr_daemon.index", "asr_daemon.output.filesystem")),
         ("index", ("asr_daemon.output", "asr_daemon.config", "asr_daemon.renderers")),
         (
@@ -54,14 +54,7 @@ def test_no_cycles() -> None:
         ("transcript", ("asr_daemon",)),
         ("errors", ("asr_daemon",)),
         ("layout", ("tornado", "os", "pathlib", "asr_daemon.config", "asr_daemon.output")),
-        (
-            "pipeline",
-            (
-                *("tornado", "os", "pathlib", "asr_daemon.web", "asr_daemon.config"),
-                "asr_daemon.output.filesystem",
-            ),
-        ),
-        ("worker", ("tornado", "asr_daemon.web", "asr_daemon.output.filesystem")),
+        ("pipeline", ("tornado", "os", "pathlib", "asr_daemon.web", "asr_daemon.config")),
     ],
 )
 def test_rooms(room: str, strangers: tuple[str, ...]) -> None:

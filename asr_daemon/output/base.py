@@ -1,67 +1,16 @@
-"""What an output promises: results in, and for each what became of it."""
+"""What an output is: results in, and for each what became of it."""
 
 import os
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
 from asr_daemon.errors import CannotStore
+from asr_daemon.output.filesystem.staging import StagedFile
 
-
-class Staged(Protocol):
-    """Content that the output holds already, without a name. Safe to be used by several threads."""
-
-    descriptor: int
-    """An open file, for a child process that reads or writes the content."""
-
-    @property
-    def size_bytes(self) -> int:
-        """Its size."""
-        ...
-
-    def pieces(self) -> Iterator[bytes]:
-        """Yield the content from its start; raise `OSError`."""
-        ...
-
-    def digest(self) -> str:
-        """Return the SHA-256 of the content in hex digits; raise `OSError`."""
-        ...
-
-    def discard(self) -> None:
-        """Let go of it; again does nothing."""
-        ...
-
-
-class Spool(Protocol):
-    """A large body, which the output holds while it arrives. Used on the event loop."""
-
-    size_bytes: int
-    """What was written so far."""
-
-    @property
-    def content(self) -> Staged:
-        """What was written so far; may be in a `Result`."""
-        ...
-
-    async def write(self, chunk: bytes) -> None:
-        """Append to it; raise `CannotStore`."""
-        ...
-
-    def read(self) -> bytes:
-        """Return it as a whole, on any thread but the event loop's; raise `CannotStore`."""
-        ...
-
-    def discard(self) -> None:
-        """Let go of it; again does nothing."""
-        ...
-
-
-OpenSpool = Callable[[], Awaitable[Spool]]
-"""Returns an empty large body, on the event loop; raises `CannotStore`."""
-
-Content = bytes | bytearray | Staged
-"""What a file is to hold. What is staged stays its owner's, who discards it after the commit."""
+Content = bytes | bytearray | StagedFile
+"""What a file is to hold. A `StagedFile` stays its owner's, who discards it after the commit."""
 
 
 class Result(Struct, frozen=True):
@@ -94,7 +43,10 @@ class Result(Struct, frozen=True):
     @property
     def size_bytes(self) -> int:
         """The size of all files."""
-        return sum(size_of(content) for _, content in self.files)
+        contents = [content for _, content in self.files]
+        return sum(
+            each.size_bytes if isinstance(each, StagedFile) else len(each) for each in contents
+        )
 
     def path(self, stem: str, suffix: str) -> str:
         """Return the path of a file of this result under a name, relative to the root."""
@@ -131,11 +83,6 @@ class Output(Protocol):
     def close(self) -> None:
         """Let another process have the place where results are stored."""
         ...
-
-
-def size_of(content: Content) -> int:
-    """Return the size of a content in bytes."""
-    return len(content) if isinstance(content, (bytes, bytearray)) else content.size_bytes
 
 
 def describe(error: OSError) -> str:

@@ -7,7 +7,8 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
-from asr_daemon.output.base import Content, Result, Staged
+from asr_daemon.output.base import Content, Result
+from asr_daemon.output.filesystem.staging import StagedFile
 
 _MOST_FINGERPRINTS = 16 * 1024
 
@@ -138,14 +139,14 @@ def _holds(path: str, content: Content) -> bool:
     """Return whether a file has this content."""
     try:
         with open(path, "rb") as file:
-            if isinstance(content, (bytes, bytearray)):
-                return file.read(len(content) + 1) == content
-            return _is_same(file, content)
+            if isinstance(content, StagedFile):
+                return _is_same(file, content)
+            return file.read(len(content) + 1) == content
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         return False
 
 
-def _is_same(file: BinaryIO, content: Staged) -> bool:
+def _is_same(file: BinaryIO, content: StagedFile) -> bool:
     for piece in content.pieces():
         if file.read(len(piece)) != piece:
             return False

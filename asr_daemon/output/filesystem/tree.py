@@ -13,9 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
-from typing import NamedTuple, TypeGuard
+from typing import NamedTuple
 
-from asr_daemon.output.base import Content
 from asr_daemon.output.filesystem.areas import Areas
 from asr_daemon.output.filesystem.names import Plan
 from asr_daemon.output.filesystem.staging import (
@@ -346,24 +345,18 @@ def _each(attempts: Iterable[_Attempt], step: Callable[[_Attempt], None]) -> Non
 def _stage(attempt: _Attempt, *, anew: bool = False) -> None:
     """Write each file, or take the one that others have written; `anew`: write those again too."""
     for _, content in attempt.plan.result.files:
-        if not anew and _is_placeable(content, attempt.staging):
+        if isinstance(content, StagedFile) and not anew and _is_placeable(content, attempt.staging):
             content.hold()
             attempt.staged.append(content)
         else:
             staged = attempt.staging.create()
             attempt.staged.append(staged)
-            for piece in _pieces(content):
+            for piece in content.pieces() if isinstance(content, StagedFile) else (content,):
                 staged.write(piece)
 
 
-def _pieces(content: Content) -> Iterable[bytes | bytearray]:
-    return (content,) if isinstance(content, (bytes, bytearray)) else content.pieces()
-
-
-def _is_placeable(content: Content, staging: Staging) -> TypeGuard[StagedFile]:
+def _is_placeable(content: StagedFile, staging: Staging) -> bool:
     """Return whether what others have written can get a name; to be renamed it would be closed."""
-    if not isinstance(content, StagedFile):
-        return False
     return content.staging is staging and staging.ways.placing == "link"
 
 
