@@ -14,9 +14,7 @@ from msgspec import Struct
 
 from asr_daemon.errors import CallbackError, CannotStore, NoRoomForRejected, NotUnderstood
 from asr_daemon.layout import Layout, Place
-from asr_daemon.output.base import Content, Result, Stored
-from asr_daemon.output.filesystem.spool import SpooledBody
-from asr_daemon.output.filesystem.staging import StagedFile
+from asr_daemon.output.base import Content, Result, Spool, Stored
 from asr_daemon.providers.base import Answer, Callback, Head, Provider
 from asr_daemon.renderers.base import Omitted, Renderer
 from asr_daemon.renderers.json import JsonRenderer, render_follow_up
@@ -34,8 +32,8 @@ SMALL_BODY_BYTES = 32 * 1024
 LARGE_BODY_BYTES = 4 * 1024 * 1024
 """Beyond this size a body is converted in a child process: it takes ten times its size."""
 
-Body = bytes | SpooledBody
-"""A body in memory, or on the disk where it is longer."""
+Body = bytes | Spool
+"""A body in memory, or spooled where it is longer."""
 
 T = TypeVar("T")
 
@@ -167,7 +165,7 @@ class Pipeline:
                 await self._reject(head, body, received_at, "internal error")
             raise
         finally:
-            if isinstance(body, SpooledBody):
+            if not isinstance(body, bytes):
                 body.discard()
 
     def refuse(self, error: CallbackError) -> Answer:
@@ -179,7 +177,7 @@ class Pipeline:
     async def _convert(self, head: Head, body: Body, received_at: datetime) -> Result:
         """Convert a small body here, a medium one in a thread, a large one in a child process."""
         convert = self._converter.convert
-        if isinstance(body, SpooledBody):
+        if not isinstance(body, bytes):
             if body.size_bytes > LARGE_BODY_BYTES:
                 return await self._convert_large(head, body, received_at)
             return await self._in_thread(lambda: convert(Callback(head, body.read(), received_at)))
@@ -189,7 +187,7 @@ class Pipeline:
             return convert(callback)
         return await self._in_thread(lambda: convert(callback))
 
-    async def _convert_large(self, head: Head, body: SpooledBody, received_at: datetime) -> Result:
+    async def _convert_large(self, head: Head, body: Spool, received_at: datetime) -> Result:
         with self._metrics.large_body(self.name):
             return await self._worker.convert(
                 self._converter.convert, head, body, received_at, self._converter.suffixes
@@ -201,7 +199,7 @@ class Pipeline:
             return await self._committer.commit(result)
         finally:
             for _, content in result.files:
-                if isinstance(content, StagedFile):
+                if not isinstance(content, bytes | bytearray):
                     content.discard()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
@@ -234,7 +232,7 @@ class Pipeline:
             query=self._provider.query(head),
         )
         place = self._converter.layout.place_rejected(self.name, received_at, rejection.digest)
-        content = body.file if isinstance(body, SpooledBody) else body
+        content = body if isinstance(body, bytes) else body.content
         return Result(
             provider=self.name,
             id=None,
@@ -266,10 +264,9 @@ class Pipeline:
 
 
 def _size_of(body: Body) -> int:
-    return body.size_bytes if isinstance(body, SpooledBody) else len(body)
+    return len(body) if isinstance(body, bytes) else body.size_bytes
 
 
 def _digest_of(body: Body) -> str:
-    if isinstance(body, SpooledBody):
-        return f"sha256:{body.file.digest()}"
-    return f"sha256:{sha256(body).hexdigest()}"
+    digest = sha256(body).hexdigest() if isinstance(body, bytes) else body.content.digest()
+    return f"sha256:{digest}"

@@ -10,7 +10,7 @@ import pickle
 import resource
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -27,9 +27,7 @@ from asr_daemon.errors import (
     NotUnderstood,
     Unauthorized,
 )
-from asr_daemon.output.base import Content, Result, refusal_of
-from asr_daemon.output.filesystem.spool import SpooledBody
-from asr_daemon.output.filesystem.staging import StagedFile
+from asr_daemon.output.base import Content, OpenSpool, Result, Spool, refusal_of
 from asr_daemon.providers.base import Callback, Head
 
 TIMEOUT_S = 60.0
@@ -45,7 +43,6 @@ _PASSED_ON: dict[str, type[CallbackError]] = {
 """What a child reports by name; anything else is a failure of the child."""
 
 Convert = Callable[[Callback], Result]
-OpenSpool = Callable[[], Awaitable[SpooledBody]]
 
 
 class WorkerFailed(AsrDaemonError):
@@ -78,7 +75,7 @@ class Worker:
     """Runs child processes, a few at a time; the other bodies wait on the disk."""
 
     def __init__(self, open_spool: OpenSpool, most: int, timeout_s: float = TIMEOUT_S) -> None:
-        """Take what opens files in the staging directory, and how many children run at a time."""
+        """Take what opens spools, and how many children run at a time."""
         self._open_spool = open_spool
         self._free = asyncio.Semaphore(most)
         self._timeout_s = timeout_s
@@ -87,16 +84,16 @@ class Worker:
         self,
         convert: Convert,
         head: Head,
-        body: SpooledBody,
+        body: Spool,
         received_at: datetime,
         suffixes: Sequence[str],
     ) -> Result:
-        """Return the result of a body, its files written to the staging directory.
+        """Return the result of a body, its files staged.
 
         Args:
             convert: what the child calls; it and all it refers to can be pickled.
             head: of the request.
-            body: in the staging directory.
+            body: complete.
             received_at: when the body was complete.
             suffixes: of the files that the result may have.
 
@@ -107,7 +104,7 @@ class Worker:
             WorkerFailed: the child needed too much memory or time, or died.
         """
         async with self._free:
-            files: dict[str, SpooledBody] = {}
+            files: dict[str, Spool] = {}
             try:
                 for suffix in suffixes:
                     files[suffix] = await self._open_spool()
@@ -115,8 +112,8 @@ class Worker:
                     convert,
                     head,
                     received_at,
-                    body.file.descriptor,
-                    tuple((suffix, spool.file.descriptor) for suffix, spool in files.items()),
+                    body.content.fileno(),
+                    tuple((suffix, spool.content.fileno()) for suffix, spool in files.items()),
                     BASE_MEMORY_BYTES + MEMORY_PER_BODY_BYTE * body.size_bytes,
                 )
                 return _read(await self._run(job), files)
@@ -162,12 +159,12 @@ def _python_path() -> str:
     return os.pathsep.join(filter(None, (own, os.environ.get("PYTHONPATH"))))
 
 
-def _read(reply: Reply, files: dict[str, SpooledBody]) -> Result:
+def _read(reply: Reply, files: dict[str, Spool]) -> Result:
     if reply.result is None:
         if reply.error in _PASSED_ON:
             raise _PASSED_ON[reply.error](reply.reason)
         raise WorkerFailed(reply.reason)
-    contents = tuple((suffix, files.pop(suffix).file) for suffix in reply.suffixes)
+    contents = tuple((suffix, files.pop(suffix).content) for suffix in reply.suffixes)
     return Result(**reply.result, files=contents)  # type: ignore[arg-type]
 
 
@@ -221,7 +218,7 @@ def _do(job: Job) -> Reply:
 
 
 def _write(content: Content, descriptor: int) -> None:
-    if isinstance(content, StagedFile):
+    if not isinstance(content, bytes | bytearray):
         raise TypeError("a converter stages no files")
     with open(descriptor, "wb", closefd=False) as file:
         file.write(content)

@@ -32,6 +32,22 @@ def test_no_cycles() -> None:
     assert set(order) == MODULES.keys()
 
 
+def test_one_place_knows_how_results_are_stored() -> None:
+    """All else that stores results knows the protocol only; `render` and `follow` write files of their own."""
+    implementation = "asr_daemon.output.filesystem"
+    others = MODULES.keys() - {module for module in MODULES if module.startswith(implementation)}
+    knowing = {
+        module
+        for module in others
+        if any(name.startswith(implementation) for name in imported_by(module))
+    }
+    assert knowing == {
+        "asr_daemon.daemon.wiring",
+        "asr_daemon.commands.follow",
+        "asr_daemon.commands.render",
+    }
+
+
 @pytest.mark.parametrize(
     ("room", "strangers"),
     [
@@ -42,7 +58,7 @@ def test_no_cycles() -> None:
         ("renderers", ("tornado", "os", "pathlib", "asr_daemon.config", "asr_daemon.output")),
         ("output", ("tornado", "json", "asr_daemon.providers", "asr_daemon.renderers")),
         ("output.base", ("sqlite3", "pathlib", "asr_daemon.index")),
-        ("output.committer", ("os", "sqlite3", "asr_daemon.index", "asr_daemon.output.filesystem")),
+        ("output.committer", ("os", "sqlite3", "asr_daemon.index")),
         ("index", ("asr_daemon.output", "asr_daemon.config", "asr_daemon.renderers")),
         (
             "fetch",

@@ -19,9 +19,9 @@ from asr_daemon.errors import (
 )
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics
-from asr_daemon.output.base import Result, Stored
+from asr_daemon.output.base import Content, Result, Stored
 from asr_daemon.output.filesystem.spool import SpooledBody
-from asr_daemon.output.filesystem.staging import Modes, StagedFile, Staging
+from asr_daemon.output.filesystem.staging import Modes, Staging
 from asr_daemon.pipeline import LARGE_BODY_BYTES, SMALL_BODY_BYTES, Body, Converter, Pipeline
 from asr_daemon.providers.base import Answer, Callback, Head
 from asr_daemon.renderers.captions import LineLimits
@@ -104,8 +104,10 @@ class Committer:
         return Stored(result.marker, False)
 
 
-def _read(content: bytes | bytearray | StagedFile) -> bytes:
-    return content.read() if isinstance(content, StagedFile) else bytes(content)
+def _read(content: Content) -> bytes:
+    if isinstance(content, bytes | bytearray):
+        return bytes(content)
+    return b"".join(content.pieces())
 
 
 @pytest.fixture

@@ -26,11 +26,10 @@ from asr_daemon.daemon.reload import Reloader, Standing
 from asr_daemon.daemon.service import Service, root_obstacle
 from asr_daemon.daemon.sockets import Ports, obstacles_at
 from asr_daemon.daemon.systemd import Manager
-from asr_daemon.daemon.wiring import make_output, make_tls
+from asr_daemon.daemon.wiring import check_state, make_output, make_tls
 from asr_daemon.errors import AsrDaemonError, Obstacle
 from asr_daemon.metrics import Metrics
 from asr_daemon.output.base import describe
-from asr_daemon.output.filesystem.staging import check_writable
 from asr_daemon.web.admin import Reports, make_application
 from asr_daemon.web.status.pages import View, status_routes
 
@@ -62,7 +61,7 @@ def check_start(config: Config, warn: Callable[[str], object]) -> list[Obstacle]
         obstacles += obstacles_at(listen.address, listen.port, f"listen[{number}].port")
     obstacles += obstacles_at(config.admin.address, config.admin.port, "admin.port")
     try:
-        check_writable(os.path.abspath(config.state))
+        check_state(config)
     except OSError as error:
         right = "write a folder that the daemon's user may write to"
         obstacles.append(Obstacle("state", f"cannot be used: {describe(error)}", right))

@@ -9,7 +9,6 @@ import logging
 import math
 import resource
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -32,7 +31,6 @@ from asr_daemon.errors import Obstacle
 from asr_daemon.metrics import Metrics
 from asr_daemon.output.base import describe
 from asr_daemon.output.committer import Committer
-from asr_daemon.output.filesystem.space import Room
 from asr_daemon.web.access_log import AccessLog
 from asr_daemon.web.admin import AdminServer
 from asr_daemon.web.connection import Timeouts
@@ -171,14 +169,13 @@ class Service:
 
     def describe(self) -> dict[str, Any]:
         """Return what an admin may want to know of it, as JSON has it."""
-        room = self._output.room
         certificates = self._listeners.certificates.items()
         return {
             "listeners": self.urls,
             "certificates": [{"file": file, "expires_at": _iso(at)} for file, at in certificates],
             "output": {
                 "root": str(self._config.output.root.absolute()),
-                "free_bytes": None if room is None else room.free_bytes,
+                "free_bytes": self._output.free_bytes,
             },
             "callbacks": self._metrics.callbacks(),
             "pending_texts": self._fetcher.pending,
@@ -259,12 +256,12 @@ class Service:
         gauge(
             "asr_daemon_free_bytes",
             "Free bytes on the file system of the results",
-            lambda: _known(self._output.room, lambda room: room.free_bytes),
+            lambda: _known(self._output.free_bytes),
         )
         gauge(
             "asr_daemon_free_inodes",
             "Free inodes on the file system of the results",
-            lambda: _known(self._output.room, lambda room: room.free_inodes),
+            lambda: _known(self._output.free_inodes),
         )
 
 
@@ -321,8 +318,7 @@ def _raise_descriptor_limit() -> int:
     return most
 
 
-def _known(room: Room | None, read: Callable[[Room], int | None]) -> float:
-    value = None if room is None else read(room)
+def _known(value: int | None) -> float:
     return math.nan if value is None else value
 
 

@@ -1,5 +1,6 @@
 """The only place that turns configuration into objects."""
 
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from datetime import datetime
@@ -17,8 +18,9 @@ from asr_daemon.fetch.policy import Policy, is_public
 from asr_daemon.index.index import Index
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics
+from asr_daemon.output.base import Output
 from asr_daemon.output.filesystem.output import FilesystemOutput, Reading, Settings
-from asr_daemon.output.filesystem.staging import Modes
+from asr_daemon.output.filesystem.staging import Modes, check_writable
 from asr_daemon.pipeline import Commit, Converter, Pipeline
 from asr_daemon.providers.base import Provider
 from asr_daemon.providers.registry import SIBLINGS
@@ -45,6 +47,11 @@ def make_output(config: Config) -> FilesystemOutput:
     )
 
 
+def check_state(config: Config) -> None:
+    """Raise `OSError` unless the index can be kept where it is to be; changes nothing."""
+    check_writable(os.path.abspath(config.state))
+
+
 def output_settings(config: Config) -> Settings:
     """Return what may change while the output is open."""
     return Settings(
@@ -67,7 +74,7 @@ def _expected(config: Config) -> Callable[[datetime], list[str]]:
 def make_endpoints(
     config: Config,
     committer: Commit,
-    output: FilesystemOutput,
+    output: Output,
     medium: Executor,
     metrics: Metrics,
 ) -> Mapping[str, Endpoint]:

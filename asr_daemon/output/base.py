@@ -1,16 +1,73 @@
-"""What an output is: results in, and for each what became of it."""
+"""What a store of results promises: a batch in, and for each result what became of it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
 from asr_daemon.errors import CannotStore
-from asr_daemon.output.filesystem.staging import StagedFile
 
-Content = bytes | bytearray | StagedFile
-"""What a file is to hold. A `StagedFile` stays its owner's, who discards it after the commit."""
+
+class StagedContent(Protocol):
+    """Content that is too large for memory: written already, not yet part of a result.
+
+    It stays its owner's, who discards it after the commit. Used on any thread.
+    """
+
+    @property
+    def size_bytes(self) -> int:
+        """Its size, whoever has written to it."""
+        ...
+
+    def fileno(self) -> int:
+        """Return the descriptor of an open file, which a child process may read and write."""
+        ...
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield it from the start."""
+        ...
+
+    def digest(self) -> str:
+        """Return its SHA-256 in hex digits."""
+        ...
+
+    def discard(self) -> None:
+        """Delete what is not part of a result by now; again does nothing."""
+        ...
+
+
+class Spool(Protocol):
+    """Takes a large content while it arrives. Used on the event loop, which never waits for it."""
+
+    @property
+    def size_bytes(self) -> int:
+        """What was written."""
+        ...
+
+    @property
+    def content(self) -> StagedContent:
+        """What was written, for a result or a child process."""
+        ...
+
+    async def write(self, chunk: bytes) -> None:
+        """Append to it; raise `CannotStore`."""
+        ...
+
+    def read(self) -> bytes:
+        """Return all of it; on any thread but the event loop's. Raise `CannotStore`."""
+        ...
+
+    def discard(self) -> None:
+        """Delete it; again does nothing."""
+        ...
+
+
+OpenSpool = Callable[[], Awaitable[Spool]]
+"""Returns an empty spool; raises `CannotStore` if there is no room for it."""
+
+Content = bytes | bytearray | StagedContent
+"""What a part of a result is to hold."""
 
 
 class Result(Struct, frozen=True):
@@ -26,7 +83,7 @@ class Result(Struct, frozen=True):
     fingerprint: str
     """What tells results of one name apart; the content of the marker carries it."""
     directory: str
-    """Relative to the root of the output, with `/`."""
+    """Relative to the top of the store, with `/`."""
     stem: str
     files: tuple[tuple[str, Content], ...]
     """Suffix and content, in the order in which they appear: the marker comes last."""
@@ -37,7 +94,7 @@ class Result(Struct, frozen=True):
 
     @property
     def marker(self) -> str:
-        """The path of the marker relative to the root, if no other result has the name."""
+        """The path of the marker, if no other result has the name."""
         return self.path(self.stem, self.files[-1][0])
 
     @property
@@ -45,11 +102,12 @@ class Result(Struct, frozen=True):
         """The size of all files."""
         contents = [content for _, content in self.files]
         return sum(
-            each.size_bytes if isinstance(each, StagedFile) else len(each) for each in contents
+            len(content) if isinstance(content, bytes | bytearray) else content.size_bytes
+            for content in contents
         )
 
     def path(self, stem: str, suffix: str) -> str:
-        """Return the path of a file of this result under a name, relative to the root."""
+        """Return the path of a file of this result under a name, relative to the top."""
         return f"{self.directory}/{stem}{suffix}".removeprefix("/")
 
 
@@ -57,7 +115,7 @@ class Stored(Struct, frozen=True):
     """A result that is on stable storage."""
 
     path: str
-    """Of its marker (the last file), relative to the root."""
+    """Of its marker (the last file), relative to the top of the store."""
     duplicate: bool
     """It was there before; nothing was written."""
 
@@ -67,10 +125,21 @@ Outcome = Stored | CannotStore
 
 
 class Output(Protocol):
-    """Stores results, a batch at a time. Used by the committer's thread."""
+    """Stores results: each once, complete, and never changed afterwards.
+
+    `store` and `check_health` are called on the committer's thread.
+    """
 
     def store(self, batch: Sequence[Result]) -> list[Outcome]:
-        """Make each result durable; return for each, in order, what became of it."""
+        """Make each result durable; return for each, in order, what became of it.
+
+        One that fails does not hold up the others. A rejected body is a result like any other; one
+        that there is no room for gets `NoRoomForRejected`.
+        """
+        ...
+
+    async def open_spool(self) -> Spool:
+        """Return an empty spool; raise `CannotStore` if there is no room for it."""
         ...
 
     def check_health(self, *, thoroughly: bool) -> str | None:
@@ -81,7 +150,7 @@ class Output(Protocol):
         ...
 
     def close(self) -> None:
-        """Let another process have the place where results are stored."""
+        """Store no more: another process may use the store from now on."""
         ...
 
 

@@ -9,7 +9,7 @@ from weakref import ref
 import pytest
 
 from asr_daemon.errors import CannotStore, NoRoomForRejected, ShuttingDown
-from asr_daemon.output.base import Outcome, Result, Stored
+from asr_daemon.output.base import Outcome, Result, Spool, Stored
 from asr_daemon.output.committer import MOST_FILES, Committer
 
 
@@ -45,6 +45,10 @@ class Output:
             CannotStore("disk full") if each.stem in self.refused else Stored(each.stem, False)
             for each in batch
         ]
+
+    async def open_spool(self) -> Spool:
+        """Have no room."""
+        raise CannotStore("disk full")
 
     def check_health(self, *, thoroughly: bool) -> str | None:
         """Find what was set."""

@@ -7,8 +7,7 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
-from asr_daemon.output.base import Content, Result
-from asr_daemon.output.filesystem.staging import StagedFile
+from asr_daemon.output.base import Content, Result, StagedContent
 
 _MOST_FINGERPRINTS = 16 * 1024
 
@@ -139,14 +138,14 @@ def _holds(path: str, content: Content) -> bool:
     """Return whether a file has this content."""
     try:
         with open(path, "rb") as file:
-            if isinstance(content, StagedFile):
-                return _is_same(file, content)
-            return file.read(len(content) + 1) == content
+            if isinstance(content, bytes | bytearray):
+                return file.read(len(content) + 1) == content
+            return _is_same(file, content)
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         return False
 
 
-def _is_same(file: BinaryIO, content: StagedFile) -> bool:
+def _is_same(file: BinaryIO, content: StagedContent) -> bool:
     for piece in content.pieces():
         if file.read(len(piece)) != piece:
             return False

@@ -14,7 +14,7 @@ from asr_daemon.output.filesystem.ahead import Ahead, Expected, none_expected
 from asr_daemon.output.filesystem.finder import Finder, Found, ReadEntry, no_entry
 from asr_daemon.output.filesystem.names import BatchNames, Names, Plan, ReadFingerprint
 from asr_daemon.output.filesystem.rejected import Quota
-from asr_daemon.output.filesystem.space import Room, Space
+from asr_daemon.output.filesystem.space import Space
 from asr_daemon.output.filesystem.spool import SpooledBody
 from asr_daemon.output.filesystem.staging import Modes, StagedFile, Staging
 from asr_daemon.output.filesystem.tree import Tree
@@ -124,9 +124,16 @@ class FilesystemOutput:
         self._tree.apply(settings.modes)
 
     @property
-    def room(self) -> Room | None:
+    def free_bytes(self) -> int | None:
         """What was left on the disk at the last check; `None` if that is not known."""
-        return self._space.room
+        room = self._space.room
+        return None if room is None else room.free_bytes
+
+    @property
+    def free_inodes(self) -> int | None:
+        """As many were left at the last check; `None` if that is not known, or not counted."""
+        room = self._space.room
+        return None if room is None else room.free_inodes
 
     @property
     def index_backlog(self) -> int:

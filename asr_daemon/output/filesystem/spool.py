@@ -20,8 +20,7 @@ class SpooledBody:
 
     def __init__(self, file: StagedFile, executor: Executor) -> None:
         """Take an empty file, and where it is written; see `open`."""
-        self.file = file
-        """May be in a `Result`, or be handed to a child process by its descriptor."""
+        self.content = file
         self.size_bytes = 0
         self._executor = executor
 
@@ -46,7 +45,7 @@ class SpooledBody:
         Raises:
             CannotStore: the disk does not take it, or not within `PATIENCE_S`.
         """
-        writing = self._executor.submit(self.file.write, chunk)
+        writing = self._executor.submit(self.content.write, chunk)
         await _bounded(asyncio.wrap_future(writing))
         self.size_bytes += len(chunk)
 
@@ -57,13 +56,13 @@ class SpooledBody:
             CannotStore: it cannot be read.
         """
         try:
-            return self.file.read()
+            return self.content.read()
         except OSError as error:
             raise refusal_of(error) from error
 
     def discard(self) -> None:
         """Close and remove it, soon; may be called again, and while it is being written."""
-        self.file.discard()
+        self.content.discard()
 
 
 async def _bounded(answer: "asyncio.Future[T]") -> T:

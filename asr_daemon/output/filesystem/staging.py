@@ -87,6 +87,10 @@ class StagedFile:
         with self.used():
             return os.fstat(self.descriptor).st_size
 
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self.descriptor
+
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Write at the end. Raise `OSError` if that fails."""
         with self.used():

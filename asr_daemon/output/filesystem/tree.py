@@ -351,7 +351,7 @@ def _stage(attempt: _Attempt, *, anew: bool = False) -> None:
         else:
             staged = attempt.staging.create()
             attempt.staged.append(staged)
-            for piece in content.pieces() if isinstance(content, StagedFile) else (content,):
+            for piece in (content,) if isinstance(content, bytes | bytearray) else content.pieces():
                 staged.write(piece)
 
 

@@ -108,7 +108,7 @@ def test_discard_waits_for_no_disk(staging: Staging, monkeypatch: pytest.MonkeyP
         task.cancel()
         body.discard()
         thaw.set()
-        return body.file
+        return body.content
 
     file = asyncio.run(run())
     staging.executor.shutdown()
