@@ -1,11 +1,11 @@
 """TLS for the callback listeners."""
 
 import errno
-import os
 import shlex
 import ssl
 import time
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from msgspec import Struct
 
@@ -114,15 +114,13 @@ def _mismatch(certificate: Path, key: Path) -> UnfitFile:
 
 def _is_pair(pem: str, key: Path) -> bool:
     # The `ssl` module takes a certificate with a key from a file alone.
-    descriptor = os.memfd_create("certificate")
     try:
-        os.write(descriptor, pem.encode())
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}", key)
+        with NamedTemporaryFile(suffix=".pem") as file:
+            file.write(pem.encode())
+            file.flush()
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file.name, key)
     except OSError:
         return False
-    finally:
-        os.close(descriptor)
     return True
 
 

@@ -168,7 +168,10 @@ def test_a_certificate_without_key_is_reported(told: Told, tmp_path: Path) -> No
         "2: listen[0].tls.key: required; write the path of a file"
     ]
     assert told("listen:\n  - tls: {certificate: cert.pem, key: no.pem}\n") == [
-        "2: listen[0].tls.key: no such file: DIR/no.pem; create it or name another file"
+        (
+            "2: listen[0].tls.key: no such file: DIR/no.pem ($CREDENTIALS_DIRECTORY is not set: "
+            "only systemd does that); create it or name another file"
+        )
     ]
 
 
