@@ -237,7 +237,9 @@ class FilesystemOutput:
     def _write(self, results: Sequence[Result], settings: Settings) -> list[Outcome]:
         """Name the results, write them, and index what was stored."""
         window_s = settings.duplicate_window_s
-        names = BatchNames(self._names, results, partial(self._index.taken, window_s=window_s))
+        since_s = self.clock.now_s() - window_s
+        taken = partial(self._index.taken, window_s=window_s)
+        names = BatchNames(self._names, results, since_s, taken)
         plans: list[Plan | OSError] = [_planned(names, result) for result in results]
         writable = [plan for plan in plans if isinstance(plan, Plan)]
         written = iter(self._tree.write(writable, names.plan_again))

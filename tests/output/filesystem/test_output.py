@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -97,6 +98,21 @@ def test_a_lost_index_falls_back_to_the_tree(make_output: MakeOutput, tmp_path: 
     assert make_output().store([result()]) == [Stored("tencent/21/42.json", True)]
 
 
+def test_same_content_after_the_window_is_another_result(
+    make_output: MakeOutput, tmp_path: Path
+) -> None:
+    """Ids come again on other days, and silence is equal: the tree forgets as the index does."""
+    names = ["tencent/21/42.json", "tencent/21/42~2.json", "tencent/21/42~3.json"]
+    for name in names:
+        output = make_output()
+        assert output.store([result()]) == [Stored(name, False)]
+        assert output.store([result()]) == [Stored(name, True)]
+        day_ago_s = time.time() - 86_400
+        os.utime(tmp_path / "root" / name, (day_ago_s, day_ago_s))
+        (tmp_path / "state/index.sqlite").unlink()
+    assert markers(tmp_path / "root") == names
+
+
 def test_what_could_not_be_stored_is_not_remembered(
     make_output: MakeOutput, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,11 +198,12 @@ def test_unhealthy_disk_that_only_writing_meets(
 
 
 def test_window_that_changes_holds_for_the_next_batch(make_output: MakeOutput) -> None:
-    """What was committed longer ago is written again under the name of its day."""
+    """What was committed longer ago is written again, under the name of its day."""
     output = make_output()
     output.store([result("21")])
     output.apply(structs.replace(SETTINGS, duplicate_window_s=-1.0))
     assert output.store([result("22")]) == [Stored("tencent/22/42.json", False)]
+    assert output.store([result("21")]) == [Stored("tencent/21/42~2.json", False)]
 
 
 def test_rejected_body_that_was_not_stored_leaves_its_room(
