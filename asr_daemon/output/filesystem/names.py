@@ -1,16 +1,24 @@
 """Decides under which names results are stored: duplicates, free names, and `~2`, `~3`."""
 
+import errno
 import os
 from collections.abc import Callable, Collection, Iterator
+from hashlib import sha256
 from itertools import count
 from typing import BinaryIO
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from asr_daemon.output.base import Content, Result
 from asr_daemon.output.filesystem.staging import StagedFile
 
 _MOST_MARKERS = 16 * 1024
+
+UNNAMEABLE = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
+"""What file systems answer whose names are shorter than others', or that reserve some."""
+
+_KEPT = 80
+_DIGEST_LENGTH = 16
 
 ReadFingerprint = Callable[[BinaryIO], str | None]
 """Returns the fingerprint that a marker's content carries, `None` if it is nothing of ours."""
@@ -147,6 +155,18 @@ class BatchNames:
             self._asked.add(marker)
             self._taken.update(self._indexed([marker]))
         return marker in self._taken
+
+
+def plainly_named(result: Result) -> Result:
+    """Return a result with a name that any file system takes, and that no other result has."""
+    components = result.directory.split("/")
+    directory = "/".join(name if len(name) <= _KEPT else _cut(name) for name in components)
+    return structs.replace(result, directory=directory, stem=_cut(result.stem))
+
+
+def _cut(name: str) -> str:
+    digest = sha256(name.encode()).hexdigest()[:_DIGEST_LENGTH]
+    return f"{name[:_KEPT]}~{digest}"
 
 
 def _is_of(result: Result, since_s: float, marker: _Marker) -> bool:

@@ -5,7 +5,9 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -229,3 +231,70 @@ def test_results_stored_without_syncs_are_not_taken_for_durable(make_output: Mak
     """What `durability: none` has stored is not remembered under `fsync`."""
     make_output(durable=False).store([result("21")])
     assert make_output().store([result("22")]) == [Stored("tencent/22/42.json", False)]
+
+
+LONG = "x" * 100
+PLAIN = f"tencent/{'x' * 80}~{sha256(LONG.encode()).hexdigest()[:16]}"
+
+
+@pytest.fixture(params=[errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ])
+def picky(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the file system take no name of 100 bytes, and none that Windows reserves."""
+    link, mkdir = os.link, os.mkdir
+
+    def check(path: str) -> None:
+        name = os.path.basename(path)
+        if len(name.partition(".")[0]) >= len(LONG) or name.startswith("CON."):
+            raise OSError(request.param, os.strerror(request.param), path)
+
+    def checked_link(source: str, target: str, **more: Any) -> None:
+        check(target)
+        link(source, target, **more)
+
+    def checked_mkdir(path: str, *mode: int) -> None:
+        check(path)
+        mkdir(path, *mode)
+
+    monkeypatch.setattr(os, "link", checked_link)
+    monkeypatch.setattr(os, "mkdir", checked_mkdir)
+
+
+@pytest.mark.usefixtures("picky")
+@pytest.mark.parametrize(
+    ("directory", "stem", "stored"),
+    [
+        ("tencent", LONG, f"{PLAIN}.json"),
+        (f"tencent/{LONG}", "42", f"{PLAIN}/42~73475cb40a568e8d.json"),
+        ("tencent", "CON", f"tencent/CON~{sha256(b'CON').hexdigest()[:16]}.json"),
+    ],
+)
+def test_name_that_the_file_system_does_not_take(
+    make_output: MakeOutput, tmp_path: Path, directory: str, stem: str, stored: str
+) -> None:
+    """Some take names that are shorter, or reserve some: a plain one is found again, too."""
+    output = make_output()
+    other = structs.replace(result(), directory=directory, stem=stem)
+    assert output.store([result("21", "d2"), other]) == [
+        Stored("tencent/21/42.json", False),
+        Stored(stored, False),
+    ]
+    assert output.check_health(thoroughly=True) is None
+    output.close()
+    (tmp_path / "state/index.sqlite").unlink()
+    assert make_output().store([other]) == [Stored(stored, True)]
+
+
+def test_name_that_no_name_can_replace(
+    make_output: MakeOutput, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is refused, and the disk does not count as unhealthy for that."""
+    output = make_output()
+
+    def refuse_all(*arguments: object, **more: object) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "link", refuse_all)
+        [refusal] = output.store([result()])
+    assert str(refusal) == "the result cannot be stored now: Invalid argument"
+    assert output.check_health(thoroughly=True) is None
