@@ -70,9 +70,14 @@ def to_pkcs12() -> bytes:
             r"run: sed -i 's/^[^-A-Za-z0-9+/=]*//' 'a file.pem'",
         ),
         (
-            LEAF + b"\xef\xbb\xbf" + INTERMEDIATE,
-            "a byte order mark (U+FEFF) stands before a BEGIN",
-            r"run: sed -i 's/^\xef\xbb\xbf//' 'a file.pem'",
+            LEAF + b"\xc2\xa0" + INTERMEDIATE,
+            "its lines are indented",
+            r"run: sed -i 's/^[^-A-Za-z0-9+/=]*//' 'a file.pem'",
+        ),
+        (
+            LEAF + b"issuer: " + INTERMEDIATE,
+            "something stands before a BEGIN on its line",
+            r"run: sed -i 's/-----BEGIN /\n&/g' 'a file.pem'",
         ),
         (
             CHAIN.decode().encode("utf-16"),
@@ -136,6 +141,8 @@ FORMS: list[Callable[[bytes, bytes], bytes]] = [
     lambda leaf, above: leaf + above,
     lambda leaf, above: (leaf + above).replace(b"\n", b"\r\n"),
     lambda leaf, above: b"\xef\xbb\xbf" + leaf + above,
+    lambda leaf, above: leaf + b"\xef\xbb\xbf" + above,
+    lambda leaf, above: b"# below -----BEGIN CERTIFICATE-----\n" + leaf + above,
     lambda leaf, above: TEXT + leaf + b"\n\n" + TEXT + above + TEXT,
     lambda leaf, above: KEY + leaf + above.strip(),
 ]
