@@ -184,7 +184,7 @@ class Listeners:
     def _complain(self, complaints: dict[str, str]) -> None:
         for key, complaint in complaints.items():
             if self._complaints.get(key) != complaint:
-                _log.error("the certificate in use stays: %s", complaint)
+                _log.error("certificate not loaded, the old one stays active: %s", complaint)
         self._complaints = complaints
 
     def _retire(self, place: _Place) -> None:
@@ -204,6 +204,8 @@ def tls_obstacle(key: str, error: OSError) -> Obstacle:
     """Return why a listener's files cannot be used."""
     where = f" ({error.filename})" if error.filename else ""
     right = error.right if isinstance(error, UnfitFile) else BETTER_FILES
+    if isinstance(error, PermissionError):
+        right = "let the daemon's user read it"
     return Obstacle(key, f"cannot be loaded: {error.strerror or error}{where}", right)
 
 
