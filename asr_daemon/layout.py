@@ -18,6 +18,14 @@ RESERVED = ("failed", "rejected")
 """First folders below the root that results which succeeded never stand in."""
 
 _NO_ID = "no-id"
+LONGEST_COMPONENT = 240
+"""File systems take 255 bytes; a suffix and the number of a name that comes again need some."""
+
+_MOST_COMPONENTS = 12
+"""Whatever stands in them, the path is one that the kernel takes."""
+
+_LONGEST_TEXT = 100
+_DIGEST_LENGTH = 16
 _LONGEST_NAME = 120
 _CUT_NAME = 80
 _UNSAFE = re.compile(rb"[^A-Za-z0-9_.-]|\A\.|\.\Z")
@@ -41,7 +49,7 @@ def encode_name(raw: str) -> str:
         lambda match: b"%%%02X" % match[0][0], raw.encode("utf-8", "surrogatepass")
     )
     if len(encoded) > _LONGEST_NAME:
-        encoded = encoded[:_CUT_NAME] + b"~" + sha256(encoded).hexdigest()[:16].encode()
+        return _cut(encoded.decode("ascii"), _CUT_NAME)
     return encoded.decode("ascii")
 
 
@@ -52,6 +60,11 @@ def name_in(stem: str) -> str | None:
     """
     encoded, mark, _ = stem.partition("~")
     return None if mark and encoded == _NO_ID else unquote(encoded)
+
+
+def _cut(name: str, kept: int) -> str:
+    """Return the beginning of a name and what tells it from others with that beginning."""
+    return f"{name[:kept]}~{sha256(name.encode()).hexdigest()[:_DIGEST_LENGTH]}"
 
 
 def check_layout(layout: str) -> str | None:
@@ -65,6 +78,8 @@ def check_layout(layout: str) -> str | None:
             return f"{{{name}}} is not one of {' '.join(f'{{{known}}}' for known in FIELDS)}"
         if re.search(r"[^A-Za-z0-9_./-]", literal):
             return "outside braces only A-Z a-z 0-9 _ - . and / may stand"
+        if any(len(text) > _LONGEST_TEXT for text in literal.split("/")):
+            return f"more than {_LONGEST_TEXT} characters in a row outside braces"
     return _check_components(layout.split("/"))
 
 
@@ -73,6 +88,8 @@ def _check_components(components: list[str]) -> str | None:
         return "no component may be empty or start with a dot"
     if "{id}" not in components[-1]:
         return "the last component must hold {id}, or results would share one name"
+    if len(components) > _MOST_COMPONENTS:
+        return f"more than {_MOST_COMPONENTS} components"
     if len(components) > 1 and components[0] in RESERVED:
         return f"the first component {components[0]!r} is reserved"
     return None
@@ -118,7 +135,7 @@ class Layout:
 
     def _filled(self, layout: str, provider: str, moment: datetime, **fields: str) -> str:
         local = moment.astimezone(self._timezone)
-        return layout.format(
+        path = layout.format(
             provider=provider,
             year=f"{local.year:04}",
             month=f"{local.month:02}",
@@ -126,6 +143,13 @@ class Layout:
             hour=f"{local.hour:02}",
             **fields,
         )
+        return path if len(path) <= LONGEST_COMPONENT else "/".join(map(_fit, path.split("/")))
+
+
+def _fit(component: str) -> str:
+    if len(component) <= LONGEST_COMPONENT:
+        return component
+    return _cut(component, LONGEST_COMPONENT - 1 - _DIGEST_LENGTH)
 
 
 def _escape_reserved(directory: str) -> str:

@@ -123,6 +123,8 @@ class Worker:
 
     async def _run(self, job: Job) -> Reply:
         """Run one child; it ends when the other end of `lifeline` is closed, also by a crash."""
+        if _program() != _PROGRAM:
+            raise WorkerFailed(_REPLACED)
         lifeline, held = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
@@ -151,6 +153,21 @@ class Worker:
         if process.returncode != 0:
             raise WorkerFailed(_how_it_ended(process.returncode))
         return msgspec.msgpack.decode(encoded, type=Reply)
+
+
+def _program() -> tuple[int, int] | None:
+    """Return what tells this program from another version that is installed in its place."""
+    try:
+        status = os.stat(__file__)
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+_PROGRAM = _program()
+"""What the daemon was started from; a child that is started from anything else may be another."""
+
+_REPLACED = "the program was replaced or removed after the daemon had started: restart it"
 
 
 def _python_path() -> str:

@@ -33,7 +33,7 @@ def test_no_cycles() -> None:
 
 
 def test_one_place_knows_how_results_are_stored() -> None:
-    """All else that stores results knows the protocol only; `render` and `follow` write files of their own."""
+    """All else knows the protocol only; `render` and `follow` write files of their own."""
     implementation = "asr_daemon.output.filesystem"
     others = MODULES.keys() - {module for module in MODULES if module.startswith(implementation)}
     knowing = {

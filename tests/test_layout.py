@@ -94,6 +94,35 @@ def test_long_name_is_cut() -> None:
     assert encode_name("a" * 121) == "a" * 80 + "~e9615320128cc7a3"
 
 
+LONG = "{provider}-{year}{month}{day}-{appid}-{id}"
+BEFORE = "tencent-20261121-" + "7" * 113 + "-"
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("9" * 109, BEFORE + "9" * 109),
+        ("9" * 110, BEFORE + "9" * 92 + "~01086ea0271fe1a0"),
+        ("9" * 109 + "8", BEFORE + "9" * 92 + "~c9f93c7f07e37b40"),
+    ],
+)
+def test_long_component_is_cut(make_transcript: MakeTranscript, name: str, stem: str) -> None:
+    """To 240 bytes: with a suffix and a number it is still one that file systems take."""
+    transcript = make_transcript(appid="7" * 113, name=name)
+    assert Layout(LONG, UTC).place(transcript) == Place("", stem)
+    assert Layout(f"{LONG}/{{id}}", UTC).place(transcript).directory == stem
+    assert len(stem) == 240
+
+
+@pytest.mark.parametrize("layout", [f"{LONG}/{LONG}", "{id}{id}{id}/x{id}", "{appid}{id}x/{id}"])
+@pytest.mark.parametrize("raw", ["x" * 120, "x" * 121, "通" * 13, "通" * 500, "/" * 40])
+def test_every_component_is_short_enough(
+    make_transcript: MakeTranscript, layout: str, raw: str
+) -> None:
+    place = Layout(layout, UTC).place(make_transcript(name=raw, appid=raw))
+    assert all(len(one) <= 240 for one in (*place.directory.split("/"), place.stem))
+
+
 @given(st.text(), st.text())
 def test_names_are_safe_and_distinct(first: str, second: str) -> None:
     """Any two different ids have different names, each one safe component."""
@@ -118,6 +147,10 @@ def test_names_are_safe_and_distinct(first: str, second: str) -> None:
         ("{tenant}/{id}", "{tenant} is not one of"),
         ("a b/{id}", "outside braces only"),
         ("{id", "the braces do not match"),
+        (f"{'a' * 100}/{'b' * 100}{{id}}", None),
+        (f"{'a' * 101}/{{id}}", "more than 100 characters in a row outside braces"),
+        ("a/" * 11 + "{id}", None),
+        ("a/" * 12 + "{id}", "more than 12 components"),
     ],
 )
 def test_check_layout(layout: str, complaint: str | None) -> None:

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from asr_daemon.config.model import ListenSettings, TlsSettings
-from asr_daemon.daemon.listeners import Listeners
+from asr_daemon.daemon.listeners import Listeners, tls_obstacle
 from asr_daemon.daemon.sockets import Ports
 from asr_daemon.errors import Obstacle
 from asr_daemon.web.connection import Timeouts
@@ -116,6 +116,14 @@ def test_files_that_are_not_there(tmp_path: Path, pair: TlsSettings) -> None:
     with_listeners(run)
 
 
+def test_what_may_not_be_read_has_its_own_remedy() -> None:
+    error = PermissionError(13, "Permission denied", "/etc/key.pem")
+    assert str(tls_obstacle("listen[0].tls", error)) == (
+        "listen[0].tls: cannot be loaded: Permission denied (/etc/key.pem), "
+        "let the daemon's user read it"
+    )
+
+
 def test_complaint_is_made_once(pair: TlsSettings, caplog: pytest.LogCaptureFixture) -> None:
     """What is wrong with a certificate is logged when it is found, and when it is another thing."""
 
@@ -128,7 +136,7 @@ def test_complaint_is_made_once(pair: TlsSettings, caplog: pytest.LogCaptureFixt
         await serve(listeners, at(0, pair))
 
     with_listeners(run)
-    assert len([each for each in caplog.messages if "the certificate in use stays" in each]) == 2
+    assert len([each for each in caplog.messages if "certificate not loaded" in each]) == 2
 
 
 def test_warning_of_expiry(pair: TlsSettings, caplog: pytest.LogCaptureFixture) -> None:

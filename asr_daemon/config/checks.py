@@ -19,6 +19,10 @@ SHORTEST_PUBLIC_KEY = 16
 """Characters of a key that may be the only protection from the internet."""
 
 
+LONGEST_ROOT_BYTES = 1024
+"""The kernel takes paths of 4095, of which the longest layout needs less than 3000."""
+
+
 class Exposure(Struct, frozen=True):
     """Why senders beyond loopback reach the daemon."""
 
@@ -175,6 +179,12 @@ def _formats(config: Config) -> Iterator[Finding]:
             yield Finding(key, f"duplicate format {name}", "write it once", (key,))
 
 
+def _root(config: Config) -> Iterator[Finding]:
+    if len(bytes(config.output.root)) > LONGEST_ROOT_BYTES:
+        wrong = f"longer than {LONGEST_ROOT_BYTES} bytes, which leaves too little for results"
+        yield Finding("output.root", wrong, "write a shorter path", ("output.root",))
+
+
 _RULES = (
     _some_listener,
     _distinct_listeners,
@@ -182,4 +192,5 @@ _RULES = (
     _some_provider,
     _distinct_paths,
     _formats,
+    _root,
 )

@@ -17,6 +17,8 @@ LARGEST_FILE_BYTES = 256 * 1024
 """More than any configuration needs, and little enough to be parsed in seconds."""
 
 _CORE_TAG = "tag:yaml.org,2002:"
+_GLUED_COMMENT = re.compile(r"[ \t]+#[^\s#]")
+_BLOCKS = ("|", ">")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
@@ -32,6 +34,10 @@ class Scalar(Node, frozen=True):
 
     text: str
     quoted: bool = False
+    is_cut: bool = False
+    """Whether what YAML takes for a comment follows, without a blank behind its `#`."""
+    is_folded: bool = False
+    """Whether YAML has made one line of several."""
 
 
 class Sequence(Node, frozen=True):
@@ -96,7 +102,7 @@ def parse(text: str, file: str) -> Document:
         ConfigError: it is not valid YAML, or not a mapping.
     """
     raw = compose(text, file)
-    builder = _Builder(file)
+    builder = _Builder(file, text)
     if raw is None or raw.tag == f"{_CORE_TAG}null":
         root = Section(1, "map")
     elif isinstance(raw, yaml.MappingNode):
@@ -136,10 +142,11 @@ def _decode(content: bytes, path: Path) -> str:
 class _Builder:
     """Turns PyYAML's nodes into ours, noting the line of each key and which are duplicates."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, text: str) -> None:
         self.lines = {"": 1}
         self.problems: list[Problem] = []
         self._file = file
+        self._text = text
 
     def section(self, raw: yaml.MappingNode, key: str, line: int) -> Section:
         entries: dict[str, Entry] = {}
@@ -169,10 +176,13 @@ class _Builder:
             return self.section(raw, key, line)
         if isinstance(raw, yaml.SequenceNode):
             return self._sequence(raw, key, line)
-        quoted = isinstance(raw, yaml.ScalarNode) and raw.style is not None
+        style = raw.style if isinstance(raw, yaml.ScalarNode) else None
+        quoted = style is not None
         # A value that is missing is where its key is.
         line = _line(raw) if raw.value or quoted else line
-        return Scalar(line, _short(raw.tag), str(raw.value), quoted)
+        is_cut = not quoted and bool(_GLUED_COMMENT.match(self._text, raw.end_mark.index))
+        is_folded = style not in _BLOCKS and raw.start_mark.line != raw.end_mark.line
+        return Scalar(line, _short(raw.tag), str(raw.value), quoted, is_cut, is_folded)
 
 
 def _check_name(raw: yaml.Node, first_line: int | None) -> None:

@@ -154,8 +154,9 @@ class OutputSettings(Struct, frozen=True, kw_only=True):
 
     layout: LayoutText = "{provider}/{year}/{month}/{day}/{id}"
     """Path of a result below root, without the suffix. Fields: {provider} {year} {month} {day}
-    {hour} {appid} ("none" where there is none) {id}. {id} must be in the last component. A change
-    applies to new results only; nothing is moved."""
+    {hour} {appid} ("none" where there is none) {id}. {id} must be in the last component. What gets
+    longer than 240 bytes between two / is cut and ends with a digest. A change applies to new
+    results only; nothing is moved."""
 
     timezone: TimeZone = ZoneInfo("UTC")
     """The time zone of {year} to {hour}, such as Asia/Shanghai. Where clocks are turned back in

@@ -1,5 +1,7 @@
 """Read what the configuration refers to: other files and environment variables."""
 
+import os
+import re
 from collections.abc import Mapping
 from errno import EINVAL
 from pathlib import Path
@@ -9,6 +11,13 @@ from asr_daemon.config.problems import Wrong, quote
 
 LARGEST_SECRET_BYTES = 64 * 1024
 """Bounds what a wrong path makes us read."""
+
+
+_CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
+_CREATE = "create it or name another file"
+_CREDENTIALS = ("/", "run", "credentials")
+_VARIABLE = re.compile(r"\$\{?CREDENTIALS_DIRECTORY\b|%d/")
+"""How a shell or a unit of systemd would name the directory."""
 
 
 class Sources:
@@ -31,6 +40,9 @@ class Sources:
         Raises:
             Wrong: it does not exist or cannot be opened.
         """
+        if _VARIABLE.match(name):
+            wrong = f"{quote(name)}: variables are not expanded here"
+            raise Wrong(wrong, f"write {quote(Path(name).name)}, which is looked up there first")
         for folder in self._folders():
             path = folder / name
             self.files.add(path)
@@ -39,11 +51,10 @@ class Sources:
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
-                right = "let the daemon's user read it, or name another file"
-                raise Wrong(f"cannot read {path} ({error.strerror})", right) from None
+                raise Wrong(f"cannot read {path} ({error.strerror})", _let_read(path)) from None
             return path
         places = " or ".join(dict.fromkeys(str(folder / name) for folder in self._folders()))
-        raise Wrong(f"no such file: {places}", "create it or name another file")
+        raise self._missing(name, f"no such file: {places}")
 
     def read_secret_file(self, name: str) -> str:
         """Return the content of a file, without one newline at its end.
@@ -75,9 +86,29 @@ class Sources:
             raise Wrong(f"environment variable {quote(name)} is not set", "set it or name another")
         return value
 
+    def _missing(self, name: str, wrong: str) -> Wrong:
+        """Return what to do about a missing file, which systemd may have been meant to pass on."""
+        is_credential = Path(name).parts[:3] == _CREDENTIALS or not Path(name).is_absolute()
+        if not is_credential or _CREDENTIALS_DIRECTORY in self._environ:
+            return Wrong(wrong, _CREATE)
+        unset = f"${_CREDENTIALS_DIRECTORY} is not set"
+        if "NOTIFY_SOCKET" not in self._environ:
+            return Wrong(f"{wrong} ({unset}: only systemd does that)", _CREATE)
+        # In unprivileged containers LXC puts an empty one into every unit.
+        right = "create it, or look for an empty LoadCredential= of a container in systemctl cat"
+        return Wrong(f"{wrong} ({unset}: no LoadCredential= is in effect)", right)
+
     def _folders(self) -> tuple[Path, ...]:
-        credentials = self._environ.get("CREDENTIALS_DIRECTORY")
+        credentials = self._environ.get(_CREDENTIALS_DIRECTORY)
         return (Path(credentials), self._directory) if credentials else (self._directory,)
+
+
+def _let_read(path: Path) -> str:
+    """Return what to do about a file that cannot be read: it may be its directory."""
+    for directory in reversed(path.parents):
+        if not os.access(directory, os.X_OK):
+            return f"let the daemon's user enter {directory}, or pass the file with LoadCredential="
+    return "let the daemon's user read it, pass it with LoadCredential=, or name another file"
 
 
 def _check_readable(path: Path) -> None:

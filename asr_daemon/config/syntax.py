@@ -30,6 +30,12 @@ _LOOKALIKES = {
 }
 """Characters that editors and web pages put in place of those that YAML needs."""
 
+_INVISIBLE = {"Cf", "Zs", "Zl", "Zp"}
+"""Unicode's categories of formatting and blanks."""
+
+_BYTE_ORDER_MARK = {"\ufeff": "byte order mark"}
+"""Unicode's own name for it is one that nobody uses."""
+
 _ERRORS = (
     (r"'\\t'", "a tab where YAML allows only spaces", "replace tabs by spaces"),
     (
@@ -128,10 +134,21 @@ def lookalike(text: str) -> tuple[str, str] | None:
     """Return what is wrong and right if `text` has a character that only looks like YAML's own."""
     for character in text:
         if character in _LOOKALIKES:
-            name = unicodedata.name(character, "BYTE ORDER MARK").lower()
-            wrong = f"U+{ord(character):04X} ({name}) is not what YAML expects"
+            wrong = f"U+{ord(character):04X} ({_name(character)}) is not what YAML expects"
             return wrong, f"replace it by {_LOOKALIKES[character]}, or put the text in quotes"
     return None
+
+
+def invisible(text: str) -> str | None:
+    """Return the name of the first character in `text` that nobody sees, `None` without one."""
+    for character in text:
+        if character != " " and unicodedata.category(character) in _INVISIBLE:
+            return f"U+{ord(character):04X} ({_name(character)})"
+    return None
+
+
+def _name(character: str) -> str:
+    return _BYTE_ORDER_MARK.get(character) or unicodedata.name(character, "no name").lower()
 
 
 def _problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:

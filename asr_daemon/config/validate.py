@@ -17,7 +17,7 @@ from asr_daemon.config.document import Document, Entry, Node, Scalar, Section, S
 from asr_daemon.config.model import REMOVED, Config
 from asr_daemon.config.problems import Problem, Wrong, one_of, quote
 from asr_daemon.config.sources import Sources
-from asr_daemon.config.syntax import lookalike
+from asr_daemon.config.syntax import invisible, lookalike
 from asr_daemon.config.values import Kind, describe, kind_of
 from asr_daemon.secret import Secret
 
@@ -28,6 +28,10 @@ _BETWEEN_WORDS = re.compile(r"[^a-z0-9]+")
 _TRUE = {"yes", "true", "on"}
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
+_CUT = (
+    "what stands behind the # is a comment, and no part of the secret",
+    "put the secret in quotes if it is one, or write a blank behind the #",
+)
 _UNQUOTED = {
     "bool": "without quotes is a boolean",
     "int": "without quotes is a number",
@@ -103,7 +107,10 @@ class _Validator:
             return self.section(kind.base, node, key)
         if kind.item is not None:
             return self._items(kind, node, key)
-        return read_scalar(kind, node, self._sources)
+        value = read_scalar(kind, node, self._sources)
+        if kind.base is Secret and isinstance(node, Scalar) and node.is_cut:
+            self.warnings.append(self._problem(key, node.line, Wrong(*_CUT)))
+        return value
 
     def _items(self, kind: Kind, node: Node, key: str) -> tuple[Any, ...]:
         item = kind_of(kind.item)
@@ -169,6 +176,8 @@ def read_scalar(kind: Kind, node: Node, sources: Sources) -> Any:
         )
     if node.tag == "null" and kind.or_null:
         return None
+    if node.tag == "null" and node.is_cut:
+        raise Wrong("empty: what starts with # is a comment", "put the value in quotes")
     if node.tag == "null":
         raise Wrong("empty", f"{right}, or remove the line")
     if kind.base is Secret:
@@ -200,6 +209,8 @@ def _text(kind: Kind, node: Scalar, sources: Sources, right: str) -> Any:
     if not node.quoted and (odd := lookalike(node.text[:1] + node.text[-1:])):
         raise Wrong(*odd)
     _check_line(node.text, right)
+    if kind.base is str:
+        _check_visible(node.text, "the value")
     if kind.choices and node.text not in kind.choices:
         raise Wrong(f"{quote(node.text)} not supported", right)
     if kind.is_read_file:
@@ -210,15 +221,34 @@ def _text(kind: Kind, node: Scalar, sources: Sources, right: str) -> Any:
 def _secret(kind: Kind, node: Scalar, sources: Sources) -> Any:
     if node.tag not in {"str", *_SECRET_TAGS}:
         raise Wrong("the secret is not text as written", "put it in quotes")
+    if node.is_folded:
+        raise Wrong("the secret is on several lines", "write it on one line, or in quotes")
     _check_line(node.text, f"write {describe(kind)}")
+    _check_visible(node.text, "the secret")
+    if not node.quoted and (odd := lookalike(node.text[:1] + node.text[-1:])):
+        raise Wrong(*odd)
     text = node.text
     if node.tag == "!file":
         text = sources.read_secret_file(node.text)
-        _check_line(text, "write only the secret into the file, on one line", "the file is ")
+        _check_read(text, "the file", "write only the secret into the file, on one line")
     elif node.tag == "!env":
         text = sources.read_variable(node.text)
-        _check_line(text, "set the variable to the secret", "the variable is ")
+        _check_read(text, "the variable", "set the variable to the secret")
     return kind.text.read(text) if kind.text else Secret(text)
+
+
+def _check_read(text: str, where: str, right: str) -> None:
+    """Refuse what no administrator means to be part of a secret."""
+    _check_line(text, right, f"{where} is ")
+    _check_visible(text, where)
+    if text != text.strip():
+        raise Wrong(f"{where} begins or ends with a blank", right)
+
+
+def _check_visible(text: str, where: str) -> None:
+    """Refuse characters that nobody sees; a vendor's console or an editor has added them."""
+    if character := invisible(text):
+        raise Wrong(f"{where} contains {character}, which is not visible", "remove it")
 
 
 def _check_line(text: str, right: str, subject: str = "") -> None:

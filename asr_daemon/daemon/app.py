@@ -16,7 +16,7 @@ from tornado.web import Application
 
 from asr_daemon import __version__
 from asr_daemon.config.load import ConfigError, problem_at
-from asr_daemon.config.model import Config, ProvidersSettings
+from asr_daemon.config.model import Config, ListenSettings, ProvidersSettings
 from asr_daemon.config.shown import shown
 from asr_daemon.config.watcher import is_other_than_file
 from asr_daemon.daemon.history import History
@@ -55,7 +55,7 @@ def check_start(config: Config, warn: Callable[[str], object]) -> list[Obstacle]
         obstacles.append(root_obstacle(error))
     for number, listen in enumerate(config.listen):
         try:
-            make_tls(listen)
+            _check_tls(listen, f"listen[{number}].tls", warn)
         except OSError as error:
             obstacles.append(tls_obstacle(f"listen[{number}].tls", error))
         obstacles += obstacles_at(listen.address, listen.port, f"listen[{number}].port")
@@ -66,6 +66,16 @@ def check_start(config: Config, warn: Callable[[str], object]) -> list[Obstacle]
         right = "write a folder that the daemon's user may write to"
         obstacles.append(Obstacle("state", f"cannot be used: {describe(error)}", right))
     return obstacles
+
+
+def _check_tls(listen: ListenSettings, key: str, warn: Callable[[str], object]) -> None:
+    tls = make_tls(listen)
+    if tls is None:
+        return
+    for doubt in tls.doubts:
+        warn(f"{key}: {doubt}")
+    if sentence := tls.expiry(time.time()):
+        warn(f"{key}: {sentence} ({tls.certificate})")
 
 
 class Server:

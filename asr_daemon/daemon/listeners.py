@@ -19,11 +19,9 @@ from asr_daemon.web.connections import Connections
 from asr_daemon.web.in_flight import InFlight
 from asr_daemon.web.intake import Routing
 from asr_daemon.web.server import CallbackServer
-from asr_daemon.web.tls import WARN_AHEAD_S, Tls
+from asr_daemon.web.tls import BETTER_FILES, Tls, UnfitFile
 
 _DAY_S = 86_400.0
-
-_BETTER_FILES = "write a certificate (PEM, the whole chain) and the key that belongs to it"
 
 _log = logging.getLogger(__name__)
 
@@ -147,14 +145,13 @@ class Listeners:
 
     def warn_of_expiry(self, now_s: float) -> None:
         """Say of each certificate that expires soon, once a day, that it has to be renewed."""
-        for file, expires_at_s in self.certificates.items():
-            told_at_s = self._warned_at_s.get(file, -_DAY_S)
-            if expires_at_s - now_s < WARN_AHEAD_S and now_s - told_at_s >= _DAY_S:
+        for tls in {each.tls for each in self._serving.values() if each.tls is not None}:
+            file, sentence = str(tls.certificate), tls.expiry(now_s)
+            if sentence and now_s - self._warned_at_s.get(file, -_DAY_S) >= _DAY_S:
                 self._warned_at_s[file] = now_s
-                end = datetime.fromtimestamp(expires_at_s, UTC).isoformat(timespec="seconds")
-                verb = "has expired" if expires_at_s <= now_s else "expires soon"
+                end = datetime.fromtimestamp(tls.expires_at_s, UTC).isoformat(timespec="seconds")
                 fields = {"certificate": file, "expires_at": end}
-                _log.warning("a certificate %s: renew it", verb, extra={"fields": fields})
+                _log.warning("%s", sentence, extra={"fields": fields})
 
     def stop(self) -> None:
         """Accept no more; what waits at ports that stay open is left to the next process."""
@@ -169,20 +166,25 @@ class Listeners:
     async def _load(
         self, place: _Place, wanted: ListenSettings, key: str, complaints: dict[str, str]
     ) -> Tls | None:
+        before = self._serving.get(place)
         try:
-            return await asyncio.to_thread(make_tls, wanted)
+            tls = await asyncio.to_thread(make_tls, wanted)
         except OSError as error:
             obstacle = tls_obstacle(key, error)
-            before = self._serving.get(place)
             if before is None or before.settings.tls != wanted.tls:
                 raise obstacle from error
             complaints[key] = str(obstacle)
             return before.tls
+        known = before.tls.doubts if before is not None and before.tls is not None else ()
+        for doubt in tls.doubts if tls is not None else ():
+            if doubt not in known:
+                _log.warning("%s: %s", key, doubt)
+        return tls
 
     def _complain(self, complaints: dict[str, str]) -> None:
         for key, complaint in complaints.items():
             if self._complaints.get(key) != complaint:
-                _log.error("the certificate in use stays: %s", complaint)
+                _log.error("certificate not loaded, the old one stays active: %s", complaint)
         self._complaints = complaints
 
     def _retire(self, place: _Place) -> None:
@@ -201,7 +203,10 @@ class Listeners:
 def tls_obstacle(key: str, error: OSError) -> Obstacle:
     """Return why a listener's files cannot be used."""
     where = f" ({error.filename})" if error.filename else ""
-    return Obstacle(key, f"cannot be loaded: {error.strerror or error}{where}", _BETTER_FILES)
+    right = error.right if isinstance(error, UnfitFile) else BETTER_FILES
+    if isinstance(error, PermissionError):
+        right = "let the daemon's user read it"
+    return Obstacle(key, f"cannot be loaded: {error.strerror or error}{where}", right)
 
 
 def _places(settings: Iterable[ListenSettings]) -> Iterator[tuple[_Place, ListenSettings]]:

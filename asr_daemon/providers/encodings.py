@@ -14,6 +14,7 @@ A byte that is of no character is shown as `\xff`, so that none is lost; no text
 surrogate. So one cut character never turns a whole text into another encoding.
 """
 
+import codecs
 import re
 from contextlib import suppress
 
@@ -43,6 +44,10 @@ _DECLARED = {
 }
 """Encodings that senders declare, by name in lower case, each read as the largest of its family:
 what is declared as GB2312 is GBK. Other declarations are a library's default and not believed."""
+
+for _name in set(_DECLARED.values()):
+    # Python imports an encoding when it is used first; by then an upgrade may have removed it.
+    codecs.lookup(_name)
 
 
 class _Reading(Struct, frozen=True):

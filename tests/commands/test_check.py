@@ -1,10 +1,13 @@
 """`asr-daemon check` does what a start does."""
 
 import socket
+import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tests.commands.conftest import Run
 
@@ -49,6 +52,7 @@ def test_what_only_a_start_finds_is_reported(tmp_path: Path, run: Run) -> None:
     assert err.startswith(f"{file}:2: output.root: cannot be used: ")
 
 
+YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 ELSEWHERE = "192.0.2.1"
 """Of TEST-NET-1: nobody's."""
 OPEN = "{tencent: {allow_unauthenticated: true}, huawei: {enabled: false}}"
@@ -92,3 +96,27 @@ def test_a_port_that_is_taken_elsewhere(tmp_path: Path, run: Run) -> None:
         status, err = checked(run, tmp_path, f"admin: {{address: {ELSEWHERE}, port: {port}}}")
     assert status == 78
     assert err.startswith(f"3: admin.port: cannot listen on {ELSEWHERE}:{port} (")
+
+
+def test_a_certificate_that_senders_may_refuse_is_a_warning(tmp_path: Path, run: Run) -> None:
+    pair, file = trustme.CA().issue_cert("asr.example", not_after=YESTERDAY), tmp_path / "c.pem"
+    pair.private_key_and_cert_chain_pem.write_to_path(file)
+    tls = f"listen: [{{port: 0, tls: {{certificate: {file}, key: {file}}}}}]"
+    config = tmp_path / "asr-daemon.yaml"
+    config.write_text(f"output: {{root: {tmp_path}/root}}\nstate: {tmp_path}/state\n{tls}\n")
+    status, out, err = run("check", "--config", config)
+    incomplete, expired, ok = out.splitlines()
+    assert (status, ok, err) == (0, f"{config}: ok", "")
+    assert f"is neither in {file} nor trusted by this machine" in incomplete
+    assert expired == f"listen[0].tls: a certificate has expired: renew it ({file}) (warning)"
+
+
+def test_a_certificate_in_another_form_is_named(tmp_path: Path, run: Run) -> None:
+    file = tmp_path / "c.der"
+    file.write_bytes(ssl.PEM_cert_to_DER_cert(trustme.CA().cert_pem.bytes().decode()))
+    tls = f"listen: [{{port: 0, tls: {{certificate: {file}, key: {file}}}}}]"
+    command = f"run: openssl x509 -inform DER -in {file} -out NEW.pem"
+    assert checked(run, tmp_path, tls) == (
+        78,
+        f"3: listen[0].tls: cannot be loaded: it is DER ({file}); {command}\n",
+    )

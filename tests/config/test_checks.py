@@ -1,6 +1,7 @@
 """Rules across settings."""
 
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -244,3 +245,9 @@ def test_texts_are_fetched_from_somewhere() -> None:
 def test_what_is_loopback(host: str, answer: bool) -> None:
     """A name that nobody has looked up is not."""
     assert is_loopback(host) is answer
+
+
+def test_a_root_that_leaves_no_room_for_results() -> None:
+    told_of = [told(Config(output=OutputSettings(root=Path("/" + "x" * n)))) for n in (1023, 1024)]
+    wrong = "longer than 1024 bytes, which leaves too little for results; write a shorter path"
+    assert told_of == [[], [f"output.root: {wrong}"]]

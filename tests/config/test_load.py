@@ -65,6 +65,47 @@ def test_secrets_are_found_beside_the_file(load_text: Load, tmp_path: Path) -> N
     assert config.providers.tencent.keys == keys
 
 
+SECRET = "providers:\n  huawei:\n    clients:\n    - app_key: ODFS\n      app_secret: "
+KEY = "providers.huawei.clients[0].app_secret"
+
+
+@pytest.mark.parametrize(
+    ("secret", "warned"),
+    [
+        ("abc #def", True),
+        ("!file key #2", True),
+        ("abc # the second one", False),
+        ("'abc #def'", False),
+        ("'abc' #def", False),
+        ("abc#def", False),
+        ("abc ## old ##", False),
+        ("abc", False),
+    ],
+)
+def test_a_secret_that_a_comment_cuts_is_a_warning(
+    tmp_path: Path, secret: str, warned: bool
+) -> None:
+    (tmp_path / "key").write_text("abc")
+    (tmp_path / "asr-daemon.yaml").write_text(f"{SECRET}{secret}\n")
+    _, warnings = load_with_warnings(tmp_path / "asr-daemon.yaml", {})
+    wrong = "what stands behind the # is a comment, and no part of the secret"
+    right = "put the secret in quotes if it is one, or write a blank behind the #"
+    file = tmp_path / "asr-daemon.yaml"
+    assert list(map(str, warnings)) == [f"{file}:5: {KEY}: {wrong}; {right}"] * warned
+
+
+@pytest.mark.parametrize(
+    ("secret", "said"),
+    [
+        ("#abc", "empty: what starts with # is a comment; put the value in quotes"),
+        ("abc\n       def", "the secret is on several lines; write it on one line, or in quotes"),
+    ],
+)
+def test_a_secret_that_yaml_changes_is_reported(told: Told, secret: str, said: str) -> None:
+    [problem] = told(f"{SECRET}{secret}\n")
+    assert said in problem
+
+
 def test_five_mistakes_are_reported_at_once(told: Told) -> None:
     """A duplicate, a type, an unknown name, a range and a rule, by their lines."""
     text = (
@@ -127,7 +168,10 @@ def test_a_certificate_without_key_is_reported(told: Told, tmp_path: Path) -> No
         "2: listen[0].tls.key: required; write the path of a file"
     ]
     assert told("listen:\n  - tls: {certificate: cert.pem, key: no.pem}\n") == [
-        "2: listen[0].tls.key: no such file: DIR/no.pem; create it or name another file"
+        (
+            "2: listen[0].tls.key: no such file: DIR/no.pem ($CREDENTIALS_DIRECTORY is not set: "
+            "only systemd does that); create it or name another file"
+        )
     ]
 
 

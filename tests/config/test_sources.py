@@ -1,5 +1,8 @@
 """Secrets and files to read come from next to the file, from systemd, or from variables."""
 
+import os
+import subprocess
+import sys
 from os import mkfifo
 from pathlib import Path
 
@@ -7,6 +10,22 @@ import pytest
 
 from asr_daemon.config.problems import Wrong
 from asr_daemon.config.sources import LARGEST_SECRET_BYTES, Sources
+
+WITHOUT_RIGHTS = ["setpriv", "--bounding-set=-all"] if os.geteuid() == 0 else []
+"""What a command follows that is to respect modes even if it is run by root."""
+
+READ = "let the daemon's user read it, pass it with LoadCredential=, or name another file"
+LOCATE = """
+import sys
+from pathlib import Path
+from asr_daemon.config.problems import Wrong
+from asr_daemon.config.sources import Sources
+
+try:
+    Sources(Path(), {}).locate(sys.argv[1])
+except Wrong as wrong:
+    print(wrong)
+"""
 
 
 def test_a_relative_path_is_looked_up_beside_the_file(tmp_path: Path) -> None:
@@ -43,6 +62,85 @@ def test_a_missing_file_is_reported_with_every_place(tmp_path: Path) -> None:
     with pytest.raises(Wrong) as absolute:
         sources.locate("/nowhere/key")
     assert absolute.value.wrong == "no such file: /nowhere/key"
+
+
+@pytest.mark.parametrize(
+    ("name", "environ", "said"),
+    [
+        (
+            "key",
+            {"NOTIFY_SOCKET": "@/x"},
+            (
+                "no such file: /nowhere/key ($CREDENTIALS_DIRECTORY is not set: no LoadCredential= "
+                "is in effect); create it, or look for an empty LoadCredential= of a container in "
+                "systemctl cat"
+            ),
+        ),
+        (
+            "/run/credentials/asr-daemon.service/key",
+            {"NOTIFY_SOCKET": "@/x"},
+            (
+                "no such file: /run/credentials/asr-daemon.service/key ($CREDENTIALS_DIRECTORY is "
+                "not set: no LoadCredential= is in effect); create it, or look for an empty "
+                "LoadCredential= of a container in systemctl cat"
+            ),
+        ),
+        (
+            "key",
+            {},
+            (
+                "no such file: /nowhere/key ($CREDENTIALS_DIRECTORY is not set: only systemd does "
+                "that); create it or name another file"
+            ),
+        ),
+        ("/nowhere/key", {}, "no such file: /nowhere/key; create it or name another file"),
+        (
+            "key",
+            {"NOTIFY_SOCKET": "@/x", "CREDENTIALS_DIRECTORY": "/none"},
+            "no such file: /none/key or /nowhere/key; create it or name another file",
+        ),
+    ],
+)
+def test_a_credential_that_systemd_has_not_passed_on(
+    name: str, environ: dict[str, str], said: str
+) -> None:
+    with pytest.raises(Wrong) as caught:
+        Sources(Path("/nowhere"), environ).locate(name)
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    "name", ["$CREDENTIALS_DIRECTORY/key", "${CREDENTIALS_DIRECTORY}/key", "%d/key"]
+)
+def test_variables_are_not_expanded(name: str) -> None:
+    with pytest.raises(Wrong) as caught:
+        Sources(Path("/nowhere"), {"CREDENTIALS_DIRECTORY": "/none"}).locate(name)
+    assert str(caught.value) == (
+        f'"{name}": variables are not expanded here; write "key", which is looked up there first'
+    )
+
+
+def test_what_the_user_may_not_read_is_reported(tmp_path: Path) -> None:
+    """By the file, or by the directory above it."""
+    private = tmp_path / "live"
+    private.mkdir()
+    (private / "key").touch(mode=0)
+    for mode, right in (
+        (
+            0o700,
+            "let the daemon's user read it, pass it with LoadCredential=, or name another file",
+        ),
+        (0o600, f"let the daemon's user enter {private}, or pass the file with LoadCredential="),
+    ):
+        private.chmod(mode)
+        done = subprocess.run(
+            [*WITHOUT_RIGHTS, sys.executable, "-c", LOCATE, str(private / "key")],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == f"cannot read {private}/key (Permission denied); {right}\n"
+    private.chmod(0o700)
 
 
 @pytest.mark.parametrize(

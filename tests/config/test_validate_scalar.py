@@ -165,6 +165,48 @@ def test_a_wrong_secret_is_reported(told: Told, node: Node, said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("hunter2 \n", "the file begins or ends with a blank; write only the secret into"),
+        ("\thunter2", "the file contains a line break or control character; write only"),
+        ("hunter2\n\n", "the file contains a line break or control character; write only"),
+        ("\ufeffhunter2", "the file contains U+FEFF (byte order mark), which is not visible; re"),
+        ("hunter2\xa0\n", "the file contains U+00A0 (no-break space), which is not visible; re"),
+        ("hun\u200bter2", "the file contains U+200B (zero width space), which is not visible; "),
+        ("hun\xadter2", "the file contains U+00AD (soft hyphen), which is not visible; remove it"),
+        ("\u202ahunter2", "the file contains U+202A (left-to-right embedding), which is not vis"),
+    ],
+)
+def test_what_nobody_sees_in_a_secret_is_reported(
+    told: Told, tmp_path: Path, content: str, said: str
+) -> None:
+    (tmp_path / "key").write_bytes(content.encode())
+    assert told(AnySecret, plain("!file", "key")).startswith(said)
+    text = content.removesuffix("\n")
+    for node in (plain("str", text), Scalar(1, "str", text, quoted=True)):
+        if "U+" in said:
+            assert told(AnySecret, node).startswith(said.replace("file", "secret"))
+
+
+def test_quotes_show_a_blank_at_the_end(read: Read) -> None:
+    assert read(AnySecret, Scalar(1, "str", "hunter2 ", quoted=True)) == Secret("hunter2 ")
+
+
+def test_letters_of_any_language_may_be_a_secret(read: Read) -> None:
+    assert read(AnySecret, plain("str", "密码 pässword")) == Secret("密码 pässword")
+
+
+def test_what_nobody_sees_in_a_name_is_reported(told: Told) -> None:
+    said = "the value contains U+200B (zero width space), which is not visible; remove it"
+    assert told(Name, Scalar(1, "str", "ODFS\u200b", quoted=True)) == said
+
+
+def test_quotes_of_a_text_processor_are_no_part_of_a_secret(told: Told) -> None:
+    said = "U+201C (left double quotation mark) is not what YAML expects; replace it by a straight"
+    assert told(AnySecret, plain("str", "\u201chunter2\u201d")).startswith(said)
+
+
+@pytest.mark.parametrize(
     "node",
     [
         plain("str", "hunter2/hunter2/hunter2"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from asr_daemon.config.watcher import POLL_S, Watcher, is_other_than_file, steps_to
-from tests.durability.requirements import WITHOUT_INOTIFY, require, user_namespaces
+from tests.durability.requirements import require, user_namespaces, with_inotify
 
 NOTICED_S = 3.0
 """Much less than the poll needs: an event was noticed."""
@@ -276,17 +276,27 @@ asyncio.run(run(Path(sys.argv[1])))
 """
 
 
-def test_without_inotify_files_are_polled_and_that_is_logged_once(file: Path) -> None:
+@pytest.mark.parametrize(
+    ("what", "most", "reason"),
+    [
+        ("instances", 0, "inotify instance limit reached"),
+        ("watches", 0, "inotify watch limit reached"),
+        ("watches", 2, "inotify watch limit reached"),
+    ],
+)
+def test_without_inotify_files_are_polled_and_that_is_logged_once(
+    file: Path, what: str, most: int, reason: str
+) -> None:
     require(user_namespaces)
     done = subprocess.run(
-        [*WITHOUT_INOTIFY, sys.executable, "-c", POLLING, str(file)],
+        [*with_inotify(what, most), sys.executable, "-c", POLLING, str(file)],
         capture_output=True,
         text=True,
         check=True,
         timeout=30,
     )
     assert done.stdout.splitlines() == [
-        "inotify unavailable, polling every 5 s instead: inotify instance limit reached",
+        f"inotify unavailable, polling every 5 s instead: {reason}",
         *["written False"] * 10,
         "complete 10",
     ]

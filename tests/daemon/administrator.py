@@ -3,7 +3,7 @@
 import json
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,9 @@ class Administrator:
 
 
 @contextmanager
-def administered(folder: Path, **changes: Any) -> Iterator[Administrator]:
+def administered(
+    folder: Path, environ: Mapping[str, str] | None = None, **changes: Any
+) -> Iterator[Administrator]:
     """Run a daemon as `serving` does, and yield who edits its configuration."""
-    with serving(folder, **changes) as daemon:
+    with serving(folder, environ, **changes) as daemon:
         yield Administrator(daemon, folder)

@@ -1,6 +1,8 @@
 """Certificates that change while the daemon shows them."""
 
+import re
 import ssl
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from http.client import HTTPSConnection
@@ -149,13 +151,48 @@ def test_pair_that_does_not_match(admin: Administrator, authority: Authority, fi
     [wrong] = admin.facts()["warnings"]
     assert wrong.startswith("listen[0].tls: cannot be loaded: ")
     assert "the key is not that of " in wrong
-    assert f"ERROR   the certificate in use stays: {wrong}" in admin.daemon.log
+    assert f"ERROR   certificate not loaded, the old one stays active: {wrong}" in admin.daemon.log
     assert serial_at(admin.daemon.port) == before.serial
     assert admin.daemon.get("/readyz") == (200, f"ready\n{wrong}\n".encode())
     assert metric(admin.daemon, "asr_daemon_config_valid") == {(): 1}
     files.key.write_bytes(after.key)
     assert shown_soon(admin.daemon.port, after) < BAR_S
     assert admin.daemon.get("/readyz") == (200, b"ready\n")
+
+
+def test_chain_glued_together(admin: Administrator, authority: Authority, files: Files) -> None:
+    """The old certificate stays until the command in the log has mended the file."""
+    before, after = put(files, authority.issue()), authority.issue()
+    admin.edit(listen=listen(files))
+    glued = after.certificate.strip() + authority.certificate
+    put(files, after._replace(certificate=glued))
+    eventually(lambda: admin.facts()["warnings"], "it is noticed")
+    [wrong] = admin.facts()["warnings"]
+    assert wrong.startswith(
+        "listen[0].tls: cannot be loaded: an END and the next BEGIN stand on one line "
+    )
+    assert serial_at(admin.daemon.port) == before.serial
+    subprocess.run(wrong.partition(", run: ")[2], shell=True, check=True)  # noqa: S602
+    assert shown_soon(admin.daemon.port, after) < BAR_S
+    eventually(lambda: admin.facts()["warnings"] == [], "it is well again")
+
+
+def test_chain_that_senders_may_not_know(
+    admin: Administrator, authority: Authority, files: Files
+) -> None:
+    """It is shown, with a warning; with its private root there is none."""
+    pair = put(files, authority.issue())
+    admin.edit(listen=listen(files))
+    doubt = (
+        f"{files.certificate} nor trusted by this machine: clients that do not know it cannot "
+        f"connect; append its certificate to {files.certificate}"
+    )
+    admin.daemon.wait_for(rf"WARNING listen\[0\].tls: .*{re.escape(doubt)}")
+    assert serial_at(admin.daemon.port) == pair.serial
+    whole = authority.issue()
+    put(files, whole._replace(certificate=whole.certificate + authority.certificate))
+    assert shown_soon(admin.daemon.port, whole) < BAR_S
+    assert admin.daemon.log.count(doubt) == 1
 
 
 def test_files_that_are_gone(admin: Administrator, authority: Authority, files: Files) -> None:

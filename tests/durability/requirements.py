@@ -17,12 +17,14 @@ import pytest
 Requirement = Callable[[], str | None]
 """Returns what is missing, in a few words, or `None`."""
 
-WITHOUT_INOTIFY = (
-    *("unshare", "--user", "--map-root-user", "sh", "-c"),
-    'echo 0 >/proc/sys/user/max_inotify_instances && exec "$@"',
-    "sh",
-)
-"""What a command follows that is to run without any inotify instance."""
+
+def with_inotify(what: str, most: int) -> tuple[str, ...]:
+    """Return what a command follows that is to have so many inotify `instances` or `watches`."""
+    limit = f'echo {most} >/proc/sys/user/max_inotify_{what} && exec "$@"'
+    return ("unshare", "--user", "--map-root-user", "sh", "-c", limit, "sh")
+
+
+WITHOUT_INOTIFY = with_inotify("instances", 0)
 
 _CAP_SYS_PTRACE = 19
 _CAP_SYS_ADMIN = 21

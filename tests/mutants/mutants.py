@@ -401,8 +401,20 @@ TREE = (
     Mutant(
         "any result of that name is a duplicate",
         _NAMES,
-        "if there == result.fingerprint:",
+        "if there is not None and _is_of(result, since_s, there):",
         "if there is not None:",
+    ),
+    Mutant(
+        "the tree knows of no window",
+        _NAMES,
+        " and marker.modified_s >= since_s",
+        "",
+    ),
+    Mutant(
+        "what has no name possible is refused",
+        _OUTPUT,
+        "        if unnameable:\n",
+        "        if unnameable and not unnameable:\n",
     ),
     Mutant(
         "any text of that name is ours",

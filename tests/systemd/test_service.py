@@ -1,5 +1,7 @@
 """The daemon as a service: what systemd and its admin see of it."""
 
+import re
+
 import pytest
 
 from tests.conftest import NoteFigure
@@ -81,6 +83,61 @@ def test_credentials(machine: Machine) -> None:
     assert machine.attempt(f"{sending} {url}").returncode == 1
     machine.run(f"{sending} '{url}?key=0123456789abcdef'")
     machine.run("systemctl reload asr-daemon")
+
+
+def test_credentials_that_a_container_clears(machine: Machine) -> None:
+    """As LXC does with a drop-in for every unit: the log says so, and one that is later helps."""
+    credential = "[Service]\nLoadCredential=tencent.key:/root/key\n"
+    folder = "/etc/systemd/system/asr-daemon.service.d"
+    machine.run("install -m 600 /dev/null /root/key; echo 0123456789abcdef > /root/key")
+    machine.run(f"sed -i 's/#key: !file tencent.key/key: !file tencent.key/' {CONFIG}")
+    machine.write(f"{folder}/key.conf", credential)
+    clear = "[Service]\nLoadCredential=\n"
+    machine.write("/run/systemd/system/service.d/zzz-lxc-service.conf", clear)
+    machine.run("systemctl daemon-reload")
+    assert machine.attempt("systemctl restart asr-daemon").returncode != 0
+    assert (
+        "providers.tencent.key: no such file: /etc/asr-daemon/tencent.key "
+        "($CREDENTIALS_DIRECTORY is not set: no LoadCredential= is in effect); create it, or look "
+        "for an empty LoadCredential= of a container in systemctl cat"
+    ) in machine.journal()
+    machine.write(f"{folder}/zzzz-credentials.conf", credential)
+    machine.run("systemctl daemon-reload; systemctl reset-failed; systemctl restart asr-daemon")
+
+
+PRIVATE_MOUNT = """
+import ctypes, os, struct
+
+descriptor = os.open("/dev/fuse", os.O_RDWR)
+options = f"fd={descriptor},rootmode=40000,user_id=1234,group_id=1234"
+assert ctypes.CDLL(None).mount(b"x", b"/srv/calls/results", b"fuse", 0, options.encode()) == 0
+while request := os.read(descriptor, 1 << 17):
+    _, operation, number = struct.unpack_from("<IIQ", request)
+    # To the first, what version is spoken; to all others, that they are not implemented.
+    answer = struct.pack("<II56x", 7, 31) if operation == 26 else b""
+    error = 0 if operation == 26 else -38
+    os.write(descriptor, struct.pack("<IiQ", 16 + len(answer), error, number) + answer)
+"""
+"""A mount of another user's, which FUSE lets nobody else enter, root included."""
+
+
+def test_mount_that_root_may_not_enter(machine: Machine) -> None:
+    """Systemd fails to prepare it, and does not fail to prepare the directory above it."""
+    machine.run("mknod /dev/fuse c 10 229; mkdir -p /srv/calls/results")
+    machine.write("/root/mount.py", PRIVATE_MOUNT)
+    machine.run("systemd-run python3 /root/mount.py")
+    entered = "grep -q /srv/calls/results /proc/mounts && ! ls /srv/calls/results"
+    eventually(lambda: machine.attempt(entered).returncode == 0, "root may not enter it")
+    drop_in = "/etc/systemd/system/asr-daemon.service.d/output.conf"
+    restart = "systemctl daemon-reload; systemctl restart asr-daemon"
+    machine.write(drop_in, "[Service]\nReadWritePaths=/srv/calls/results\n")
+    assert machine.attempt(restart).returncode != 0
+    assert "status=226/NAMESPACE" in machine.journal()
+    machine.write(drop_in, "[Service]\nReadWritePaths=/srv/calls\nNoExecPaths=/srv/calls\n")
+    machine.run(restart)
+    mounts = machine.run(f"cat /proc/{machine.main_pid()}/mounts")
+    *_, options = re.findall(r"^x /srv/calls/results fuse (\S+)", mounts, re.MULTILINE)
+    assert options.split(",")[0] == "rw"
 
 
 def test_units_as_installed(machine: Machine) -> None:

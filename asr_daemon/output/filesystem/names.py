@@ -1,15 +1,23 @@
 """Decides under which names results are stored: duplicates, free names, and `~2`, `~3`."""
 
+import errno
 import os
 from collections.abc import Callable, Collection, Iterator
+from hashlib import sha256
 from itertools import count
 from typing import BinaryIO
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from asr_daemon.output.base import Content, Result, StagedContent
 
-_MOST_FINGERPRINTS = 16 * 1024
+_MOST_MARKERS = 16 * 1024
+
+UNNAMEABLE = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
+"""What file systems answer whose names are shorter than others', or that reserve some."""
+
+_KEPT = 80
+_DIGEST_LENGTH = 16
 
 ReadFingerprint = Callable[[BinaryIO], str | None]
 """Returns the fingerprint that a marker's content carries, `None` if it is nothing of ours."""
@@ -37,6 +45,17 @@ class Plan(Struct, frozen=True):
         return self.result.files[-1][0] in self.found
 
 
+class _Marker(Struct, frozen=True):
+    """A marker that is there."""
+
+    fingerprint: str
+    """`none` if it is nothing of ours."""
+    modified_s: float
+
+
+_OTHER = _Marker("none", 0.0)
+
+
 class Names:
     """The names below one root. Used by one thread."""
 
@@ -44,10 +63,15 @@ class Names:
         """Take the root, absolute, and what reads a marker."""
         self._root = root
         self._read_fingerprint = read_fingerprint
-        self._fingerprints: dict[str, str] = {}
+        self._markers: dict[str, _Marker] = {}
 
-    def plan(self, result: Result, is_taken: Callable[[str], bool]) -> Plan:
+    def plan(self, result: Result, since_s: float, is_taken: Callable[[str], bool]) -> Plan:
         """Return the name that a result has already, or the first that is free for it.
+
+        Args:
+            result: to be named.
+            since_s: what was stored before is another result, even of the same content.
+            is_taken: says of a path whether it belongs to a result that has been moved away.
 
         Raises:
             OSError: what is there cannot be read.
@@ -56,10 +80,11 @@ class Names:
             marker = result.path(stem, result.files[-1][0])
             # What a file holds never changes, and a name stays taken when the file is moved away.
             # With thousands of results of one name, each would read all that came before it.
-            if self._fingerprints.get(marker, result.fingerprint) != result.fingerprint:
+            known = self._markers.get(marker)
+            if known is not None and not _is_of(result, since_s, known):
                 continue
-            there = self._fingerprint_at(marker)
-            if there == result.fingerprint:
+            there = self._marker_at(marker)
+            if there is not None and _is_of(result, since_s, there):
                 return Plan(result, stem, frozenset(self._there(result, stem, result.files)))
             if there is None and not is_taken(marker):
                 # A commit that was cut off before its marker was linked leaves the other files.
@@ -68,8 +93,8 @@ class Names:
                     return Plan(result, stem, frozenset(found))
         raise AssertionError("names never end")
 
-    def _fingerprint_at(self, marker: str) -> str | None:
-        """Return the fingerprint of the marker at a path, `None` if nothing is there."""
+    def _marker_at(self, marker: str) -> _Marker | None:
+        """Return what is known of the marker at a path, `None` if nothing is there."""
         path = os.path.join(self._root, marker)
         # Mostly nothing is, and this finds out in a fraction of the time that `open` takes.
         if not os.path.lexists(path):
@@ -77,15 +102,16 @@ class Names:
         try:
             with open(path, "rb") as file:
                 fingerprint = self._read_fingerprint(file) or "none"
+                there = _Marker(fingerprint, os.fstat(file.fileno()).st_mtime)
         except FileNotFoundError:
             # A reader has just moved it away, or it is a link that leads nowhere.
-            return "none" if os.path.lexists(path) else None
+            return _OTHER if os.path.lexists(path) else None
         except (IsADirectoryError, PermissionError):
-            return "none"
-        if len(self._fingerprints) >= _MOST_FINGERPRINTS:
-            self._fingerprints.clear()
-        self._fingerprints[marker] = fingerprint
-        return fingerprint
+            return _OTHER
+        if len(self._markers) >= _MOST_MARKERS:
+            self._markers.clear()
+        self._markers[marker] = there
+        return there
 
     def _there(
         self, result: Result, stem: str, files: Collection[tuple[str, Content]]
@@ -101,16 +127,19 @@ class Names:
 class BatchNames:
     """The names of one batch, in which no two results get the same one."""
 
-    def __init__(self, names: Names, results: Collection[Result], indexed: TakenPaths) -> None:
+    def __init__(
+        self, names: Names, results: Collection[Result], since_s: float, indexed: TakenPaths
+    ) -> None:
         """Ask the index for all names at once: mostly the first is free."""
         self._names = names
+        self._since_s = since_s
         self._indexed = indexed
         self._asked = {result.marker for result in results}
         self._taken = set(indexed(self._asked))
 
     def plan(self, result: Result) -> Plan:
         """Return the name of a result. Raise `OSError` if what is there cannot be read."""
-        plan = self._names.plan(result, self._is_taken)
+        plan = self._names.plan(result, self._since_s, self._is_taken)
         self._asked.add(plan.marker)
         self._taken.add(plan.marker)
         return plan
@@ -125,6 +154,23 @@ class BatchNames:
             self._asked.add(marker)
             self._taken.update(self._indexed([marker]))
         return marker in self._taken
+
+
+def plainly_named(result: Result) -> Result:
+    """Return a result with a name that any file system takes, and that no other result has."""
+    components = result.directory.split("/")
+    directory = "/".join(name if len(name) <= _KEPT else _cut(name) for name in components)
+    return structs.replace(result, directory=directory, stem=_cut(result.stem))
+
+
+def _cut(name: str) -> str:
+    digest = sha256(name.encode()).hexdigest()[:_DIGEST_LENGTH]
+    return f"{name[:_KEPT]}~{digest}"
+
+
+def _is_of(result: Result, since_s: float, marker: _Marker) -> bool:
+    """Return whether a marker is that of the same result, and not of one long before."""
+    return marker.fingerprint == result.fingerprint and marker.modified_s >= since_s
 
 
 def _stems(stem: str) -> Iterator[str]:

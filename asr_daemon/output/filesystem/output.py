@@ -1,5 +1,6 @@
 """The output that is a directory tree: each result once, and only what there is room for."""
 
+import logging
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -12,7 +13,14 @@ from asr_daemon.index.index import Entry, Index, Known
 from asr_daemon.output.base import Outcome, Result, Stored, describe, refusal_of
 from asr_daemon.output.filesystem.ahead import Ahead, Expected, none_expected
 from asr_daemon.output.filesystem.finder import Finder, Found, ReadEntry, no_entry
-from asr_daemon.output.filesystem.names import BatchNames, Names, Plan, ReadFingerprint
+from asr_daemon.output.filesystem.names import (
+    UNNAMEABLE,
+    BatchNames,
+    Names,
+    Plan,
+    ReadFingerprint,
+    plainly_named,
+)
 from asr_daemon.output.filesystem.rejected import Quota
 from asr_daemon.output.filesystem.space import Space
 from asr_daemon.output.filesystem.spool import SpooledBody
@@ -25,6 +33,8 @@ REJECTED = "rejected"
 FOUND_A_BATCH = 50
 FOUND_WHILE_IDLE = 1000
 """How many results that were found in the tree are indexed in one go: it takes 1 ms, or 20."""
+
+_log = logging.getLogger(__name__)
 
 
 class Settings(Struct, frozen=True):
@@ -244,11 +254,17 @@ class FilesystemOutput:
     def _write(self, results: Sequence[Result], settings: Settings) -> list[Outcome]:
         """Name the results, write them, and index what was stored."""
         window_s = settings.duplicate_window_s
-        names = BatchNames(self._names, results, partial(self._index.taken, window_s=window_s))
-        plans: list[Plan | OSError] = [_planned(names, result) for result in results]
-        writable = [plan for plan in plans if isinstance(plan, Plan)]
-        written = iter(self._tree.write(writable, names.plan_again))
-        ends = [next(written) if isinstance(plan, Plan) else plan for plan in plans]
+        since_s = self.clock.now_s() - window_s
+        taken = partial(self._index.taken, window_s=window_s)
+        names = BatchNames(self._names, results, since_s, taken)
+        ends = self._write_named(results, names)
+        unnameable = [number for number, end in enumerate(ends) if _is_unnameable(end)]
+        if unnameable:
+            plain = [plainly_named(results[number]) for number in unnameable]
+            for number, end in zip(unnameable, self._write_named(plain, names), strict=True):
+                ends[number] = end
+                if isinstance(end, Plan):
+                    _log.warning("name not possible on the file system, stored as %s", end.marker)
         stored = [plan for plan in ends if isinstance(plan, Plan)]
         # Those that were known already are not new, if they are durable by now.
         found = {plan.marker for plan in stored if plan.is_duplicate}
@@ -256,6 +272,12 @@ class FilesystemOutput:
         entries = [_entry(plan) for plan in stored if plan.marker not in known]
         self._index.record(entries, max(window_s, settings.history_s))
         return [_outcome(end) for end in ends]
+
+    def _write_named(self, results: Sequence[Result], names: BatchNames) -> list[Plan | OSError]:
+        plans: list[Plan | OSError] = [_planned(names, result) for result in results]
+        writable = [plan for plan in plans if isinstance(plan, Plan)]
+        written = iter(self._tree.write(writable, names.plan_again))
+        return [next(written) if isinstance(plan, Plan) else plan for plan in plans]
 
     def _is_to_confirm(self, known: Known) -> bool:
         """Return whether a result was only found in the tree, and is there still."""
@@ -295,6 +317,10 @@ def _planned(names: BatchNames, result: Result) -> Plan | OSError:
         return names.plan(result)
     except OSError as error:
         return error
+
+
+def _is_unnameable(end: Plan | OSError) -> bool:
+    return isinstance(end, OSError) and end.errno in UNNAMEABLE
 
 
 def _outcome(end: Plan | OSError) -> Outcome:

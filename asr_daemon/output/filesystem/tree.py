@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from asr_daemon.output.filesystem.areas import Areas
-from asr_daemon.output.filesystem.names import Plan
+from asr_daemon.output.filesystem.names import UNNAMEABLE, Plan
 from asr_daemon.output.filesystem.staging import (
     Modes,
     StagedFile,
@@ -203,7 +203,7 @@ class Tree:
         finally:
             for attempt in attempts:
                 _release(attempt)
-        failed = [attempt for attempt in attempts if attempt.error is not None]
+        failed = [attempt for attempt in attempts if _is_of_storage(attempt.error)]
         self._last_failed = self._directory(failed[0].plan) if failed else None
         return [attempt.error or attempt.plan for attempt in attempts]
 
@@ -330,6 +330,11 @@ class Tree:
         for attempt in attempts:
             if attempt.entered is not None and errors[attempt.entered] is not None:
                 attempt.error = errors[attempt.entered]
+
+
+def _is_of_storage(error: OSError | None) -> bool:
+    """Return whether something failed that may be mended, and not just a name."""
+    return error is not None and error.errno not in UNNAMEABLE
 
 
 def _each(attempts: Iterable[_Attempt], step: Callable[[_Attempt], None]) -> None:

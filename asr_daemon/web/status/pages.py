@@ -21,6 +21,7 @@ SEGMENTS = 500
 """Segments on a page."""
 
 _HERE = Path(__file__).parent
+_TEMPLATES = ("page.html", "result.html")
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -173,9 +174,9 @@ class ResultPage(_Page):
 class PageFile(AdminHandler):
     """Serves a file that the pages consist of."""
 
-    def initialize(self, name: str, content_type: str) -> None:
-        """Read the file."""
-        self._content = (_HERE / name).read_bytes()
+    def initialize(self, content: bytes, content_type: str) -> None:
+        """Take what is in it."""
+        self._content = content
         self._content_type = content_type
 
     def get(self) -> None:
@@ -187,7 +188,11 @@ class PageFile(AdminHandler):
 
 def status_routes(view: View) -> list[tuple[str, type[AdminHandler], dict[str, Any]]]:
     """Return the routes of the status page."""
-    data = {"view": view, "loader": Loader(str(_HERE), autoescape="xhtml_escape")}
+    # All of it now: an upgrade may remove the files of a daemon that runs.
+    loader = Loader(str(_HERE), autoescape="xhtml_escape")
+    for name in _TEMPLATES:
+        loader.load(name)
+    data = {"view": view, "loader": loader}
     files = {
         "status.css": "text/css; charset=utf-8",
         "status.js": "text/javascript; charset=utf-8",
@@ -197,7 +202,7 @@ def status_routes(view: View) -> list[tuple[str, type[AdminHandler], dict[str, A
         ("/", StatusPage, data),
         (r"/results/([0-9]{1,18})", ResultPage, data),
         *(
-            (f"/{name}", PageFile, {"name": name, "content_type": type_})
+            (f"/{name}", PageFile, {"content": (_HERE / name).read_bytes(), "content_type": type_})
             for name, type_ in files.items()
         ),
     ]

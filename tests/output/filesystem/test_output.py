@@ -3,8 +3,11 @@
 import errno
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -97,6 +100,21 @@ def test_a_lost_index_falls_back_to_the_tree(make_output: MakeOutput, tmp_path: 
     assert make_output().store([result()]) == [Stored("tencent/21/42.json", True)]
 
 
+def test_same_content_after_the_window_is_another_result(
+    make_output: MakeOutput, tmp_path: Path
+) -> None:
+    """Ids come again on other days, and silence is equal: the tree forgets as the index does."""
+    names = ["tencent/21/42.json", "tencent/21/42~2.json", "tencent/21/42~3.json"]
+    for name in names:
+        output = make_output()
+        assert output.store([result()]) == [Stored(name, False)]
+        assert output.store([result()]) == [Stored(name, True)]
+        day_ago_s = time.time() - 86_400
+        os.utime(tmp_path / "root" / name, (day_ago_s, day_ago_s))
+        (tmp_path / "state/index.sqlite").unlink()
+    assert markers(tmp_path / "root") == names
+
+
 def test_what_could_not_be_stored_is_not_remembered(
     make_output: MakeOutput, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,11 +200,12 @@ def test_unhealthy_disk_that_only_writing_meets(
 
 
 def test_window_that_changes_holds_for_the_next_batch(make_output: MakeOutput) -> None:
-    """What was committed longer ago is written again under the name of its day."""
+    """What was committed longer ago is written again, under the name of its day."""
     output = make_output()
     output.store([result("21")])
     output.apply(structs.replace(SETTINGS, duplicate_window_s=-1.0))
     assert output.store([result("22")]) == [Stored("tencent/22/42.json", False)]
+    assert output.store([result("21")]) == [Stored("tencent/21/42~2.json", False)]
 
 
 def test_rejected_body_that_was_not_stored_leaves_its_room(
@@ -212,3 +231,70 @@ def test_results_stored_without_syncs_are_not_taken_for_durable(make_output: Mak
     """What `durability: none` has stored is not remembered under `fsync`."""
     make_output(durable=False).store([result("21")])
     assert make_output().store([result("22")]) == [Stored("tencent/22/42.json", False)]
+
+
+LONG = "x" * 100
+PLAIN = f"tencent/{'x' * 80}~{sha256(LONG.encode()).hexdigest()[:16]}"
+
+
+@pytest.fixture(params=[errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ])
+def picky(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the file system take no name of 100 bytes, and none that Windows reserves."""
+    link, mkdir = os.link, os.mkdir
+
+    def check(path: str) -> None:
+        name = os.path.basename(path)
+        if len(name.partition(".")[0]) >= len(LONG) or name.startswith("CON."):
+            raise OSError(request.param, os.strerror(request.param), path)
+
+    def checked_link(source: str, target: str, **more: Any) -> None:
+        check(target)
+        link(source, target, **more)
+
+    def checked_mkdir(path: str, *mode: int) -> None:
+        check(path)
+        mkdir(path, *mode)
+
+    monkeypatch.setattr(os, "link", checked_link)
+    monkeypatch.setattr(os, "mkdir", checked_mkdir)
+
+
+@pytest.mark.usefixtures("picky")
+@pytest.mark.parametrize(
+    ("directory", "stem", "stored"),
+    [
+        ("tencent", LONG, f"{PLAIN}.json"),
+        (f"tencent/{LONG}", "42", f"{PLAIN}/42~73475cb40a568e8d.json"),
+        ("tencent", "CON", f"tencent/CON~{sha256(b'CON').hexdigest()[:16]}.json"),
+    ],
+)
+def test_name_that_the_file_system_does_not_take(
+    make_output: MakeOutput, tmp_path: Path, directory: str, stem: str, stored: str
+) -> None:
+    """Some take names that are shorter, or reserve some: a plain one is found again, too."""
+    output = make_output()
+    other = structs.replace(result(), directory=directory, stem=stem)
+    assert output.store([result("21", "d2"), other]) == [
+        Stored("tencent/21/42.json", False),
+        Stored(stored, False),
+    ]
+    assert output.check_health(thoroughly=True) is None
+    output.close()
+    (tmp_path / "state/index.sqlite").unlink()
+    assert make_output().store([other]) == [Stored(stored, True)]
+
+
+def test_name_that_no_name_can_replace(
+    make_output: MakeOutput, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is refused, and the disk does not count as unhealthy for that."""
+    output = make_output()
+
+    def refuse_all(*arguments: object, **more: object) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "link", refuse_all)
+        [refusal] = output.store([result()])
+    assert str(refusal) == "the result cannot be stored now: Invalid argument"
+    assert output.check_health(thoroughly=True) is None
