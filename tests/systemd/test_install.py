@@ -13,7 +13,8 @@ CONFIG = "/etc/asr-daemon/asr-daemon.yaml"
 NEXT = """
 rm -rf /root/next
 mkdir /root/next
-cp -R setup.py pyproject.toml README.md LICENSE asr_daemon etc systemd scripts docs /root/next
+cp -R setup.py pyproject.toml requirements*.lock README.md LICENSE /root/next
+cp -R asr_daemon etc systemd scripts docs /root/next
 sed -i 's/^__version__ = .*/__version__ = "99.0.0"/' /root/next/asr_daemon/__init__.py
 cd /root/next
 """
