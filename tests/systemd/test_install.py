@@ -25,6 +25,7 @@ def test_readme(bare: Machine) -> None:
     """The README's lines, pasted into a fresh Debian, make a running daemon and a transcript."""
     bare.run(block("sh", "scripts/install"))
     assert bare.run("systemctl is-enabled asr-daemon") == "enabled"
+    bare.run("test -e /usr/local/share/zsh/site-functions/_asr-daemon")
     assert bare.run("cat /var/lib/asr-daemon/transcripts/tencent/*/*/*/4000048858.txt")
 
 
