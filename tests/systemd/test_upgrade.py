@@ -22,6 +22,9 @@ EDITED = f"""# Our receiver.
 providers:
   tencent:
     key: !file tencent.key
+  huawei:
+    clients:
+      - {{app_key: us, app_secret: 0123456789abcdef0123456789abcdef}}
 output:
   root: {TREE}
   json_indent: 0
@@ -31,6 +34,24 @@ limits:
 state: /var/lib/asr-daemon/state
 """
 SEND = "asr-daemon send tencent"
+POST = """
+import json, sys
+from urllib.request import Request, urlopen
+def post(path, body, **headers):
+    request = Request(f"http://127.0.0.1:8787/oifde/rest/{path}", json.dumps(body).encode())
+    request.headers.update({"Content-type": "application/json", **headers})
+    return json.load(urlopen(request))
+"""
+REQUEST_TOKEN = f"""{POST}
+secret = "0123456789abcdef0123456789abcdef"
+print(post("api/gettoken", {{"appKey": "us", "appSecret": secret}})["authToken"])
+"""
+USE_TOKEN = f"""{POST}
+text = {{"begin": 0, "end": 1, "onebest": "x"}}
+body = {{"state": {{"code": 0, "success": True}}, "body": {{"aid": "y", "lattices": [text]}}}}
+headers = {{"userName": "us", "token": sys.argv[1]}}
+print(post("sysapi/asrcallback", {{"body": body}}, **headers)["retCode"])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -55,17 +76,18 @@ def old(old_tree: Path) -> Iterator[Machine]:
         yield machine
 
 
-def use(old: Machine) -> None:
-    """Do what an administrator and a vendor do with 0.1.0."""
+def use(old: Machine) -> str:
+    """Do what an administrator and a vendor do with 0.1.0; return Huawei's token."""
     old.write("/etc/asr-daemon/tencent.key", "0123456789abcdef0123456789abcdef\n")
     old.run("chown asr-daemon /etc/asr-daemon/tencent.key; chmod 400 /etc/asr-daemon/tencent.key")
     old.run(f"cat > {CONFIG}", EDITED)
     old.run("systemctl restart asr-daemon")
     assert old.run("asr-daemon --version") == "asr-daemon 0.1.0"
     old.run(f"{SEND} --count 3; asr-daemon send huawei")
+    return old.run("python3 -", REQUEST_TOKEN)
 
 
-def assert_taken_over(machine: Machine, tree: str) -> None:
+def assert_taken_over(machine: Machine, tree: str, token: str) -> None:
     """Check what the new version makes of what the old one has left."""
     assert machine.run("asr-daemon --version") == "asr-daemon 0.2.0"
     assert machine.run(f"cat {CONFIG}") == EDITED.strip()
@@ -79,8 +101,9 @@ def assert_taken_over(machine: Machine, tree: str) -> None:
     assert machine.run("asr-daemon list | wc -l") == "4"
     checked = machine.attempt("runuser -u asr-daemon -- asr-daemon check")
     assert checked.returncode == 0, checked.stderr
-    assert f"{CONFIG}:10: limits.memory" in checked.stdout + checked.stderr
+    assert f"{CONFIG}:13: limits.memory" in checked.stdout + checked.stderr
     machine.run("asr-daemon status; systemctl reload asr-daemon")
+    assert machine.run(f"python3 - '{token}'", USE_TOKEN) == "0"
 
 
 def contents(machine: Machine) -> str:
@@ -90,10 +113,10 @@ def contents(machine: Machine) -> str:
 
 def test_installed_by_the_script(old: Machine) -> None:
     old.run("/root/old/scripts/install")
-    use(old)
+    token = use(old)
     tree = contents(old)
     old.run("scripts/install")
-    assert_taken_over(old, tree)
+    assert_taken_over(old, tree, token)
     pid = old.main_pid()
     old.run("echo fedcba9876543210fedcba9876543210 > /etc/asr-daemon/tencent.key")
     eventually(lambda: old.attempt(SEND).returncode == 0, "the new key is used", 10)
@@ -102,8 +125,8 @@ def test_installed_by_the_script(old: Machine) -> None:
 
 def test_installed_as_a_debian_package(old: Machine) -> None:
     old.run("/root/old/scripts/deb /root/dist; dpkg --install /root/dist/*_0.1.0_*.deb")
-    use(old)
+    token = use(old)
     tree = contents(old)
     # Without a terminal dpkg has to be told what an administrator would answer.
     old.run("scripts/deb /root/dist; dpkg --force-confold --install /root/dist/*_0.2.0_*.deb")
-    assert_taken_over(old, tree)
+    assert_taken_over(old, tree, token)
