@@ -5,6 +5,7 @@ import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from asr_daemon.commands.base import DONE, Command
@@ -32,11 +33,12 @@ def run(options: Namespace) -> int:
 
 def _rows(queries: Queries, wanted: Filter, limit: int) -> Iterator[Row]:
     """Yield the newest results, a page at a time."""
-    page = queries.newest(wanted, min(limit, _PAGE))
-    while page:
-        yield from page
-        limit -= len(page)
-        page = queries.newest(wanted, min(limit, _PAGE), page[-1].seq) if limit else []
+    with closing(queries):
+        page = queries.newest(wanted, min(limit, _PAGE))
+        while page:
+            yield from page
+            limit -= len(page)
+            page = queries.newest(wanted, min(limit, _PAGE), page[-1].seq) if limit else []
 
 
 def _line(row: Row, root: Path) -> str:

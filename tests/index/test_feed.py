@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,12 @@ class Machine:
         self.now = BEGAN
         self.index = Index(self.state, Clock(lambda: self.now))
         self.index.open(TREE)
+        self._opened = ExitStack()
+
+    def close(self) -> None:
+        """Close every database that is open."""
+        self._opened.close()
+        self.index.close()
 
     def commit(self, id_: str, status: str = "succeeded") -> None:
         """Store a result and index it."""
@@ -51,16 +57,15 @@ class Machine:
 
     def feed(self, cursor: Cursor | None = None, wanted: Filter | None = None) -> Feed:
         """Return what follows a cursor."""
-        return Feed(
-            Queries(self.state), self.root, wanted or Filter(), cursor, clock=lambda: self.now
-        )
+        queries = self._opened.enter_context(closing(Queries(self.state)))
+        return Feed(queries, self.root, wanted or Filter(), cursor, clock=lambda: self.now)
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
     """Return a tree with its index."""
     machine = Machine(tmp_path)
-    with closing(machine.index):
+    with closing(machine):
         yield machine
 
 
