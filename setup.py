@@ -21,9 +21,11 @@ GENERATE = [
 setup(
     name="asr-daemon",
     version=VERSION,
-    description="Receives speech recognition callbacks and commits transcripts as durable files",
+    description="Receives speech recognition callbacks and stores each transcript durably",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
+    # A URL is missing as the project has no public address yet: project_urls={"Source": ...}.
+    author="The asr-daemon maintainers",
     license="Apache-2.0",
     license_files=["LICENSE"],
     keywords=[
@@ -41,11 +43,15 @@ setup(
         "Environment :: No Input/Output (Daemon)",
         "Framework :: AsyncIO",
         "Intended Audience :: System Administrators",
+        "Intended Audience :: Telecommunications Industry",
+        "Natural Language :: English",
         "Operating System :: POSIX :: Linux",
         "Programming Language :: Python :: 3 :: Only",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
         "Programming Language :: Python :: 3.13",
+        "Programming Language :: Python :: 3.14",
+        "Topic :: Internet :: WWW/HTTP :: HTTP Servers",
         "Topic :: Multimedia :: Sound/Audio :: Speech",
         "Typing :: Typed",
     ],
@@ -61,23 +67,30 @@ setup(
     },
     entry_points={"console_scripts": ["asr-daemon = asr_daemon.cli:main"]},
     install_requires=[
-        # 6.6 reads heads strictly and answers when a handler is cancelled, 6.6.1 decodes forms in
-        # linear time; 7 may remove what 6 deprecates.
+        # 6.6 parses heads strictly and bounds folded headers and tiny chunks (SECURITY.md has the
+        # advisories). asr_daemon/web drives tornado.http1connection and a subclass of IOStream:
+        # public, but with few users, so 7 may change them at any time.
         "tornado>=6.6.1,<7",
-        # YAML as a tree with line numbers; 6.0.1 is the first that builds with Cython 3.
+        # YAML as a tree with line numbers; 6.0.1 is the first that builds with Cython 3, and 7 may
+        # change the nodes.
         "PyYAML>=6.0.1,<7",
-        # Notices edits of the configuration; 7 tells writes from changes of attributes
-        # and needs one inotify instance for all directories, tried with 7.1.
+        # Reports edits of the configuration; 7 tells writes from changes of attributes and needs
+        # one inotify instance for all directories, 7.1 is the first that was tried.
         "watchdog>=7.1,<8",
         # Typed, strict and fast JSON and frozen values; tried with 0.22, and it is not yet 1.0.
         "msgspec>=0.20,<0.23",
         # Metrics in the format that Prometheus reads; tried with 0.26.
         "prometheus_client>=0.21,<1",
-        # Time zones on machines that have none of their own, such as a minimal Debian.
+        # Time zones on machines that have none of their own, such as a minimal Debian. Releases are
+        # counted by date, so there is no bound above.
         "tzdata>=2024.1",
     ],
     extras_require={
         "generate": GENERATE,
+        "lock": [
+            # Writes requirements*.lock for scripts/lock; its output changes with major versions.
+            "pip-tools>=7.5,<8",
+        ],
         "test": [
             # The tests check that generated files are up to date.
             *GENERATE,
@@ -85,8 +98,9 @@ setup(
             "pytest>=8,<10",
             # The event loop fixtures of the listener's tests.
             "pytest-tornado>=0.8.1,<0.9",
-            # pytest-tornado imports pkg_resources, which setuptools 81 removed.
-            "setuptools<81",
+            # pytest-tornado imports pkg_resources, which setuptools 81 removed. Packages are built
+            # with it, too, and 70.1 is the first that makes wheels by itself.
+            "setuptools>=70.1,<81",
             # Generated bodies for the parsers.
             "hypothesis>=6.100,<7",
             # Serves the disks that lose power; 3.1 is what they are tried with.

@@ -4,10 +4,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 
 from asr_daemon.config.load import load
+from asr_daemon.providers.tencent.samples import TENCENT_CALLBACK
 from asr_daemon.secret import Secret
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -54,6 +56,13 @@ def test_readers(tree: Path, command: list[str], language: str, holding: str) ->
     ]
     left = [str(path.relative_to(tree)) for path in (tree / "transcripts").rglob("*.json")]
     assert len(left) == 3
+
+
+def test_first_transcript() -> None:
+    """It is the text of Tencent's documented example, which the demo sends."""
+    [text] = parse_qs(TENCENT_CALLBACK.decode())["text"]
+    lines = [line.partition("]")[2].strip() for line in text.splitlines()]
+    assert block("text", "").splitlines() == lines
 
 
 def test_configuration(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from msgspec import structs
@@ -38,11 +39,12 @@ def run(options: Namespace) -> int:
 
 def _rows(queries: Queries, wanted: Filter, limit: int) -> Iterator[Row]:
     """Yield the newest results, a page at a time."""
-    page = queries.newest(wanted, min(limit, _PAGE))
-    while page:
-        yield from page
-        limit -= len(page)
-        page = queries.newest(wanted, min(limit, _PAGE), page[-1].seq) if limit else []
+    with closing(queries):
+        page = queries.newest(wanted, min(limit, _PAGE))
+        while page:
+            yield from page
+            limit -= len(page)
+            page = queries.newest(wanted, min(limit, _PAGE), page[-1].seq) if limit else []
 
 
 def _line(row: Row, root: Path) -> str:

@@ -7,9 +7,10 @@ them; nothing here is needed by a daemon that runs.
 
 import ast
 import inspect
+import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
-from textwrap import dedent, wrap
+from textwrap import wrap
 from typing import Any
 
 import msgspec
@@ -160,10 +161,13 @@ def _of(model: Any, key: str) -> Iterator[Setting]:
 @cache
 def _prose(model: type) -> dict[str, str]:
     """Return the text below each field of a class; fields on successive lines share it."""
-    [definition] = ast.parse(dedent(inspect.getsource(model))).body
+    # From Python 3.13 on inspect does not find the source of a class that msgspec has made.
+    module = ast.parse(inspect.getsource(sys.modules[model.__module__]))
+    classes = [node for node in ast.walk(module) if isinstance(node, ast.ClassDef)]
+    [definition] = [node for node in classes if node.name == model.__name__]
     prose: dict[str, str] = {}
     block: list[ast.AnnAssign] = []
-    for node in definition.body if isinstance(definition, ast.ClassDef) else ():
+    for node in definition.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             if block and node.lineno != (block[-1].end_lineno or 0) + 1:
                 block.clear()

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,12 @@ class Machine:
         self.index = Index(self.state, Clock(lambda: self.now))
         self.index.open(TREE)
         self.index.note_filled()
+        self._opened = ExitStack()
+
+    def close(self) -> None:
+        """Close every database that is open."""
+        self._opened.close()
+        self.index.close()
 
     def commit(self, id_: str, status: str = "succeeded") -> None:
         """Store a result and index it."""
@@ -54,20 +60,23 @@ class Machine:
 
     def feed(self, cursor: Cursor | None = None, wanted: Filter | None = None) -> Feed:
         """Return what follows a cursor, the first one unless it is given."""
-        queries = Queries(self.state)
         cursor = cursor or self.first_cursor()
+        queries = self._queries()
         return Feed(queries, self.root, wanted or Filter(), cursor, clock=lambda: self.now)
 
     def first_cursor(self) -> Cursor:
         """Return where one begins who has no cursor."""
-        return first_cursor(Queries(self.state), HISTORY_S, self.now)
+        return first_cursor(self._queries(), HISTORY_S, self.now)
+
+    def _queries(self) -> Queries:
+        return self._opened.enter_context(closing(Queries(self.state)))
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
     """Return a tree with its index."""
     machine = Machine(tmp_path)
-    with closing(machine.index):
+    with closing(machine):
         yield machine
 
 

@@ -72,7 +72,7 @@ def test_document_from_before_bounds_and_with_fields_to_come() -> None:
     [
         (b"", "truncated"),
         (b"[]", "Expected `object`, got `array`"),
-        (b'{"payload": {"a": ' + b"[" * 100_000, "recursion"),
+        (b'{"payload": {"a": ' + b"[" * 100_000, "recursion|Stack overflow"),
         (b'{"name": "package"}', "missing required field `schema_version`"),
         (b'{"schema_version": 2}', "Invalid enum value 2"),
         (b'{"schema_version": 1, "provider": "\xff"}', "utf-8"),

@@ -10,6 +10,7 @@ pytestmark = pytest.mark.long
 CONFIG = "/etc/asr-daemon/asr-daemon.yaml"
 BUILD = "scripts/deb /root/dist"
 INSTALL = "dpkg --install /root/dist/*.deb"
+FOLLOWER = "systemctl show asr-daemon-follow@keep"
 LEFT = "find / -xdev -name '*asr-daemon*' -not -path '/root/*' -not -path '/proc/*'"
 
 
@@ -18,6 +19,7 @@ def test_package(bare: Machine) -> None:
     bare.run(f"{BUILD}; {INSTALL}; asr-daemon send tencent; asr-daemon send huawei")
     assert bare.run("systemctl is-enabled asr-daemon") == "enabled"
     assert bare.run("dpkg --verify asr-daemon") == ""
+    bare.run("test -e /usr/share/zsh/vendor-completions/_asr-daemon")
 
     pid = bare.main_pid()
     bare.run(f"sed -i 's/level: info/level: debug/' {CONFIG}; {INSTALL}; asr-daemon send tencent")
@@ -30,6 +32,22 @@ def test_package(bare: Machine) -> None:
     bare.run("dpkg --purge asr-daemon")
     assert bare.run(LEFT) == "/var/lib/asr-daemon"
     assert bare.run("find /var/lib/asr-daemon/transcripts -name '*.txt'")
+
+
+def test_programs_for_results_are_restarted_at_upgrade_and_stopped_at_removal(
+    bare: Machine,
+) -> None:
+    bare.run(f"{BUILD}; {INSTALL}")
+    bare.write("/etc/asr-daemon/follow/keep", "#!/bin/sh\n", "755")
+    bare.run("systemctl enable --now asr-daemon-follow@keep; asr-daemon send tencent")
+    pid = bare.run(f"{FOLLOWER} -P MainPID")
+    bare.run(INSTALL)
+    eventually(lambda: bare.run(f"{FOLLOWER} -P MainPID") not in ("0", pid), "it is restarted")
+    bare.run("dpkg --remove asr-daemon")
+    assert bare.run(f"{FOLLOWER} -P ActiveState") == "inactive"
+    assert bare.run("pgrep --full 'asr-daemon follow' || true") == ""
+    bare.run(f"{INSTALL}; systemctl start asr-daemon-follow@keep; dpkg --purge asr-daemon")
+    assert bare.run("find /etc/systemd -name 'asr-daemon*'") == ""
 
 
 def test_mistake_in_the_file(bare: Machine) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.daemon.serving import eventually
 from tests.systemd.machine import Machine
+from tests.systemd.test_install import NEXT
 
 pytestmark = pytest.mark.long
 
@@ -32,5 +33,9 @@ def test_program_is_run_for_each_result(machine: Machine) -> None:
     eventually(lambda: machine.attempt(failed).returncode == 0, "a failure is reported")
     machine.run(f"rm {HOME}/broken")
     eventually(lambda: kept(machine) == [*first, "FJKkMeepk8l"], "the next result is taken")
+    pid = machine.run("systemctl show -P MainPID asr-daemon-follow@keep")
+    machine.run(f"{NEXT} scripts/install")
+    restarted = "systemctl show -P MainPID asr-daemon-follow@keep"
+    eventually(lambda: machine.run(restarted) not in ("0", pid), "it runs the new version")
     machine.run("scripts/uninstall")
     assert machine.run("find /etc/systemd /usr/local/lib/systemd -name 'asr-daemon-follow@*'") == ""

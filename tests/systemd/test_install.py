@@ -13,7 +13,8 @@ CONFIG = "/etc/asr-daemon/asr-daemon.yaml"
 NEXT = """
 rm -rf /root/next
 mkdir /root/next
-cp -R setup.py pyproject.toml README.md LICENSE asr_daemon etc systemd scripts docs /root/next
+cp -R setup.py pyproject.toml requirements*.lock README.md LICENSE /root/next
+cp -R asr_daemon etc systemd scripts docs /root/next
 sed -i 's/^__version__ = .*/__version__ = "99.0.0"/' /root/next/asr_daemon/__init__.py
 cd /root/next
 """
@@ -24,6 +25,7 @@ def test_readme(bare: Machine) -> None:
     """The README's lines, pasted into a fresh Debian, make a running daemon and a transcript."""
     bare.run(block("sh", "scripts/install"))
     assert bare.run("systemctl is-enabled asr-daemon") == "enabled"
+    bare.run("test -e /usr/local/share/zsh/site-functions/_asr-daemon")
     assert bare.run("cat /var/lib/asr-daemon/transcripts/tencent/*/*/*/4000048858.txt")
 
 

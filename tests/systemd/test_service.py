@@ -64,11 +64,24 @@ def test_readers_may_move_results(machine: Machine) -> None:
 
 
 def test_readers_cannot_read_secrets(machine: Machine) -> None:
-    """A secret that root leaves beside the configuration is the daemon's alone."""
+    """A secret that root leaves next to the configuration is the daemon's alone."""
     machine.run("useradd --groups asr-daemon alice; echo secret > /etc/asr-daemon/tencent.key")
     read = "-- cat /etc/asr-daemon/tencent.key"
     assert machine.run(f"runuser -u asr-daemon {read}") == "secret"
     assert machine.attempt(f"runuser -u alice {read}").returncode != 0
+
+
+def test_daemon_cannot_change_its_configuration(machine: Machine) -> None:
+    machine.run("install -m 640 /dev/null /etc/asr-daemon/tencent.key")
+    owners = machine.run("stat --format='%U:%G %a' /etc/asr-daemon /etc/asr-daemon/*.*").split("\n")
+    assert owners == [
+        "root:asr-daemon-config 2750",
+        "root:asr-daemon-config 777",  # the link to the schema
+        "root:asr-daemon-config 640",
+        "root:asr-daemon-config 640",
+    ]
+    for attempt in (f"sh -c 'echo >> {CONFIG}'", "touch /etc/asr-daemon/new"):
+        assert machine.attempt(f"runuser -u asr-daemon -- {attempt}").returncode != 0
 
 
 def test_credentials(machine: Machine) -> None:

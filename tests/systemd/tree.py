@@ -1,6 +1,5 @@
 """What machines are made of: a Debian tree and Python packages, made once and kept."""
 
-import ast
 import hashlib
 import os
 import platform
@@ -15,8 +14,10 @@ SUITE = "bookworm"
 PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3", "python3-venv", "sudo")
 PYTHON = "3.11"
 """Of that suite."""
-BUILD = ("setuptools>=61,<81", "wheel")
-"""What pip needs besides to build asr-daemon itself."""
+LOCKS = tuple(
+    Path(__file__).parents[2] / name for name in ("requirements.lock", "requirements-build.lock")
+)
+"""What the daemon needs, and what it is built with."""
 
 
 def debian_tree() -> Path:
@@ -26,15 +27,7 @@ def debian_tree() -> Path:
 
 def wheels() -> Path:
     """Return a folder with everything that pip needs to install asr-daemon on that Debian."""
-    return _kept("wheels", [PYTHON, *_requirements()], _download)
-
-
-def _requirements() -> list[str]:
-    """Return what setup.py says; what is installed here may be older."""
-    tree = ast.parse((Path(__file__).parents[2] / "setup.py").read_text(encoding="utf-8"))
-    keywords = [node for node in ast.walk(tree) if isinstance(node, ast.keyword)]
-    [own] = [each.value for each in keywords if each.arg == "install_requires"]
-    return sorted([*ast.literal_eval(own), *BUILD])
+    return _kept("wheels", [PYTHON, *(lock.read_text() for lock in LOCKS)], _download)
 
 
 def _kept(name: str, made_of: Sequence[str], make: Callable[[Path], None]) -> Path:
@@ -67,6 +60,8 @@ def _download(folder: Path) -> None:
     platforms = [f"manylinux2014_{machine}", f"manylinux_2_28_{machine}"]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(folder)]
     command += ["--only-binary", ":all:", "--implementation", "cp", "--python-version", PYTHON]
+    command += ["--no-deps", "--require-hashes"]
     command += [part for each in platforms for part in ("--platform", each)]
-    done = subprocess.run([*command, *_requirements()], capture_output=True, text=True, check=False)
+    command += [part for lock in LOCKS for part in ("--requirement", str(lock))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

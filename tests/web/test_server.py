@@ -6,8 +6,10 @@ import os
 import resource
 import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,7 @@ class Bed:
         self.server = server
         self.connections = connections
         self.endpoint = endpoint
-        self._port = port
+        self.port = port
         self._writers: list[asyncio.StreamWriter] = []
         self._calling: list[socket.socket] = []
 
@@ -52,14 +54,14 @@ class Bed:
         """Open a connection; it is closed at the end."""
         name = None if tls is None else "localhost"
         streams = await asyncio.open_connection(
-            "127.0.0.1", self._port, ssl=tls, server_hostname=name
+            "127.0.0.1", self.port, ssl=tls, server_hostname=name
         )
         self._writers.append(streams[1])
         return streams
 
     def call(self) -> socket.socket:
         """Return a connection that waits to be accepted; it is closed at the end."""
-        calling = socket.create_connection(("127.0.0.1", self._port))
+        calling = socket.create_connection(("127.0.0.1", self.port))
         calling.setblocking(False)
         self._calling.append(calling)
         return calling
@@ -334,6 +336,34 @@ def test_tls(authority: trustme.CA, server_tls: ssl.SSLContext) -> None:
             return await answer(await bed.connect(client_tls))
 
     assert asyncio.run(run()) == b"HTTP/1.1 200 OK\r\n"
+
+
+def test_reset_tls_connection_does_not_end_others(
+    authority: trustme.CA, server_tls: ssl.SSLContext
+) -> None:
+    async def run() -> list[int]:
+        client_tls = ssl.create_default_context()
+        authority.configure_trust(client_tls)
+        async with listening(tls=server_tls) as bed:
+            return await asyncio.to_thread(statuses_next_to_resets, bed.port, client_tls)
+
+    assert asyncio.run(run()) == 20 * [200]
+
+
+def statuses_next_to_resets(port: int, tls: ssl.SSLContext) -> list[int]:
+    """Send requests on one connection while others are reset; return the answers' statuses."""
+    kept = HTTPSConnection("localhost", port, timeout=LONG_S, context=tls)
+    statuses = []
+    for _ in range(20):
+        raw = socket.create_connection(("127.0.0.1", port), LONG_S)
+        # The server still has session tickets to write when it is reset.
+        with tls.wrap_socket(raw, server_hostname="localhost") as secured:
+            secured.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        kept.request("POST", "/in?key=good", b"{}")
+        with kept.getresponse() as response:
+            statuses.append(response.status)
+    kept.close()
+    return statuses
 
 
 def test_a_silent_handshake_is_reaped(server_tls: ssl.SSLContext) -> None:
