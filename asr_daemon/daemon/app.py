@@ -24,7 +24,7 @@ from asr_daemon.daemon.listeners import tls_obstacle
 from asr_daemon.daemon.overview import Overview
 from asr_daemon.daemon.reload import Reloader, Standing
 from asr_daemon.daemon.service import Service, root_obstacle
-from asr_daemon.daemon.sockets import Ports, obstacles_at
+from asr_daemon.daemon.sockets import Ports, bind_problems
 from asr_daemon.daemon.systemd import Manager
 from asr_daemon.daemon.wiring import make_output, make_tls
 from asr_daemon.errors import AsrDaemonError, Obstacle
@@ -59,8 +59,8 @@ def check_start(config: Config, warn: Callable[[str], object]) -> list[Obstacle]
             make_tls(listen)
         except OSError as error:
             obstacles.append(tls_obstacle(f"listen[{number}].tls", error))
-        obstacles += obstacles_at(listen.address, listen.port, f"listen[{number}].port")
-    obstacles += obstacles_at(config.admin.address, config.admin.port, "admin.port")
+        obstacles += bind_problems(listen.address, listen.port, f"listen[{number}].port")
+    obstacles += bind_problems(config.admin.address, config.admin.port, "admin.port")
     try:
         check_writable(os.path.abspath(config.state))
     except OSError as error:
@@ -229,7 +229,7 @@ class Server:
     def _warnings(self) -> list[str]:
         """What is wrong although callbacks are served and the file has no mistake."""
         unfollowed = [_UNFOLLOWED] if self._unfollowed else []
-        return [*unfollowed, *self._service.complaints]
+        return [*unfollowed, *self._service.warnings]
 
     def _status(self) -> str:
         """Return what `systemctl status` shows."""

@@ -1,7 +1,7 @@
-"""What is served under the configuration of the moment, and how the next one takes its place.
+"""What is served under the active configuration, and how the next one is applied.
 
-A configuration is put in place whole or not at all: everything that can fail (certificates, ports)
-is done first and undone if something fails; what is left then cannot.
+A configuration is applied whole or not at all: what can fail (certificates, then ports) comes
+first and is undone if something fails; the rest cannot fail.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from tornado.web import Application
 
 from asr_daemon.config.model import AdminSettings, Config, LimitsSettings
 from asr_daemon.daemon.listeners import Listeners, Plan
-from asr_daemon.daemon.sockets import Ports, shown
+from asr_daemon.daemon.sockets import Ports, netloc
 from asr_daemon.daemon.wiring import make_endpoints, make_intake, make_output, output_settings
 from asr_daemon.errors import Obstacle
 from asr_daemon.metrics import Metrics
@@ -83,31 +83,34 @@ class Service:
             raise root_obstacle(error) from error
         self._committer = Committer(self._output, self._metrics.batch)
         self._committer.start()
-        plan = await self._listeners.prepare(config.listen)
+        self._apply(config, await self._listeners.load(config.listen))
         self._admin = self._open_admin(config.admin)
-        self._put_in_place(config, plan)
         self._connections.start()
         self._add_gauges()
-        for port in self._ports.unused([*(each.port for each in config.listen), config.admin.port]):
-            _log.warning("nothing is configured for port %d, which was passed on open", port)
+        wanted = [config.admin.port, *(listen.port for listen in config.listen)]
+        for port in self._ports.unused(wanted):
+            _log.warning("no listener is configured for the inherited port %d", port)
 
     async def change(self, config: Config) -> tuple[str, ...]:
         """Serve under another configuration; return the settings that wait for a restart.
 
-        No connection is closed and no request is lost. Certificates are loaded anew; one that
-        cannot be, while its settings are the same, stays as it was, and that is logged.
+        No open connection is closed and no request on one is lost. Certificates are loaded again;
+        where one cannot be and its settings are the same, the old one stays active.
 
         Raises:
-            Obstacle: something that it names cannot be used; nothing has changed.
+            Obstacle: something that it names cannot be used; the active configuration stays.
         """
         config, waiting = _with_active(config, self._config)
-        plan = await self._listeners.prepare(config.listen)
-        self._put_in_place(config, plan)
+        self._apply(config, await self._listeners.load(config.listen))
         return waiting
 
     async def renew_certificates(self) -> None:
-        """Load the certificates of the listeners anew, whatever became of the configuration."""
-        await self.change(self._config)
+        """Load the certificates of the active configuration again."""
+        try:
+            await self.change(self._config)
+        except Obstacle as error:
+            # A listener that an earlier reload could not reopen.
+            _log.error("listener not reopened: %s", error)
 
     async def stop(self) -> None:
         """Take no more connections, answer what was received, and end."""
@@ -151,9 +154,9 @@ class Service:
         return [] if reason is None else [f"results are being refused: {reason}"]
 
     @property
-    def complaints(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """What is wrong although callbacks are served."""
-        return self._listeners.complaints
+        return self._listeners.problems
 
     def warn_of_expiry(self) -> None:
         """Say of each certificate that expires soon that it has to be renewed."""
@@ -173,8 +176,9 @@ class Service:
             "callbacks": self._metrics.callbacks(),
         }
 
-    def _put_in_place(self, config: Config, plan: Plan) -> None:
-        """Serve so from the next request on; here nothing fails."""
+    def _apply(self, config: Config, plan: Plan) -> None:
+        """Serve so from the next request on; only the listeners, which come first, can fail."""
+        self._listeners.apply(plan)
         limits = config.limits
         self._output.apply(output_settings(config))
         self._connections.limit(
@@ -188,14 +192,13 @@ class Service:
             config, self._committer, self._output, self._medium, self._metrics
         )
         self._router.serve(endpoints, intake)
-        self._listeners.put_in_place(plan)
         self._metrics.certificates(self._listeners.certificates)
         self._config = config
 
     def _open_admin(self, settings: AdminSettings) -> AdminServer:
-        sockets = self._ports.open(settings.address, settings.port, "admin.port", ())
-        for each in sockets:
-            _log.info("admin at http://%s", shown(*each.getsockname()[:2]))
+        sockets = self._ports.open(settings.address, settings.port, "admin.port")
+        for listening in sockets:
+            _log.info("admin at http://%s", netloc(*listening.getsockname()[:2]))
         return AdminServer(self._admin_application, sockets)
 
     def _add_gauges(self) -> None:

@@ -149,7 +149,7 @@ def test_pair_that_does_not_match(admin: Administrator, authority: Authority, fi
     [wrong] = admin.facts()["warnings"]
     assert wrong.startswith("listen[0].tls: cannot be loaded: ")
     assert "the key is not that of " in wrong
-    assert f"ERROR   the certificate in use stays: {wrong}" in admin.daemon.log
+    assert f"ERROR   certificate not loaded, the old one stays active: {wrong}" in admin.daemon.log
     assert serial_at(admin.daemon.port) == before.serial
     assert admin.daemon.get("/readyz") == (200, f"ready\n{wrong}\n".encode())
     assert metric(admin.daemon, "asr_daemon_config_valid") == {(): 1}
