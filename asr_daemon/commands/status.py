@@ -16,8 +16,8 @@ from asr_daemon.config.load import ConfigError
 from asr_daemon.config.model import AdminSettings
 from asr_daemon.config.sources import Sources
 from asr_daemon.config.validate import validate
-from asr_daemon.daemon.status import Status
 from asr_daemon.networks import reachable
+from asr_daemon.status import Status
 
 ANSWER_TIMEOUT_S = 5.0
 """A daemon that is well answers within milliseconds."""

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from msgspec import structs
 from tornado.web import Application
@@ -31,6 +30,7 @@ from asr_daemon.errors import AsrDaemonError, Obstacle
 from asr_daemon.metrics import Metrics
 from asr_daemon.output.base import describe
 from asr_daemon.output.filesystem.staging import check_writable
+from asr_daemon.status import ConfigurationStatus, Status
 from asr_daemon.web.admin import Reports, make_application
 from asr_daemon.web.status.pages import View, status_routes
 
@@ -132,7 +132,7 @@ class Server:
 
     def _admin_application(self, reports: Reports) -> Application:
         view = View(
-            facts=self._facts,
+            status=self._status,
             settings=lambda: list(shown(self._service.config)),
             providers=[field.encode_name for field in structs.fields(ProvidersSettings)],
             minutes=self._minutes,
@@ -204,7 +204,7 @@ class Server:
                 self._manager.alive()
             try:
                 self._history.note(time.time())
-                status = self._status()
+                status = self._summary()
                 if status != told:
                     self._manager.status(status)
                     told = status
@@ -231,25 +231,28 @@ class Server:
         unfollowed = [_UNFOLLOWED] if self._unfollowed else []
         return [*unfollowed, *self._service.warnings]
 
-    def _status(self) -> str:
+    def _summary(self) -> str:
         """Return what `systemctl status` shows."""
         serving = f"Receiving callbacks at {', '.join(self._service.urls)}"
         return "; ".join([*self._obstacles(), *self._notes(), serving])
 
-    def _facts(self) -> dict[str, Any]:
-        standing = self._standing
-        return {
-            "version": __version__,
-            "up_s": round(time.monotonic() - self._began_s, 1),
-            "ready": not self._obstacles(),
-            "obstacles": self._obstacles(),
-            "configuration": {
-                "file": None if self._source is None else str(self._source),
-                "valid": not standing.problems,
-                "problems": list(standing.problems),
-                "loaded_at": standing.loaded_at.isoformat(timespec="seconds"),
-            },
-            "needs_restart": list(standing.needs_restart),
-            "warnings": self._warnings,
-            **self._service.describe(),
-        }
+    def _status(self) -> Status:
+        standing, obstacles = self._standing, tuple(self._obstacles())
+        return Status(
+            version=__version__,
+            up_s=round(time.monotonic() - self._began_s, 1),
+            ready=not obstacles,
+            obstacles=obstacles,
+            configuration=ConfigurationStatus(
+                file=None if self._source is None else str(self._source),
+                valid=not standing.problems,
+                problems=standing.problems,
+                loaded_at=standing.loaded_at.isoformat(timespec="seconds"),
+            ),
+            needs_restart=standing.needs_restart,
+            warnings=tuple(self._warnings),
+            listeners=tuple(self._service.urls),
+            certificates=self._service.certificates,
+            output=self._service.output,
+            callbacks=self._metrics.callbacks(),
+        )

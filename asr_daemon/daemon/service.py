@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
 
 from msgspec import structs
 from tornado.web import Application
@@ -26,6 +25,7 @@ from asr_daemon.metrics import Metrics
 from asr_daemon.output.base import describe
 from asr_daemon.output.committer import Committer
 from asr_daemon.output.filesystem.space import Room
+from asr_daemon.status import CertificateStatus, OutputStatus
 from asr_daemon.web.access_log import AccessLog
 from asr_daemon.web.admin import AdminServer
 from asr_daemon.web.connection import Timeouts
@@ -162,19 +162,22 @@ class Service:
         """Say of each certificate that expires soon that it has to be renewed."""
         self._listeners.warn_of_expiry(time.time())
 
-    def describe(self) -> dict[str, Any]:
-        """Return what an admin may want to know of it, as JSON has it."""
+    @property
+    def certificates(self) -> tuple[CertificateStatus, ...]:
+        """The active certificates, and until when they are valid."""
+        return tuple(
+            CertificateStatus(file=file, expires_at=_iso(expires_at_s))
+            for file, expires_at_s in self._listeners.certificates.items()
+        )
+
+    @property
+    def output(self) -> OutputStatus:
+        """Where results are stored, and how much space is free there."""
         room = self._output.room
-        certificates = self._listeners.certificates.items()
-        return {
-            "listeners": self.urls,
-            "certificates": [{"file": file, "expires_at": _iso(at)} for file, at in certificates],
-            "output": {
-                "root": str(self._config.output.root.absolute()),
-                "free_bytes": None if room is None else room.free_bytes,
-            },
-            "callbacks": self._metrics.callbacks(),
-        }
+        return OutputStatus(
+            root=str(self._config.output.root.absolute()),
+            free_bytes=None if room is None else room.free_bytes,
+        )
 
     def _apply(self, config: Config, plan: Plan) -> None:
         """Serve so from the next request on; only the listeners, which come first, can fail."""

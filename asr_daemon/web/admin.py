@@ -1,15 +1,13 @@
 """The admin listener: is it alive, can it store, and what is it doing."""
 
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST
 from tornado import web
 from tornado.httpserver import HTTPServer
-
-Facts = Mapping[str, Any]
 
 
 class Reports(Struct, frozen=True):
