@@ -173,7 +173,7 @@ class Server:
         if self._unfollowed:
             _log.error(_UNFOLLOWED)
         elif self._reloader is None:
-            _log.warning("there is no configuration file to be read anew")
+            _log.warning("no configuration file to reload")
         else:
             self._reloader.ask()
 

@@ -83,8 +83,13 @@ class Service:
             raise root_obstacle(error) from error
         self._committer = Committer(self._output, self._metrics.batch)
         self._committer.start()
-        self._apply(config, await self._listeners.load(config.listen))
-        self._admin = self._open_admin(config.admin)
+        try:
+            self._apply(config, await self._listeners.load(config.listen))
+            self._admin = self._open_admin(config.admin)
+        except Obstacle:
+            self._listeners.stop()
+            await self._close_output()
+            raise
         self._connections.start()
         self._add_gauges()
         wanted = [config.admin.port, *(listen.port for listen in config.listen)]
@@ -126,6 +131,9 @@ class Service:
         await self._connections.close(DRAIN_S)
         await self._admin.stop()
         self._medium.shutdown(wait=False)
+        await self._close_output()
+
+    async def _close_output(self) -> None:
         if await self._committer.stop(LAST_BATCH_S):
             self._output.close()
         else:
