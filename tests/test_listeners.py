@@ -12,7 +12,7 @@ import trustme
 from asr_daemon.config.model import ListenSettings, TlsSettings
 from asr_daemon.daemon.listeners import Listeners
 from asr_daemon.daemon.sockets import Ports
-from asr_daemon.errors import Obstacle
+from asr_daemon.errors import UnusableSetting
 from asr_daemon.web.connection import Timeouts
 from asr_daemon.web.connections import Connections
 from asr_daemon.web.in_flight import InFlight
@@ -84,7 +84,7 @@ def test_listeners_stay_as_they_are_if_one_cannot_be_opened() -> None:
         other, moved = free_port(), ListenSettings(address=ANY, port=free)
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port_taken = taken.getsockname()[1]
-            with pytest.raises(Obstacle, match=r"listen\[2\].port: cannot listen on"):
+            with pytest.raises(UnusableSetting, match=r"listen\[2\].port: cannot listen on"):
                 await serve(listeners, moved, at(other), at(port_taken))
         socket.create_server(("127.0.0.1", other)).close()
         assert ports_of(listeners) == ports
@@ -115,7 +115,7 @@ class ClosingPorts(Ports):
     def open(self, address: str, port: int, key: str) -> list[socket.socket]:
         """Open a port, or fail."""
         if self.is_closing:
-            raise Obstacle(key, "cannot listen", "wait")
+            raise UnusableSetting(key, "cannot listen", "wait")
         return super().open(address, port, key)
 
 
@@ -126,7 +126,7 @@ def test_listener_that_cannot_be_reopened_is_reported_and_opened_by_the_next_rel
     async def run(listeners: Listeners) -> None:
         await serve(listeners, at(free := free_port()))
         ports.is_closing = True
-        with pytest.raises(Obstacle):
+        with pytest.raises(UnusableSetting):
             await serve(listeners, ListenSettings(address=ANY, port=free))
         assert (listeners.urls, listeners.problems) == ([], ["listen: cannot listen, wait"])
         ports.is_closing = False
@@ -142,7 +142,7 @@ def test_files_that_are_not_there(tmp_path: Path, pair: TlsSettings) -> None:
 
     async def run(listeners: Listeners) -> None:
         await serve(listeners, at(0, pair))
-        with pytest.raises(Obstacle, match="No such file") as raised:
+        with pytest.raises(UnusableSetting, match="No such file") as raised:
             await listeners.load([at(0, missing)])
         assert (raised.value.key, listeners.problems) == ("listen[0].tls", [])
         pair.certificate.unlink()

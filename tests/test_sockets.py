@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import pytest
 
 from asr_daemon.daemon.sockets import Ports, bind_problems, netloc
-from asr_daemon.errors import Obstacle
+from asr_daemon.errors import UnusableSetting
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 """Tornado leaves it to Python to close a socket that could not be bound."""
@@ -37,7 +37,7 @@ def refusal(address: str, port: int) -> str:
     """Return why a port cannot be opened, and what to do; keep nothing of what was tried."""
     try:
         made = Ports().open(address, port, "listen[0].port")
-    except Obstacle as error:
+    except UnusableSetting as error:
         return str(error)
     for each in made:
         each.close()

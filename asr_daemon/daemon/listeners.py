@@ -14,7 +14,7 @@ from msgspec import Struct
 from asr_daemon.config.model import ListenSettings
 from asr_daemon.daemon.sockets import Ports, netloc
 from asr_daemon.daemon.wiring import make_tls
-from asr_daemon.errors import Obstacle
+from asr_daemon.errors import UnusableSetting
 from asr_daemon.web.connections import Connections
 from asr_daemon.web.in_flight import InFlight
 from asr_daemon.web.intake import Routing
@@ -108,7 +108,7 @@ class Listeners:
             settings: valid, so that no two of them conflict.
 
         Raises:
-            Obstacle: a certificate cannot be used.
+            UnusableSetting: a certificate cannot be used.
         """
         plan: dict[_Binding, Planned] = {}
         problems: dict[str, str] = {}
@@ -125,12 +125,12 @@ class Listeners:
         plan fails. Between the two the kernel refuses new connections.
 
         Raises:
-            Obstacle: an address cannot be listened on; the listeners are as before.
+            UnusableSetting: an address cannot be listened on; the listeners are as before.
         """
         closed = self._close_conflicting(plan)
         try:
             opened = self._open_sockets(plan)
-        except Obstacle:
+        except UnusableSetting:
             self._reopen(closed)
             raise
         for binding in self._open.keys() - plan.keys():
@@ -188,7 +188,7 @@ class Listeners:
         for binding, (planned, port) in closed.items():
             try:
                 sockets = self._ports.open(binding[0], port, "listen")
-            except Obstacle as error:
+            except UnusableSetting as error:
                 _log.error("listener not reopened: %s", error)
                 self._closed_by_failure.append(str(error))
             else:
@@ -223,7 +223,7 @@ class Listeners:
         try:
             return await asyncio.to_thread(make_tls, wanted)
         except OSError as error:
-            problem = tls_obstacle(key, error)
+            problem = unusable_tls(key, error)
             active = self._open.get(binding)
             if active is None or active.planned.settings.tls != wanted.tls:
                 raise problem from error
@@ -237,10 +237,10 @@ class Listeners:
         self._certificate_problems = problems
 
 
-def tls_obstacle(key: str, error: OSError) -> Obstacle:
+def unusable_tls(key: str, error: OSError) -> UnusableSetting:
     """Return why a listener's files cannot be used."""
     where = f" ({error.filename})" if error.filename else ""
-    return Obstacle(key, f"cannot be loaded: {error.strerror or error}{where}", _TLS_HINT)
+    return UnusableSetting(key, f"cannot be loaded: {error.strerror or error}{where}", _TLS_HINT)
 
 
 def _bindings(settings: Iterable[ListenSettings]) -> Iterator[tuple[_Binding, ListenSettings]]:

@@ -9,7 +9,7 @@ import logging
 import math
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -20,7 +20,7 @@ from asr_daemon.config.model import AdminSettings, Config, LimitsSettings
 from asr_daemon.daemon.listeners import Listeners, Plan
 from asr_daemon.daemon.sockets import Ports, netloc
 from asr_daemon.daemon.wiring import make_endpoints, make_intake, make_output, output_settings
-from asr_daemon.errors import Obstacle
+from asr_daemon.errors import UnusableSetting
 from asr_daemon.metrics import Metrics
 from asr_daemon.output.base import describe
 from asr_daemon.output.committer import Committer
@@ -37,17 +37,20 @@ from asr_daemon.web.throttle import Throttle
 DRAIN_S = 0.3
 """Between closing the listeners and the connections.
 
-A request that was on its way on one of them when the listener closed is received and answered;
-without this pause a few in a thousand are reset.
+A request that was on its way when the listener closed is received and answered; without this pause
+a few in a thousand are reset.
 """
 
 LAST_BATCH_S = 1.0
-"""How long the committer may take to end when nothing is left to answer."""
+"""How long the committer may take to stop when every request is answered."""
 
 MOST_DESCRIPTORS = 1 << 16
-"""More than any sensible `limits.connections` needs; some systems allow a thousand million."""
+"""More than any `limits.connections` needs; some systems allow a thousand million."""
 
 _log = logging.getLogger(__name__)
+
+_Gauge = tuple[str, str, Callable[[], float]]
+"""Name, help and current value."""
 
 
 class Service:
@@ -57,7 +60,7 @@ class Service:
     """
 
     def __init__(self, ports: Ports, metrics: Metrics, admin: Application) -> None:
-        """Take what outlives every configuration; `start` opens everything else."""
+        """Take what outlives a reload; `start` opens the rest."""
         self._ports = ports
         self._metrics = metrics
         self._admin_application = admin
@@ -70,55 +73,55 @@ class Service:
         self._listeners = Listeners(ports, self._connections, self._router, self._in_flight)
 
     async def start(self, config: Config) -> None:
-        """Serve under the first configuration.
+        """Start under the first configuration.
 
         Raises:
-            Obstacle: something that it names cannot be used.
+            UnusableSetting: something that it names cannot be used; nothing is left open.
         """
         self._config = config
         self._output = make_output(config)
         try:
             self._output.open()
         except OSError as error:
-            raise root_obstacle(error) from error
+            raise unusable_root(error) from error
         self._committer = Committer(self._output, self._metrics.batch)
         self._committer.start()
         try:
             self._apply(config, await self._listeners.load(config.listen))
             self._admin = self._open_admin(config.admin)
-        except Obstacle:
+        except UnusableSetting:
             self._listeners.stop()
             await self._close_output()
             raise
         self._connections.start()
-        self._add_gauges()
+        self._add_metrics()
         wanted = [config.admin.port, *(listen.port for listen in config.listen)]
         for port in self._ports.unused(wanted):
             _log.warning("no listener is configured for the inherited port %d", port)
 
     async def change(self, config: Config) -> tuple[str, ...]:
-        """Serve under another configuration; return the settings that wait for a restart.
+        """Serve under another configuration; return the settings that need a restart.
 
         No open connection is closed and no request on one is lost. Certificates are loaded again;
         where one cannot be and its settings are the same, the old one stays active.
 
         Raises:
-            Obstacle: something that it names cannot be used; the active configuration stays.
+            UnusableSetting: something that it names cannot be used; the active configuration stays.
         """
-        config, waiting = _with_active(config, self._config)
+        config, needs_restart = _with_active(config, self._config)
         self._apply(config, await self._listeners.load(config.listen))
-        return waiting
+        return needs_restart
 
     async def renew_certificates(self) -> None:
         """Load the certificates of the active configuration again."""
         try:
             await self.change(self._config)
-        except Obstacle as error:
+        except UnusableSetting as error:
             # A listener that an earlier reload could not reopen.
             _log.error("listener not reopened: %s", error)
 
     async def stop(self) -> None:
-        """Take no more connections, answer what was received, and end."""
+        """Drain and stop: accept no connection, answer what was received, close everything."""
         deadline_s = time.monotonic() + self._config.limits.shutdown_s
         self._in_flight.is_draining = True
         self._throttle.release()
@@ -137,7 +140,7 @@ class Service:
         if await self._committer.stop(LAST_BATCH_S):
             self._output.close()
         else:
-            # Whoever touches the index now would wait for the thread that hangs in it.
+            # Closing the index would wait for the thread that hangs in it.
             _log.warning("the disk does not answer; what was not acknowledged may not be stored")
 
     @property
@@ -147,17 +150,17 @@ class Service:
 
     @property
     def config(self) -> Config:
-        """The configuration that holds now."""
+        """The active configuration."""
         return self._config
 
     @property
-    def is_well(self) -> bool:
-        """Say whether a restart would help nothing: the committer works, be it in vain."""
+    def is_alive(self) -> bool:
+        """Return whether the committer runs, even if it cannot store: no restart is needed."""
         return self._committer.is_well
 
     @property
-    def obstacles(self) -> list[str]:
-        """What keeps results from being stored now, a sentence each."""
+    def unhealthy(self) -> list[str]:
+        """Why results cannot be stored now, a sentence each."""
         reason = self._committer.unhealthy
         return [] if reason is None else [f"results are being refused: {reason}"]
 
@@ -167,7 +170,7 @@ class Service:
         return self._listeners.problems
 
     def warn_of_expiry(self) -> None:
-        """Say of each certificate that expires soon that it has to be renewed."""
+        """Log each certificate that expires soon."""
         self._listeners.warn_of_expiry(time.time())
 
     @property
@@ -188,7 +191,7 @@ class Service:
         )
 
     def _apply(self, config: Config, plan: Plan) -> None:
-        """Serve so from the next request on; only the listeners, which come first, can fail."""
+        """Apply from the next request on; only the listeners, which come first, can fail."""
         self._listeners.apply(plan)
         limits = config.limits
         self._output.apply(output_settings(config))
@@ -212,71 +215,77 @@ class Service:
             _log.info("admin at http://%s", netloc(*listening.getsockname()[:2]))
         return AdminServer(self._admin_application, sockets)
 
-    def _add_gauges(self) -> None:
-        gauge = self._metrics.gauge
-        gauge("asr_daemon_ready", "1 if results can be stored", lambda: not self.obstacles)
-        gauge(
-            "asr_daemon_queued_results",
-            "Results that wait for the next batch",
-            lambda: self._committer.queued,
-        )
-        gauge(
-            "asr_daemon_connections",
-            "Open connections to the callback listeners",
-            lambda: len(self._connections),
-        )
-        gauge(
-            "asr_daemon_connections_queued",
-            "Connections that wait, as their address has its share",
-            lambda: self._connections.queued,
-        )
-        gauge(
-            "asr_daemon_connections_limit",
-            "What limits.connections says",
-            lambda: self._config.limits.connections,
-        )
+    def _add_metrics(self) -> None:
         self._metrics.counter(
             "asr_daemon_throttled_attempts",
             "Refusals of wrong credentials that had to wait",
             lambda: self._throttle.delayed,
         )
-        gauge(
-            "asr_daemon_index_backlog_results",
-            "Stored results that wait until the index can be written",
-            lambda: self._output.index_backlog,
+        for name, help_text, read in (*self._connection_gauges(), *self._storage_gauges()):
+            self._metrics.gauge(f"asr_daemon_{name}", help_text, read)
+
+    def _connection_gauges(self) -> Iterator[_Gauge]:
+        yield (
+            "connections",
+            "Open connections to the callback listeners",
+            lambda: len(self._connections),
         )
-        gauge(
-            "asr_daemon_rejected_bytes",
-            "What rejected bodies take of limits.rejected",
-            lambda: self._output.rejected_bytes,
+        yield (
+            "connections_queued",
+            "Connections that wait, as their address has its share",
+            lambda: self._connections.queued,
         )
-        gauge(
-            "asr_daemon_in_flight_bytes",
+        yield (
+            "connections_limit",
+            "What limits.connections says",
+            lambda: self._config.limits.connections,
+        )
+        yield (
+            "in_flight_bytes",
             "Bytes of bodies that are received and not yet answered",
             lambda: self._in_flight.received_bytes,
         )
-        gauge(
-            "asr_daemon_free_bytes",
+
+    def _storage_gauges(self) -> Iterator[_Gauge]:
+        output = self._output
+        yield "ready", "1 if results can be stored", lambda: not self.unhealthy
+        yield (
+            "queued_results",
+            "Results that wait for the next batch",
+            lambda: self._committer.queued,
+        )
+        yield (
+            "index_backlog_results",
+            "Stored results that wait until the index can be written",
+            lambda: output.index_backlog,
+        )
+        yield (
+            "rejected_bytes",
+            "What rejected bodies take of limits.rejected",
+            lambda: output.rejected_bytes,
+        )
+        yield (
+            "free_bytes",
             "Bytes left on the file system of the results",
-            lambda: _known(self._output.room, lambda room: room.free_bytes),
+            lambda: _known(output.room, lambda room: room.free_bytes),
         )
-        gauge(
-            "asr_daemon_free_inodes",
+        yield (
+            "free_inodes",
             "Inodes left on the file system of the results",
-            lambda: _known(self._output.room, lambda room: room.free_inodes),
+            lambda: _known(output.room, lambda room: room.free_inodes),
         )
 
 
-def root_obstacle(error: OSError) -> Obstacle:
+def unusable_root(error: OSError) -> UnusableSetting:
     """Return why `output.root` cannot be used."""
     right = "write a folder that is there for this daemon alone"
     if isinstance(error, PermissionError):
         right = "write a folder that the daemon's user may write to, or give it to that user"
-    return Obstacle("output.root", f"cannot be used: {describe(error)}", right)
+    return UnusableSetting("output.root", f"cannot be used: {describe(error)}", right)
 
 
 def _with_active(config: Config, active: Config) -> tuple[Config, tuple[str, ...]]:
-    """Return a configuration with what only a restart changes as it is; and what of it differs."""
+    """Keep the active values of settings that need a restart; return which of them differ."""
     output = structs.replace(
         config.output, root=active.output.root, durability=active.output.durability
     )
@@ -299,12 +308,12 @@ def _timeouts(limits: LimitsSettings) -> Timeouts:
 
 
 def _affordable(limits: LimitsSettings) -> int:
-    """Return how many connections may be open, and say so if these are fewer than configured."""
+    """Return how many connections may be open; warn if these are fewer than configured."""
     descriptors = _raise_descriptor_limit()
     most = affordable_connections(limits.connections, descriptors)
     if most < limits.connections:
         _log.warning(
-            "only %d of limits.connections can be open with %d file descriptors: raise "
+            "limits.connections lowered to %d, as there are %d file descriptors: raise "
             "LimitNOFILE= of the unit, or ulimit -n",
             most,
             descriptors,
@@ -313,7 +322,7 @@ def _affordable(limits: LimitsSettings) -> int:
 
 
 def _raise_descriptor_limit() -> int:
-    """Let the process have as many file descriptors as it may, and return how many these are."""
+    """Raise the soft limit of file descriptors to the hard one, and return it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

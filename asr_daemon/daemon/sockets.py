@@ -7,7 +7,7 @@ from typing import Any
 
 from tornado.netutil import bind_sockets
 
-from asr_daemon.errors import Obstacle
+from asr_daemon.errors import UnusableSetting
 from asr_daemon.networks import reachable
 
 _IP_FREEBIND = 15
@@ -45,17 +45,17 @@ class Ports:
             key: the setting, for the message.
 
         Raises:
-            Obstacle: the address is in use, not one of this machine, or not allowed.
+            UnusableSetting: the address is in use, not one of this machine, or not allowed.
         """
         if port in self._inherited:
             return [listening.dup() for listening in self._inherited[port]]
         try:
             return bind_sockets(port, address)
         except OSError as error:
-            raise _obstacle(address, port, key, error) from error
+            raise _unusable_port(address, port, key, error) from error
 
 
-def bind_problems(address: str, port: int, key: str) -> list[Obstacle]:
+def bind_problems(address: str, port: int, key: str) -> list[UnusableSetting]:
     """Return why an address and port could not be opened, if so; never listens on them.
 
     A port that is listened on already is not judged: it may be the daemon that runs, or a service
@@ -69,7 +69,7 @@ def bind_problems(address: str, port: int, key: str) -> list[Obstacle]:
             if family in _FAMILIES and not is_optional:
                 _try_bind(family, kind, name)
     except OSError as error:
-        return [_obstacle(address, port, key, error)]
+        return [_unusable_port(address, port, key, error)]
     return []
 
 
@@ -106,11 +106,11 @@ def _is_listened_on(trial: socket.socket, name: tuple[Any, ...], error: OSError)
     return error.errno in (errno.EADDRINUSE, errno.EAFNOSUPPORT)
 
 
-def _obstacle(address: str, port: int, key: str, error: OSError) -> Obstacle:
+def _unusable_port(address: str, port: int, key: str, error: OSError) -> UnusableSetting:
     where = netloc(address, port)
     right = "write an address of this machine and a port that the daemon may listen on"
     if error.errno == errno.EADDRINUSE:
         right = "stop what listens there (is another asr-daemon running?), or write another port"
     elif error.errno == errno.EACCES:
         right = "write a port above 1023, or let systemd open it (asr-daemon.socket)"
-    return Obstacle(key, f"cannot listen on {where} ({error.strerror})", right)
+    return UnusableSetting(key, f"cannot listen on {where} ({error.strerror})", right)

@@ -19,7 +19,7 @@ _shtab_asr_daemon_commands() {
     schema:'print the JSON Schema of the configuration or of results'
     send:'send a callback the way a vendor does'
     serve:'run the daemon in the foreground'
-    status:'say how the running daemon is'
+    status:'show the status of the running daemon'
   )
   _describe 'asr-daemon commands' _commands
 }
@@ -128,7 +128,7 @@ _shtab_asr_daemon_serve_defaults_added=0
 
 _shtab_asr_daemon_status_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--json[print the answer as it came, one JSON object]"
+  "--json[print one JSON object]"
   {-c,--config}"[configuration file (default\: \/etc\/asr-daemon\/asr-daemon.yaml)]:FILE:_files"
 )
 
