@@ -46,7 +46,7 @@ async def serve(listeners: Listeners, *settings: ListenSettings) -> list[int]:
 
 def ports_of(listeners: Listeners) -> list[int]:
     """Return the ports that are open."""
-    return [listening.getsockname()[1] for listening in listeners.sockets]
+    return [int(url.rpartition(":")[2]) for url in listeners.urls]
 
 
 def at(port: int, tls: TlsSettings | None = None) -> ListenSettings:

@@ -53,11 +53,6 @@ class _Listener(Struct, frozen=True):
         names = [listening.getsockname() for listening in self.server.sockets]
         return [f"{scheme}://{netloc(*name[:2])}" for name in names]
 
-    @property
-    def port(self) -> int:
-        """The actual port, where the configured one is 0."""
-        return int(self.server.sockets[0].getsockname()[1])
-
 
 class Listeners:
     """All listeners for callbacks."""
@@ -93,13 +88,6 @@ class Listeners:
     def urls(self) -> list[str]:
         """Where callbacks are received."""
         return [url for listener in self._open.values() for url in listener.urls]
-
-    @property
-    def sockets(self) -> list[socket.socket]:
-        """The listening sockets."""
-        return [
-            listening for listener in self._open.values() for listening in listener.server.sockets
-        ]
 
     async def load(self, settings: Sequence[ListenSettings]) -> Plan:
         """Load the certificates of the next listeners; what is open does not change.
@@ -172,27 +160,27 @@ class Listeners:
             on_failure.pop_all()
         return opened
 
-    def _close_conflicting(self, plan: Plan) -> dict[_Binding, tuple[Planned, int]]:
+    def _close_conflicting(self, plan: Plan) -> dict[_Binding, Planned]:
         """Close the listeners whose port is wanted at another address, and return them."""
-        wanted = {port for _, port, _ in plan.keys() - self._open.keys()}
+        wanted = {port for _, port, _ in plan.keys() - self._open.keys()} - {0}
+        removed = self._open.keys() - plan.keys()
         conflicting = {
-            binding: (self._open[binding].planned, self._open[binding].port)
-            for binding in self._open.keys() - plan.keys()
-            if self._open[binding].port in wanted
+            binding: self._open[binding].planned for binding in removed if binding[1] in wanted
         }
         for binding in conflicting:
             self._close(binding)
         return conflicting
 
-    def _reopen(self, closed: Mapping[_Binding, tuple[Planned, int]]) -> None:
-        for binding, (planned, port) in closed.items():
+    def _reopen(self, closed: Mapping[_Binding, Planned]) -> None:
+        for binding, planned in closed.items():
+            address, port, _ = binding
             try:
-                sockets = self._ports.open(binding[0], port, "listen")
+                self._open[binding] = self._start(
+                    self._ports.open(address, port, "listen"), planned
+                )
             except UnusableSetting as error:
                 _log.error("listener not reopened: %s", error)
                 self._closed_by_failure.append(str(error))
-            else:
-                self._open[binding] = self._start(sockets, planned)
 
     def _start(self, sockets: list[socket.socket], planned: Planned) -> _Listener:
         server = CallbackServer(

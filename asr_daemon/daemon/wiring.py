@@ -53,8 +53,7 @@ def output_settings(config: Config) -> Settings:
 def _expected(config: Config) -> Callable[[datetime], list[str]]:
     """Return a function from a time to the directories of its results."""
     layout = Layout(config.output.layout, config.output.timezone)
-    tencent, huawei = config.providers.tencent, config.providers.huawei
-    enabled = ["tencent"] * tencent.enabled + ["huawei"] * huawei.enabled
+    enabled = [vendor.name for vendor, _ in enabled_vendors(config)]
     return lambda moment: [layout.directory_at(name, moment) for name in enabled]
 
 
