@@ -10,10 +10,10 @@ class AsrDaemonError(Exception):
     """The base of everything that this package raises on purpose."""
 
 
-class Obstacle(AsrDaemonError):
-    """What keeps a valid configuration from being put in place, at which setting.
+class UnusableSetting(AsrDaemonError):
+    """A valid configuration cannot be applied, as a setting names what cannot be used.
 
-    The sentence is "`key`: `wrong`, `right`"; `right` is what to do.
+    The message is "`key`: `wrong`, `right`"; `right` is what to do.
     """
 
     def __init__(self, key: str, wrong: str, right: str) -> None:

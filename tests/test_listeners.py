@@ -10,24 +10,28 @@ import pytest
 import trustme
 
 from asr_daemon.config.model import ListenSettings, TlsSettings
-from asr_daemon.daemon.listeners import Listeners, tls_obstacle
+from asr_daemon.daemon.listeners import Listeners, unusable_tls
 from asr_daemon.daemon.sockets import Ports
-from asr_daemon.errors import Obstacle
+from asr_daemon.errors import UnusableSetting
 from asr_daemon.web.connection import Timeouts
 from asr_daemon.web.connections import Connections
 from asr_daemon.web.in_flight import InFlight
 from asr_daemon.web.routing import Router
+from tests.free_port import free_port
 
 TIMEOUTS = Timeouts(header_s=9.0, idle_s=9.0, body_min_rate_bytes_per_s=9)
 FREE = ListenSettings(address="127.0.0.1", port=0)
 DAY_S = 86_400.0
+ANY = "0.0.0.0"  # noqa: S104 - everywhere is the point
 
 
-def with_listeners(test: Callable[[Listeners], Awaitable[None]]) -> None:
+def with_listeners(
+    test: Callable[[Listeners], Awaitable[None]], ports: Ports | None = None
+) -> None:
     """Run a test with no listener open yet, and close what it leaves open."""
 
     async def run() -> None:
-        listeners = Listeners(Ports(), Connections(TIMEOUTS), Router(), InFlight())
+        listeners = Listeners(ports or Ports(), Connections(TIMEOUTS), Router(), InFlight())
         await test(listeners)
         listeners.stop()
 
@@ -35,10 +39,14 @@ def with_listeners(test: Callable[[Listeners], Awaitable[None]]) -> None:
 
 
 async def serve(listeners: Listeners, *settings: ListenSettings) -> list[int]:
-    """Put listeners in place, and return their ports."""
-    plan = await listeners.prepare(settings)
-    listeners.put_in_place(plan)
-    return [each.getsockname()[1] for each in listeners.sockets]
+    """Apply listeners, and return their ports."""
+    listeners.apply(await listeners.load(settings))
+    return ports_of(listeners)
+
+
+def ports_of(listeners: Listeners) -> list[int]:
+    """Return the ports that are open."""
+    return [int(url.rpartition(":")[2]) for url in listeners.urls]
 
 
 def at(port: int, tls: TlsSettings | None = None) -> ListenSettings:
@@ -68,34 +76,64 @@ def test_free_ports_stay() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # Tornado's
-def test_one_that_cannot_be_opened() -> None:
-    """What was opened for a plan that fails is closed, and nothing else has changed."""
+def test_listeners_stay_as_they_are_if_one_cannot_be_opened() -> None:
+    """The other new one is closed again, and the one that was moved is reopened."""
 
     async def run(listeners: Listeners) -> None:
-        ports = await serve(listeners, FREE)
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            free = probe.getsockname()[1]
+        ports = await serve(listeners, FREE, at(free := free_port()))
+        other, moved = free_port(), ListenSettings(address=ANY, port=free)
         with socket.create_server(("127.0.0.1", 0)) as taken:
-            with pytest.raises(Obstacle, match="cannot listen on"):
-                await listeners.prepare([at(free), at(taken.getsockname()[1])])
-            socket.create_server(("127.0.0.1", free)).close()
-        assert [each.getsockname()[1] for each in listeners.sockets] == ports
+            port_taken = taken.getsockname()[1]
+            with pytest.raises(UnusableSetting, match=r"listen\[2\].port: cannot listen on"):
+                await serve(listeners, moved, at(other), at(port_taken))
+        socket.create_server(("127.0.0.1", other)).close()
+        assert ports_of(listeners) == ports
+        assert listeners.urls[1] == f"http://127.0.0.1:{free}"
+        assert listeners.problems == []
 
     with_listeners(run)
 
 
-def test_plan_that_is_dropped() -> None:
-    """Its ports are free again."""
+@pytest.mark.parametrize("other", [ANY, "127.0.0.2"])
+def test_listener_moves_to_another_address_of_its_port(other: str) -> None:
+    """Also if the addresses overlap, and back."""
 
     async def run(listeners: Listeners) -> None:
-        plan = await listeners.prepare([FREE])
-        [[opened]] = plan.sockets.values()
-        port = opened.getsockname()[1]
-        plan.drop()
-        socket.create_server(("127.0.0.1", port)).close()
-        assert listeners.sockets == []
+        ports = await serve(listeners, FREE, at(free := free_port()))
+        await serve(listeners, FREE, ListenSettings(address=other, port=free))
+        assert listeners.urls[1:] == [f"http://{other}:{free}"]
+        assert await serve(listeners, FREE, at(free)) == ports
 
     with_listeners(run)
+
+
+class ClosingPorts(Ports):
+    """Cannot open anything once it is told so."""
+
+    is_closing = False
+
+    def open(self, address: str, port: int, key: str) -> list[socket.socket]:
+        """Open a port, or fail."""
+        if self.is_closing:
+            raise UnusableSetting(key, "cannot listen", "wait")
+        return super().open(address, port, key)
+
+
+def test_listener_that_cannot_be_reopened_is_reported_and_opened_by_the_next_reload() -> None:
+    """An address may have gone while the daemon listened at it."""
+    ports = ClosingPorts()
+
+    async def run(listeners: Listeners) -> None:
+        await serve(listeners, at(free := free_port()))
+        ports.is_closing = True
+        with pytest.raises(UnusableSetting):
+            await serve(listeners, ListenSettings(address=ANY, port=free))
+        assert (listeners.urls, listeners.problems) == ([], ["listen: cannot listen, wait"])
+        ports.is_closing = False
+        assert await serve(listeners, at(free)) == [free]
+        assert listeners.problems == []
+
+    with_listeners(run, ports)
 
 
 def test_files_that_are_not_there(tmp_path: Path, pair: TlsSettings) -> None:
@@ -104,13 +142,13 @@ def test_files_that_are_not_there(tmp_path: Path, pair: TlsSettings) -> None:
 
     async def run(listeners: Listeners) -> None:
         await serve(listeners, at(0, pair))
-        with pytest.raises(Obstacle, match="No such file") as raised:
-            await listeners.prepare([at(0, missing)])
-        assert (raised.value.key, listeners.complaints) == ("listen[0].tls", [])
+        with pytest.raises(UnusableSetting, match="No such file") as raised:
+            await listeners.load([at(0, missing)])
+        assert (raised.value.key, listeners.problems) == ("listen[0].tls", [])
         pair.certificate.unlink()
         await serve(listeners, at(0, pair))
-        [complaint] = listeners.complaints
-        assert complaint.startswith("listen[0].tls: cannot be loaded: No such file")
+        [problem] = listeners.problems
+        assert problem.startswith("listen[0].tls: cannot be loaded: No such file")
         assert [*listeners.certificates] == [str(pair.certificate)]
 
     with_listeners(run)
@@ -118,13 +156,15 @@ def test_files_that_are_not_there(tmp_path: Path, pair: TlsSettings) -> None:
 
 def test_what_may_not_be_read_has_its_own_remedy() -> None:
     error = PermissionError(13, "Permission denied", "/etc/key.pem")
-    assert str(tls_obstacle("listen[0].tls", error)) == (
+    assert str(unusable_tls("listen[0].tls", error)) == (
         "listen[0].tls: cannot be loaded: Permission denied (/etc/key.pem), "
         "let the daemon's user read it"
     )
 
 
-def test_complaint_is_made_once(pair: TlsSettings, caplog: pytest.LogCaptureFixture) -> None:
+def test_certificate_problem_is_logged_once(
+    pair: TlsSettings, caplog: pytest.LogCaptureFixture
+) -> None:
     """What is wrong with a certificate is logged when it is found, and when it is another thing."""
 
     async def run(listeners: Listeners) -> None:
@@ -136,13 +176,13 @@ def test_complaint_is_made_once(pair: TlsSettings, caplog: pytest.LogCaptureFixt
         await serve(listeners, at(0, pair))
 
     with_listeners(run)
-    assert len([each for each in caplog.messages if "certificate not loaded" in each]) == 2
+    assert len([line for line in caplog.messages if "the old one stays active" in line]) == 2
 
 
 def test_warning_of_expiry(pair: TlsSettings, caplog: pytest.LogCaptureFixture) -> None:
     """Fourteen days ahead there is a warning, once a day, and another when it is too late."""
     caplog.set_level(logging.WARNING)
-    told: list[list[str]] = []
+    warned: list[list[str]] = []
 
     async def run(listeners: Listeners) -> None:
         await serve(listeners, at(0, pair))
@@ -150,8 +190,8 @@ def test_warning_of_expiry(pair: TlsSettings, caplog: pytest.LogCaptureFixture) 
         for ahead_d in (14.1, 13.9, 13.8, 12.8, -0.1):
             caplog.clear()
             listeners.warn_of_expiry(end_s - ahead_d * DAY_S)
-            told.append(caplog.messages)
+            warned.append(caplog.messages)
 
     with_listeners(run)
     soon = ["a certificate expires soon: renew it"]
-    assert told == [[], soon, [], soon, ["a certificate has expired: renew it"]]
+    assert warned == [[], soon, [], soon, ["a certificate has expired: renew it"]]

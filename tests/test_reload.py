@@ -10,7 +10,7 @@ from asr_daemon.config.load import load
 from asr_daemon.config.model import Config
 from asr_daemon.daemon.reload import Reloader
 from asr_daemon.daemon.systemd import Manager
-from asr_daemon.errors import Obstacle
+from asr_daemon.errors import UnusableSetting
 from asr_daemon.metrics import Metrics
 
 
@@ -20,7 +20,7 @@ class Served:
     def __init__(self, config: Config) -> None:
         """Begin with a configuration."""
         self.active = config
-        self.failure: Obstacle | None = None
+        self.failure: UnusableSetting | None = None
         self.renewed = 0
 
     @property
@@ -82,7 +82,7 @@ def test_edit_is_applied(file: Path) -> None:
     async def test(reloader: Reloader, served: Served) -> None:
         file.write_text("limits: {body: 2MiB}\n")
         await until(lambda: served.config.limits.body_bytes == 2 << 20)
-        assert reloader.standing.notes == []
+        assert reloader.state.notes == []
 
     follow(file, test)
 
@@ -92,12 +92,12 @@ def test_mistake_is_reported_and_changes_nothing(file: Path) -> None:
 
     async def test(reloader: Reloader, served: Served) -> None:
         file.write_text("limits: {body: 2Mb}\n")
-        await until(lambda: reloader.standing.problems != ())
-        [problem] = reloader.standing.problems
+        await until(lambda: reloader.state.problems != ())
+        [problem] = reloader.state.problems
         assert problem.startswith(f"{file}:1: limits.body: invalid size")
         assert served.config.limits.body_bytes == 1 << 20
         file.write_text("limits: {body: 2MiB}\n")
-        await until(lambda: reloader.standing.problems == ())
+        await until(lambda: reloader.state.problems == ())
         assert served.config.limits.body_bytes == 2 << 20
 
     follow(file, test)
@@ -107,10 +107,10 @@ def test_what_cannot_be_applied_is_reported_at_its_line(file: Path) -> None:
     """As a mistake in the file is."""
 
     async def test(reloader: Reloader, served: Served) -> None:
-        served.failure = Obstacle("listen[0].port", "cannot listen", "write another port")
+        served.failure = UnusableSetting("listen[0].port", "cannot listen", "write another port")
         file.write_text("log: {level: debug}\nlisten:\n- port: 1\n")
-        await until(lambda: reloader.standing.problems != ())
-        [problem] = reloader.standing.problems
+        await until(lambda: reloader.state.problems != ())
+        [problem] = reloader.state.problems
         assert problem.startswith(f"{file}:3: listen[0].port: cannot listen")
 
     follow(file, test)
@@ -121,8 +121,8 @@ def test_setting_that_waits_for_a_restart_is_noted(file: Path) -> None:
 
     async def test(reloader: Reloader, served: Served) -> None:
         file.write_text("state: elsewhere\n")
-        await until(lambda: reloader.standing.notes != [])
-        assert reloader.standing.notes == ["state: a change takes effect at the next restart"]
+        await until(lambda: reloader.state.notes != [])
+        assert reloader.state.notes == ["state: a change takes effect at the next restart"]
 
     follow(file, test)
 
@@ -132,7 +132,7 @@ def test_asking_reloads_a_file_that_has_not_changed(file: Path) -> None:
 
     async def test(reloader: Reloader, served: Served) -> None:
         served.active = Config()
-        reloader.ask()
+        reloader.reload_now()
         await until(lambda: served.config.limits.body_bytes == 1 << 20)
 
     follow(file, test)
@@ -143,7 +143,7 @@ def test_emptied_file_is_not_taken_for_the_defaults(file: Path) -> None:
 
     async def test(reloader: Reloader, served: Served) -> None:
         file.write_text("")
-        await until(lambda: reloader.standing.problems != ())
+        await until(lambda: reloader.state.problems != ())
         assert served.config.limits.body_bytes == 1 << 20
 
     follow(file, test)

@@ -19,7 +19,7 @@ from asr_daemon.config.model import (
 )
 from asr_daemon.daemon.service import Service
 from asr_daemon.daemon.sockets import Ports
-from asr_daemon.errors import Obstacle
+from asr_daemon.errors import UnusableSetting
 from asr_daemon.metrics import Metrics
 from asr_daemon.providers.tencent.settings import TencentSettings
 from asr_daemon.web.admin import Reports, make_application
@@ -70,8 +70,8 @@ def test_callback_is_stored_and_acknowledged(tmp_path: Path) -> None:
         response = await post(service, "/callbacks/tencent", b"1")
         assert (response.code, response.body) == (200, SUCCESS)
         assert (tmp_path / "root/tencent/1.txt").read_text() == "hello\n"
-        assert service.obstacles == []
-        assert service.is_well
+        assert service.unhealthy == []
+        assert service.is_alive
 
     serve(tmp_path, test)
 
@@ -98,7 +98,7 @@ def test_change_that_cannot_be_applied_changes_nothing(tmp_path: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             listen = (*before.listen, ListenSettings(port=taken.getsockname()[1]))
             wanted = structs.replace(config_in(tmp_path, "/elsewhere"), listen=listen)
-            with pytest.raises(Obstacle, match=r"listen\[1\].port: cannot listen on"):
+            with pytest.raises(UnusableSetting, match=r"listen\[1\].port: cannot listen on"):
                 await service.change(wanted)
         assert service.config == before
         assert (await post(service, "/callbacks/tencent", b"1")).code == 200
@@ -127,7 +127,7 @@ def test_root_that_cannot_be_used_is_an_obstacle(tmp_path: Path) -> None:
     async def test(_: Service) -> None:
         raise AssertionError
 
-    with pytest.raises(Obstacle, match=r"output.root: cannot be used: "):
+    with pytest.raises(UnusableSetting, match=r"output.root: cannot be used: "):
         serve(tmp_path, test)
 
 

@@ -1,4 +1,4 @@
-"""Sockets to listen on: bound, bound beside others, passed on, or not to be had."""
+"""Sockets to listen on: bound, inherited, or not available."""
 
 import gc
 import socket
@@ -9,9 +9,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from asr_daemon.daemon.sockets import Ports, hold_off, obstacles_at, shown
-from asr_daemon.errors import Obstacle
-from tests.free_port import free_port
+from asr_daemon.daemon.sockets import Ports, bind_problems, netloc
+from asr_daemon.errors import UnusableSetting
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 """Tornado leaves it to Python to close a socket that could not be bound."""
@@ -28,11 +27,9 @@ def opened() -> Iterator[ExitStack]:
     gc.collect()
 
 
-def open_one(
-    opened: ExitStack, ports: Ports, address: str, port: int, *beside: socket.socket
-) -> socket.socket:
+def open_one(opened: ExitStack, ports: Ports, address: str, port: int) -> socket.socket:
     """Open a port that is one socket."""
-    [made] = ports.open(address, port, "listen[0].port", beside)
+    [made] = ports.open(address, port, "listen[0].port")
     return opened.enter_context(made)
 
 
@@ -40,7 +37,7 @@ def refusal(address: str, port: int) -> str:
     """Return why a port cannot be opened, and what to do; keep nothing of what was tried."""
     try:
         made = Ports().open(address, port, "listen[0].port")
-    except Obstacle as error:
+    except UnusableSetting as error:
         return str(error)
     for each in made:
         each.close()
@@ -68,16 +65,6 @@ def test_address_of_another_machine() -> None:
     assert "(Cannot assign requested address)" in refusal("192.0.2.1", 0)
 
 
-@pytest.mark.parametrize(("first", "second"), [(LOCAL, ANY), (ANY, LOCAL), (LOCAL, "127.0.0.2")])
-def test_beside_a_socket_that_gives_way(opened: ExitStack, first: str, second: str) -> None:
-    """An address may overlap with that of a socket that will be closed; then nobody else may."""
-    ports, port = Ports(), free_port()
-    before = open_one(opened, ports, first, port)
-    open_one(opened, ports, second, port, before)
-    before.close()
-    assert refusal(second, port)
-
-
 def test_port_that_was_open_before(opened: ExitStack) -> None:
     """A socket that was passed on is used for its port, again and again, and stays open."""
     passed = opened.enter_context(socket.create_server((LOCAL, 0)))
@@ -100,47 +87,50 @@ def test_ports_that_nobody_wants(opened: ExitStack) -> None:
     assert ports.unused([one, 8787]) == [two]
 
 
-def test_held_off(opened: ExitStack) -> None:
-    """Whoever came before is let in, and served on; who comes after hears nothing, not even no."""
-    listening = open_one(opened, Ports(), LOCAL, 0)
-    before = opened.enter_context(socket.create_connection(listening.getsockname(), 5.0))
-    hold_off(listening)
-    with pytest.raises(TimeoutError):
-        socket.create_connection(listening.getsockname(), 0.1)
-    accepted = opened.enter_context(listening.accept()[0])
-    before.sendall(b"x")
-    assert accepted.recv(9) == b"x"
-
-
 @pytest.mark.parametrize(
     ("address", "text"), [("127.0.0.1", "127.0.0.1:80"), ("::1", "[::1]:80"), ("host", "host:80")]
 )
-def test_shown(address: str, text: str) -> None:
+def test_netloc(address: str, text: str) -> None:
     """An address of IPv6 is in brackets, as in a URL."""
-    assert shown(address, 80) == text
+    assert netloc(address, 80) == text
 
 
 def test_trying_out_a_port(opened: ExitStack) -> None:
     """Nobody finds the port open meanwhile, and one that is taken is nothing to complain of."""
     free = opened.enter_context(socket.create_server((LOCAL, 0))).getsockname()[1]
     opened.close()
-    assert obstacles_at(LOCAL, free, "listen[0].port") == []
+    assert bind_problems(LOCAL, free, "listen[0].port") == []
     again = opened.enter_context(socket.create_server((LOCAL, free)))
-    assert obstacles_at(LOCAL, again.getsockname()[1], "listen[0].port") == []
-    assert obstacles_at(ANY, free, "listen[0].port") == []
+    assert bind_problems(LOCAL, again.getsockname()[1], "listen[0].port") == []
+    assert bind_problems(ANY, free, "listen[0].port") == []
 
 
 @pytest.mark.parametrize("address", [LOCAL, "::1", "localhost", ANY, "::"])
 def test_addresses_of_this_machine(address: str) -> None:
     """They can be listened on, in either family."""
-    assert obstacles_at(address, 0, "admin.port") == []
+    assert bind_problems(address, 0, "admin.port") == []
 
 
-def test_trying_out_a_privileged_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever may not have it, and nobody else has, is told of systemd."""
+def test_address_that_is_down_is_no_problem_where_its_port_is_listened_on(
+    opened: ExitStack,
+) -> None:
+    """As systemd may do, which passes its socket on."""
+    listening = opened.enter_context(socket.create_server((ANY, 0)))
+    [found] = bind_problems("192.0.2.1", 0, "listen[0].port")
+    assert "(Cannot assign requested address)" in str(found)
+    assert bind_problems("192.0.2.1", listening.getsockname()[1], "listen[0].port") == []
+
+
+def test_privileged_port_is_no_problem_where_it_is_listened_on(
+    opened: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise systemd is proposed."""
+    served = opened.enter_context(socket.create_server((LOCAL, 0))).getsockname()[1]
     denied = Mock(side_effect=PermissionError(EACCES, "Permission denied"))
     monkeypatch.setattr("asr_daemon.daemon.sockets.socket.socket.bind", denied)
-    [found] = obstacles_at(LOCAL, 1, "listen[0].port")
+    assert bind_problems(LOCAL, served, "listen[0].port") == []
+    assert bind_problems(ANY, served, "listen[0].port") == []
+    [found] = bind_problems(LOCAL, 1, "listen[0].port")
     assert str(found).endswith(
         "cannot listen on 127.0.0.1:1 (Permission denied), "
         "write a port above 1023, or let systemd open it (asr-daemon.socket)"

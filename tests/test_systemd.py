@@ -39,9 +39,7 @@ def test_nobody_listens(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Non
     Manager({}).ready()
     assert caplog.messages == []
     Manager({"NOTIFY_SOCKET": f"{tmp_path}/nowhere"}).ready()
-    assert caplog.messages == [
-        "the service manager cannot be told READY: No such file or directory"
-    ]
+    assert caplog.messages == ["service manager not notified of READY: No such file or directory"]
 
 
 def test_no_descriptor_is_left(
@@ -54,7 +52,7 @@ def test_no_descriptor_is_left(
 
     monkeypatch.setattr(socket, "socket", none_left)
     Manager({"NOTIFY_SOCKET": "/nowhere"}).alive()
-    assert caplog.messages == ["the service manager cannot be told WATCHDOG: Too many open files"]
+    assert caplog.messages == ["service manager not notified of WATCHDOG: Too many open files"]
 
 
 @pytest.mark.parametrize(

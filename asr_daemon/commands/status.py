@@ -1,4 +1,4 @@
-"""`asr-daemon status`: what the running daemon says of itself."""
+"""`asr-daemon status`: show the status of the running daemon."""
 
 import os
 import sys
@@ -16,11 +16,11 @@ from asr_daemon.config.load import ConfigError
 from asr_daemon.config.model import AdminSettings
 from asr_daemon.config.sources import Sources
 from asr_daemon.config.validate import validate
-from asr_daemon.daemon.status import Status
 from asr_daemon.networks import reachable
+from asr_daemon.status import Status
 
 ANSWER_TIMEOUT_S = 5.0
-"""A daemon that is well answers within milliseconds."""
+"""A daemon that works answers within milliseconds."""
 
 _MOST_BYTES = 1 << 20
 _OK = 200
@@ -32,7 +32,7 @@ _Row = tuple[str, str]
 
 
 def run(options: Namespace) -> int:
-    """Ask the daemon that the configuration describes, and show what it says."""
+    """Request the status from the admin listener of the configuration, and show it."""
     answer = _ask(admin_in(source(options)))
     status = _read(answer)
     if options.json:
@@ -43,9 +43,9 @@ def run(options: Namespace) -> int:
 
 
 def admin_in(file: Path | None) -> AdminSettings:
-    """Return where the daemon is asked, as far as a file says that may be in the midst of an edit.
+    """Return the admin listener of a file, which may have a mistake.
 
-    A daemon that runs keeps to what it has read, and tells what is wrong with the file by now.
+    The daemon keeps its active configuration then, and reports the mistake.
     """
     if file is None:
         return AdminSettings()
@@ -57,14 +57,14 @@ def admin_in(file: Path | None) -> AdminSettings:
         admin = AdminSettings() if above is None else validate(above, sources).config.admin
         asking = "at the default address"
         if admin != AdminSettings():
-            asking = "where the lines above that say"
+            asking = "at the address above that line"
         print(f"{error}\nasr-daemon: asking {asking}", file=sys.stderr)
         return admin
 
 
 def _above(file: Path, line: int) -> Document | None:
-    """Return what stands above a line that is no YAML; `None` if that is none either."""
-    if not file.is_file():  # a pipe has nothing more to say
+    """Return the document above a line that is not YAML; `None` if that is not YAML either."""
+    if not file.is_file():  # a pipe is read only once
         return None
     with suppress(OSError, ConfigError):
         lines = file.read_bytes().decode(errors="replace").splitlines()
@@ -74,7 +74,7 @@ def _above(file: Path, line: int) -> Document | None:
 
 def _ask(admin: AdminSettings) -> bytes:
     if admin.port == 0:
-        raise CommandFailed("admin.port is 0, so that the port is known to the daemon's log only")
+        raise CommandFailed("admin.port is 0: only the daemon's log has the actual port")
     host = reachable(admin.address)
     where = f"http://{f'[{host}]' if ':' in host else host}:{admin.port}/"
     connection = HTTPConnection(host, admin.port, timeout=ANSWER_TIMEOUT_S)
@@ -87,7 +87,7 @@ def _ask(admin: AdminSettings) -> bytes:
     finally:
         connection.close()
     if response.status != _OK:
-        raise CommandFailed(f"what listens at {where} is no asr-daemon (HTTP {response.status})")
+        raise CommandFailed(f"what listens at {where} is not asr-daemon (HTTP {response.status})")
     return answer
 
 
@@ -103,18 +103,18 @@ def _read(answer: bytes) -> Status:
     try:
         return msgspec.json.decode(answer, type=Status)
     except (msgspec.DecodeError, UnicodeError) as error:
-        told = "the answer is not that of an asr-daemon of this version"
-        raise CommandFailed(f"{told}: {error}") from error
+        wrong = "the answer is not from this version of asr-daemon"
+        raise CommandFailed(f"{wrong}: {error}") from error
 
 
 def _rows(status: Status) -> Iterator[_Row]:
-    """Yield the lines for a person as pairs; one without a name goes on with the one above."""
+    """Yield names and values; a row without a name continues the one above."""
     yield "asr-daemon", f"{status.version}, up for {_duration(status.up_s)}"
     yield "ready", "yes" if status.ready else "no"
-    yield from (("", each) for each in status.obstacles)
-    yield from (("warning", each) for each in status.warnings)
+    yield from (("", reason) for reason in status.obstacles)
+    yield from (("warning", warning) for warning in status.warnings)
     yield from _configuration_rows(status)
-    yield from (("listening", each) for each in status.listeners)
+    yield from (("listening", url) for url in status.listeners)
     for certificate in status.certificates:
         yield "certificate", f"{certificate.file}, valid until {certificate.expires_at}"
     free = status.output.free_bytes
@@ -129,10 +129,10 @@ def _configuration_rows(status: Status) -> Iterator[_Row]:
     configuration = status.configuration
     yield "configuration", configuration.file or "built-in defaults"
     if configuration.valid:
-        yield "", f"in force since {configuration.loaded_at}"
+        yield "", f"active since {configuration.loaded_at}"
     else:
-        yield "", f"NOT VALID: what was read at {configuration.loaded_at} stays in force"
-    yield from (("", each) for each in configuration.problems)
+        yield "", f"NOT VALID: the one of {configuration.loaded_at} stays active"
+    yield from (("", problem) for problem in configuration.problems)
     if status.needs_restart:
         yield "", f"changed, and needs a restart: {', '.join(status.needs_restart)}"
 
@@ -161,20 +161,17 @@ def _size(size_bytes: int) -> str:
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--json", action="store_true", help="print the answer as it came, one JSON object"
-    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 COMMAND = Command(
     description="""\
-Asks the running daemon, at the admin listener of the configuration, and shows
-what it says of itself: whether it can store results, whether the configuration
-in the file is the one in force and what is wrong with it if not, until when
-its certificates are valid, how much room there is, and what became of
-callbacks.
+Shows the status of the running daemon, from the admin listener of the
+configuration: whether results can be stored, whether the configuration file is
+active and what is wrong with it if not, until when certificates are valid, how
+much space is free, and the callbacks since the start.
 
-Done means that it is ready. It is failed if it is not ready, or not running.""",
+Exit status 0: ready. 1: not ready, or not running.""",
     run=run,
     add_arguments=_add_arguments,
 )

@@ -1,20 +1,20 @@
-"""The listeners for callbacks: which are open, and how others take their place without a gap."""
+"""The listeners for callbacks: opened, closed and moved as the configuration says."""
 
 import asyncio
 import logging
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 from msgspec import Struct
 
 from asr_daemon.config.model import ListenSettings
-from asr_daemon.daemon.sockets import Ports, hold_off, shown
+from asr_daemon.daemon.sockets import Ports, netloc
 from asr_daemon.daemon.wiring import make_tls
-from asr_daemon.errors import Obstacle
+from asr_daemon.errors import UnusableSetting
 from asr_daemon.web.connections import Connections
 from asr_daemon.web.in_flight import InFlight
 from asr_daemon.web.intake import Routing
@@ -25,30 +25,31 @@ _DAY_S = 86_400.0
 
 _log = logging.getLogger(__name__)
 
-_Place = tuple[str, int, int]
-"""Address and port as they are configured, and a number where several entries have the same."""
+_Binding = tuple[str, int, int]
+"""Address and port as configured, and a number where several entries have the same."""
 
 
-class _Serving(Struct, frozen=True):
-    """A listener that is open, and what for."""
+class Planned(Struct, frozen=True):
+    """A listener as it is wanted, with its certificate loaded."""
 
-    server: CallbackServer
     settings: ListenSettings
     tls: Tls | None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the next listeners need, got before anything is changed."""
+Plan = Mapping[_Binding, Planned]
 
-    settings: dict[_Place, ListenSettings]
-    tls: dict[_Place, Tls | None] = field(default_factory=dict)
-    sockets: dict[_Place, list[socket.socket]] = field(default_factory=dict)
 
-    def drop(self) -> None:
-        """Close what was opened for nothing."""
-        for each in [one for opened in self.sockets.values() for one in opened]:
-            each.close()
+class _Listener(Struct, frozen=True):
+    """A listener that is open."""
+
+    server: CallbackServer
+    planned: Planned
+
+    @property
+    def urls(self) -> list[str]:
+        scheme = "http" if self.planned.tls is None else "https"
+        names = [listening.getsockname() for listening in self.server.sockets]
+        return [f"{scheme}://{netloc(*name[:2])}" for name in names]
 
 
 class Listeners:
@@ -61,91 +62,77 @@ class Listeners:
         routing: Routing,
         in_flight: InFlight,
     ) -> None:
-        """Take what opens ports, and what all listeners have in common."""
         self._ports = ports
         self._connections = connections
         self._routing = routing
         self._in_flight = in_flight
-        self._serving: dict[_Place, _Serving] = {}
-        self._complaints: dict[str, str] = {}
+        self._open: dict[_Binding, _Listener] = {}
+        self._certificate_problems: dict[str, str] = {}
+        self._closed_by_failure: list[str] = []
         self._warned_at_s: dict[str, float] = {}
 
     @property
     def certificates(self) -> dict[str, float]:
-        """When each certificate that is shown expires, in Unix seconds, by its file."""
-        shown = (each.tls for each in self._serving.values() if each.tls is not None)
-        return {str(tls.certificate): tls.expires_at_s for tls in shown}
+        """When each active certificate expires, in Unix seconds, by its file."""
+        active = (listener.planned.tls for listener in self._open.values())
+        return {str(tls.certificate): tls.expires_at_s for tls in active if tls is not None}
 
     @property
-    def complaints(self) -> list[str]:
-        """What is wrong with certificates that could not take the place of those before."""
-        return list(self._complaints.values())
+    def problems(self) -> list[str]:
+        """Certificates that could not be renewed, and listeners that could not be reopened."""
+        return [*self._certificate_problems.values(), *self._closed_by_failure]
 
     @property
     def urls(self) -> list[str]:
         """Where callbacks are received."""
-        return [
-            f"{_scheme(each.tls)}://{shown(*one.getsockname()[:2])}"
-            for each in self._serving.values()
-            for one in each.server.sockets
-        ]
+        return [url for listener in self._open.values() for url in listener.urls]
 
-    @property
-    def sockets(self) -> list[socket.socket]:
-        """What is listened on."""
-        return [one for each in self._serving.values() for one in each.server.sockets]
-
-    async def prepare(
-        self, settings: Sequence[ListenSettings], giving_way: Sequence[socket.socket] = ()
-    ) -> Plan:
-        """Load certificates and open ports for these listeners; what is served stays as it is.
+    async def load(self, settings: Sequence[ListenSettings]) -> Plan:
+        """Load the certificates of the next listeners; what is open does not change.
 
         Args:
-            settings: valid, so that no two of them are in each other's way.
-            giving_way: sockets, besides those of listeners, that will be closed soon.
+            settings: valid, so that no two of them conflict.
 
         Raises:
-            Obstacle: one of them cannot be had.
+            UnusableSetting: a certificate cannot be used.
         """
-        plan = Plan(dict(_places(settings)))
-        complaints: dict[str, str] = {}
-        try:
-            for number, (place, wanted) in enumerate(plan.settings.items()):
-                plan.tls[place] = await self._load(
-                    place, wanted, f"listen[{number}].tls", complaints
-                )
-                if place not in self._serving:
-                    key = f"listen[{number}].port"
-                    in_the_way = [*self.sockets, *giving_way]
-                    plan.sockets[place] = self._ports.open(*place[:2], key, in_the_way)
-        except Obstacle:
-            plan.drop()
-            raise
-        self._complain(complaints)
+        plan: dict[_Binding, Planned] = {}
+        problems: dict[str, str] = {}
+        for number, (binding, wanted) in enumerate(_bindings(settings)):
+            tls = await self._load_tls(binding, wanted, f"listen[{number}].tls", problems)
+            plan[binding] = Planned(wanted, tls)
+        self._report(problems)
         return plan
 
-    def put_in_place(self, plan: Plan) -> None:
-        """Listen as planned: new listeners begin before old ones end, and none is interrupted."""
-        serving = {}
-        for place, settings in plan.settings.items():
-            tls = plan.tls[place]
-            context = None if tls is None else tls.context
-            if place in self._serving:
-                server = self._serving[place].server
-                server.tls = context
-            else:
-                sockets = plan.sockets[place]
-                server = self._make_server(sockets, context)
-                server.start()
-                _announce(sockets, tls)
-            serving[place] = _Serving(server, settings, tls)
-        for place in self._serving.keys() - serving.keys():
-            self._retire(place)
-        self._serving = serving
+    def apply(self, plan: Plan) -> None:
+        """Open and close listeners as planned; those that keep their address are not interrupted.
+
+        A listener whose port is wanted at another address is closed first, and reopened if the
+        plan fails. Between the two the kernel refuses new connections.
+
+        Raises:
+            UnusableSetting: an address cannot be listened on; the listeners are as before.
+        """
+        closed = self._close_conflicting(plan)
+        try:
+            opened = self._open_sockets(plan)
+        except UnusableSetting:
+            self._reopen(closed)
+            raise
+        for binding in self._open.keys() - plan.keys():
+            self._close(binding)
+        self._open = {
+            binding: self._start(opened[binding], planned)
+            if binding in opened
+            else self._update(binding, planned)
+            for binding, planned in plan.items()
+        }
+        self._closed_by_failure = []
 
     def warn_of_expiry(self, now_s: float) -> None:
-        """Say of each certificate that expires soon, once a day, that it has to be renewed."""
-        for tls in {each.tls for each in self._serving.values() if each.tls is not None}:
+        """Log each certificate that expires soon, once a day."""
+        active = (listener.planned.tls for listener in self._open.values())
+        for tls in {tls for tls in active if tls is not None}:
             file, sentence = str(tls.certificate), tls.expiry(now_s)
             if sentence and now_s - self._warned_at_s.get(file, -_DAY_S) >= _DAY_S:
                 self._warned_at_s[file] = now_s
@@ -154,74 +141,111 @@ class Listeners:
                 _log.warning("%s", sentence, extra={"fields": fields})
 
     def stop(self) -> None:
-        """Accept no more; what waits at ports that stay open is left to the next process."""
-        for place, each in self._serving.items():
-            self._end(place, each.server)
+        """Accept no more; what waits at inherited ports is left to the next process."""
+        for binding in tuple(self._open):
+            self._stop(binding)
 
-    def _make_server(
-        self, sockets: list[socket.socket], tls: ssl.SSLContext | None
-    ) -> CallbackServer:
-        return CallbackServer(sockets, self._routing, self._in_flight, self._connections, tls)
+    def _open_sockets(self, plan: Plan) -> dict[_Binding, list[socket.socket]]:
+        """Return the sockets of all listeners that are not open yet, or open none."""
+        opened: dict[_Binding, list[socket.socket]] = {}
+        with ExitStack() as on_failure:
+            for number, binding in enumerate(plan):
+                if binding not in self._open:
+                    address, port, _ = binding
+                    opened[binding] = self._ports.open(address, port, f"listen[{number}].port")
+                    for listening in opened[binding]:
+                        on_failure.callback(listening.close)
+            on_failure.pop_all()
+        return opened
 
-    async def _load(
-        self, place: _Place, wanted: ListenSettings, key: str, complaints: dict[str, str]
+    def _close_conflicting(self, plan: Plan) -> dict[_Binding, Planned]:
+        """Close the listeners whose port is wanted at another address, and return them."""
+        wanted = {port for _, port, _ in plan.keys() - self._open.keys()} - {0}
+        removed = self._open.keys() - plan.keys()
+        conflicting = {
+            binding: self._open[binding].planned for binding in removed if binding[1] in wanted
+        }
+        for binding in conflicting:
+            self._close(binding)
+        return conflicting
+
+    def _reopen(self, closed: Mapping[_Binding, Planned]) -> None:
+        for binding, planned in closed.items():
+            address, port, _ = binding
+            try:
+                self._open[binding] = self._start(
+                    self._ports.open(address, port, "listen"), planned
+                )
+            except UnusableSetting as error:
+                _log.error("listener not reopened: %s", error)
+                self._closed_by_failure.append(str(error))
+
+    def _start(self, sockets: list[socket.socket], planned: Planned) -> _Listener:
+        server = CallbackServer(
+            sockets, self._routing, self._in_flight, self._connections, _context(planned.tls)
+        )
+        server.start()
+        listener = _Listener(server, planned)
+        for url in listener.urls:
+            _log.info("callbacks at %s", url)
+        return listener
+
+    def _update(self, binding: _Binding, planned: Planned) -> _Listener:
+        server = self._open[binding].server
+        server.tls = _context(planned.tls)
+        return _Listener(server, planned)
+
+    def _close(self, binding: _Binding) -> None:
+        """Close a listener; each of its connections ends with its next answer."""
+        _log.info("callbacks no longer received at %s", netloc(*binding[:2]))
+        self._stop(binding)
+
+    def _stop(self, binding: _Binding) -> None:
+        self._open.pop(binding).server.stop(leave_waiting=self._ports.is_inherited(binding[1]))
+
+    async def _load_tls(
+        self, binding: _Binding, wanted: ListenSettings, key: str, problems: dict[str, str]
     ) -> Tls | None:
-        before = self._serving.get(place)
+        listener = self._open.get(binding)
+        active = None if listener is None else listener.planned
         try:
             tls = await asyncio.to_thread(make_tls, wanted)
         except OSError as error:
-            obstacle = tls_obstacle(key, error)
-            if before is None or before.settings.tls != wanted.tls:
-                raise obstacle from error
-            complaints[key] = str(obstacle)
-            return before.tls
-        known = before.tls.doubts if before is not None and before.tls is not None else ()
+            problem = unusable_tls(key, error)
+            if active is None or active.settings.tls != wanted.tls:
+                raise problem from error
+            problems[key] = str(problem)
+            return active.tls
+        known = active.tls.doubts if active is not None and active.tls is not None else ()
         for doubt in tls.doubts if tls is not None else ():
             if doubt not in known:
                 _log.warning("%s: %s", key, doubt)
         return tls
 
-    def _complain(self, complaints: dict[str, str]) -> None:
-        for key, complaint in complaints.items():
-            if self._complaints.get(key) != complaint:
-                _log.error("certificate not loaded, the old one stays active: %s", complaint)
-        self._complaints = complaints
-
-    def _retire(self, place: _Place) -> None:
-        """End a listener; its connections are closed when they are done."""
-        _log.info("callbacks are no longer received at %s", shown(*place[:2]))
-        self._end(place, self._serving[place].server)
-
-    def _end(self, place: _Place, server: CallbackServer) -> None:
-        is_inherited = self._ports.is_inherited(place[1])
-        if not is_inherited:
-            for each in server.sockets:
-                hold_off(each)
-        server.stop(leave_waiting=is_inherited)
+    def _report(self, problems: dict[str, str]) -> None:
+        for key, problem in problems.items():
+            if self._certificate_problems.get(key) != problem:
+                _log.error("certificate not loaded, the old one stays active: %s", problem)
+        self._certificate_problems = problems
 
 
-def tls_obstacle(key: str, error: OSError) -> Obstacle:
+def unusable_tls(key: str, error: OSError) -> UnusableSetting:
     """Return why a listener's files cannot be used."""
     where = f" ({error.filename})" if error.filename else ""
     right = error.right if isinstance(error, UnfitFile) else BETTER_FILES
     if isinstance(error, PermissionError):
         right = "let the daemon's user read it"
-    return Obstacle(key, f"cannot be loaded: {error.strerror or error}{where}", right)
+    return UnusableSetting(key, f"cannot be loaded: {error.strerror or error}{where}", right)
 
 
-def _places(settings: Iterable[ListenSettings]) -> Iterator[tuple[_Place, ListenSettings]]:
-    """Yield each with its place; port 0 is a free one, and may be there several times."""
+def _bindings(settings: Iterable[ListenSettings]) -> Iterator[tuple[_Binding, ListenSettings]]:
+    """Yield each with its binding; port 0 is a free one, and may be there several times."""
     seen: Counter[tuple[str, int]] = Counter()
-    for each in settings:
-        at = (each.address, each.port)
-        yield (*at, seen[at]), each
+    for listen in settings:
+        at = (listen.address, listen.port)
+        yield (*at, seen[at]), listen
         seen[at] += 1
 
 
-def _scheme(tls: Tls | None) -> str:
-    return "http" if tls is None else "https"
-
-
-def _announce(sockets: Iterable[socket.socket], tls: Tls | None) -> None:
-    for each in sockets:
-        _log.info("callbacks at %s://%s", _scheme(tls), shown(*each.getsockname()[:2]))
+def _context(tls: Tls | None) -> ssl.SSLContext | None:
+    return None if tls is None else tls.context

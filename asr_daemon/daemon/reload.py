@@ -16,7 +16,7 @@ from asr_daemon.config.model import Config
 from asr_daemon.config.problems import Problem
 from asr_daemon.config.watcher import Watcher, is_other_than_file
 from asr_daemon.daemon.systemd import Manager
-from asr_daemon.errors import Obstacle
+from asr_daemon.errors import UnusableSetting
 from asr_daemon.metrics import Metrics
 
 _NOT_APPLIED = "configuration not applied, the previous one stays active"
@@ -25,18 +25,18 @@ _NEEDS_RESTART = "a change takes effect at the next restart"
 _log = logging.getLogger(__name__)
 
 
-class Standing(Struct, frozen=True):
-    """What is known of the active configuration, and of the file as it is now."""
+class ReloadState(Struct, frozen=True):
+    """The outcome of the last reload."""
 
     loaded_at: datetime
     problems: tuple[str, ...] = ()
-    """Why the file as it is now is not applied, a line each; empty if it is."""
+    """Why the file is not applied, a line each; empty if it is."""
     needs_restart: tuple[str, ...] = ()
     """Settings in the file that take effect at the next restart."""
 
     @property
     def notes(self) -> list[str]:
-        """What an admin should know of it, a sentence each."""
+        """What an admin has to know of it, a sentence each."""
         return [
             *(f"{_NOT_APPLIED}: {problem}" for problem in self.problems),
             *(f"{key}: {_NEEDS_RESTART}" for key in self.needs_restart),
@@ -44,7 +44,7 @@ class Standing(Struct, frozen=True):
 
 
 class Reloadable(Protocol):
-    """What serves under a configuration: `Service`, or a double in tests."""
+    """What is reloaded: `Service`, or a double in tests."""
 
     @property
     def config(self) -> Config:
@@ -52,7 +52,7 @@ class Reloadable(Protocol):
         ...
 
     async def change(self, config: Config) -> tuple[str, ...]:
-        """Apply a configuration, as `Service.change` does; raise `Obstacle`."""
+        """Apply a configuration, as `Service.change` does; raise `UnusableSetting`."""
         ...
 
     async def renew_certificates(self) -> None:
@@ -61,7 +61,7 @@ class Reloadable(Protocol):
 
 
 class Reloader:
-    """Keeps a service in step with the configuration file that it was started from."""
+    """Reloads the configuration file of a service when it changes."""
 
     def __init__(
         self,
@@ -77,20 +77,20 @@ class Reloader:
         self._manager = manager
         self._metrics = metrics
         self._watcher = Watcher()
-        self.standing = Standing(datetime.now(UTC))
+        self.state = ReloadState(datetime.now(UTC))
 
-    def ask(self) -> None:
+    def reload_now(self) -> None:
         """Reload the file even if it has not changed."""
         self._watcher.ask()
 
     async def run(self) -> None:
-        """Follow the file until cancelled."""
+        """Reload the file whenever it changes, until cancelled."""
         try:
             reading = await self._read()
             if reading.config != self._service.config:
                 await self._apply(reading)
             else:
-                # They may have changed since they were loaded, before anything was watched.
+                # They may have changed between the start and the watch.
                 await self._service.renew_certificates()
             while True:
                 await self._watcher.changed()
@@ -101,7 +101,7 @@ class Reloader:
             self._watcher.close()
 
     async def _read(self) -> Reading:
-        """Return what the file says when neither it nor what it refers to is being written."""
+        """Read the file once neither it nor a file that it names is being written."""
         while True:
             reading = await asyncio.to_thread(self._look)
             # Even if the file is invalid, the active certificates may be renewed.
@@ -120,7 +120,7 @@ class Reloader:
         """Apply what was read, or report why not and keep the active configuration."""
         try:
             needs_restart = await self._service.change(self._config_in(reading))
-        except (ConfigError, Obstacle) as error:
+        except (ConfigError, UnusableSetting) as error:
             self._report_invalid(self._problems(error))
             await self._service.renew_certificates()
         else:
@@ -137,24 +137,24 @@ class Reloader:
             raise ConfigError([Problem(str(self._source), 1, "(file)", wrong, right)])
         return reading.config
 
-    def _problems(self, error: ConfigError | Obstacle) -> tuple[str, ...]:
+    def _problems(self, error: ConfigError | UnusableSetting) -> tuple[str, ...]:
         if isinstance(error, ConfigError):
             return tuple(map(str, error.problems))
         try:
             return (str(problem_at(self._source, error.key, error.wrong, error.right)),)
         except ConfigError:
-            # The file has changed since, and will be read again.
+            # The file has changed again, and will be read again.
             return (f"{self._source}: {error}",)
 
     def _report_invalid(self, problems: tuple[str, ...]) -> None:
         self._metrics.reloaded("invalid")
-        self.standing = structs.replace(self.standing, problems=problems)
+        self.state = structs.replace(self.state, problems=problems)
         for problem in problems:
             _log.error("%s: %s", _NOT_APPLIED, problem)
 
     def _report_applied(self, needs_restart: tuple[str, ...]) -> None:
         self._metrics.reloaded("applied")
-        self.standing = Standing(datetime.now(UTC), needs_restart=needs_restart)
+        self.state = ReloadState(datetime.now(UTC), needs_restart=needs_restart)
         log = self._service.config.log
         journal = self._manager.is_journal(sys.stderr.fileno())
         logs.configure(log.level, log.format, journal=journal)
@@ -164,7 +164,7 @@ class Reloader:
 
 
 def certificate_files(config: Config) -> frozenset[Path]:
-    """Return the files of all listeners that speak TLS."""
+    """Return the certificate and key files of all listeners."""
     settings = [listener.tls for listener in config.listen if listener.tls is not None]
     files = [file for tls in settings for file in (tls.certificate, tls.key, tls.client_ca)]
     return frozenset(file for file in files if file is not None)

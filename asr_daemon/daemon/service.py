@@ -1,7 +1,7 @@
-"""What is served under the configuration of the moment, and how the next one takes its place.
+"""What is served under the active configuration, and how the next one is applied.
 
-A configuration is put in place whole or not at all: everything that can fail (certificates, ports)
-is done first and undone if something fails; what is left then cannot.
+A configuration is applied whole or not at all: what can fail (certificates, then ports) comes
+first and is undone if something fails; the rest cannot fail.
 """
 
 import asyncio
@@ -9,16 +9,16 @@ import logging
 import math
 import resource
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
 
 from msgspec import structs
 from tornado.web import Application
 
 from asr_daemon.config.model import AdminSettings, Config, LimitsSettings
 from asr_daemon.daemon.listeners import Listeners, Plan
-from asr_daemon.daemon.sockets import Ports, shown
+from asr_daemon.daemon.sockets import Ports, netloc
 from asr_daemon.daemon.wiring import (
     make_endpoints,
     make_fetcher,
@@ -27,10 +27,11 @@ from asr_daemon.daemon.wiring import (
     make_output,
     output_settings,
 )
-from asr_daemon.errors import Obstacle
+from asr_daemon.errors import UnusableSetting
 from asr_daemon.metrics import Metrics
 from asr_daemon.output.base import describe
 from asr_daemon.output.committer import Committer
+from asr_daemon.status import CertificateStatus, OutputStatus
 from asr_daemon.web.access_log import AccessLog
 from asr_daemon.web.admin import AdminServer
 from asr_daemon.web.connection import Timeouts
@@ -42,17 +43,20 @@ from asr_daemon.web.throttle import Throttle
 DRAIN_S = 0.3
 """Between closing the listeners and the connections.
 
-A request that was on its way on one of them when the listener closed is received and answered;
-without this pause a few in a thousand are reset.
+A request that was on its way when the listener closed is received and answered; without this pause
+a few in a thousand are reset.
 """
 
 LAST_BATCH_S = 1.0
-"""How long the committer may take to end when nothing is left to answer."""
+"""How long the committer may take to stop when every request is answered."""
 
 MOST_DESCRIPTORS = 1 << 16
-"""More than any sensible `limits.connections` needs; some systems allow a thousand million."""
+"""More than any `limits.connections` needs; some systems allow a thousand million."""
 
 _log = logging.getLogger(__name__)
+
+_Gauge = tuple[str, str, Callable[[], float]]
+"""Name, help and current value."""
 
 
 class Service:
@@ -62,7 +66,7 @@ class Service:
     """
 
     def __init__(self, ports: Ports, metrics: Metrics, admin: Application) -> None:
-        """Take what outlives every configuration; `start` opens everything else."""
+        """Take what outlives a reload; `start` opens the rest."""
         self._ports = ports
         self._metrics = metrics
         self._admin_application = admin
@@ -71,53 +75,61 @@ class Service:
         self._throttle = Throttle()
         self._access_log = AccessLog()
         self._medium = ThreadPoolExecutor(1, thread_name_prefix="medium")
-        self._router = Router(lambda: not (self._in_flight.is_draining or self.obstacles))
+        self._router = Router(lambda: not (self._in_flight.is_draining or self.unhealthy))
         self._listeners = Listeners(ports, self._connections, self._router, self._in_flight)
 
     async def start(self, config: Config) -> None:
-        """Serve under the first configuration.
+        """Start under the first configuration.
 
         Raises:
-            Obstacle: something that it names cannot be used.
+            UnusableSetting: something that it names cannot be used; nothing is left open.
         """
         self._config = config
         self._output = make_output(config)
         try:
             self._output.open()
         except OSError as error:
-            raise root_obstacle(error) from error
+            raise unusable_root(error) from error
         self._committer = Committer(self._output, self._metrics.batch)
         self._committer.start()
         self._fetcher = make_fetcher(config, self._committer, self._metrics, self._output.clock)
-        plan = await self._listeners.prepare(config.listen)
-        self._admin = self._open_admin(config.admin)
-        self._put_in_place(config, plan)
+        try:
+            self._apply(config, await self._listeners.load(config.listen))
+            self._admin = self._open_admin(config.admin)
+        except UnusableSetting:
+            self._listeners.stop()
+            await self._close_output()
+            raise
         self._connections.start()
         self._fetcher.start()
-        self._add_gauges()
-        for port in self._ports.unused([*(each.port for each in config.listen), config.admin.port]):
-            _log.warning("nothing is configured for port %d, which was passed on open", port)
+        self._add_metrics()
+        wanted = [config.admin.port, *(listen.port for listen in config.listen)]
+        for port in self._ports.unused(wanted):
+            _log.warning("no listener is configured for the inherited port %d", port)
 
     async def change(self, config: Config) -> tuple[str, ...]:
-        """Serve under another configuration; return the settings that wait for a restart.
+        """Serve under another configuration; return the settings that need a restart.
 
-        No connection is closed and no request is lost. Certificates are loaded anew; one that
-        cannot be, while its settings are the same, stays as it was, and that is logged.
+        No open connection is closed and no request on one is lost. Certificates are loaded again;
+        where one cannot be and its settings are the same, the old one stays active.
 
         Raises:
-            Obstacle: something that it names cannot be used; nothing has changed.
+            UnusableSetting: something that it names cannot be used; the active configuration stays.
         """
-        config, waiting = _with_active(config, self._config)
-        plan = await self._listeners.prepare(config.listen)
-        self._put_in_place(config, plan)
-        return waiting
+        config, needs_restart = _with_active(config, self._config)
+        self._apply(config, await self._listeners.load(config.listen))
+        return needs_restart
 
     async def renew_certificates(self) -> None:
-        """Load the certificates of the listeners anew, whatever became of the configuration."""
-        await self.change(self._config)
+        """Load the certificates of the active configuration again."""
+        try:
+            await self.change(self._config)
+        except UnusableSetting as error:
+            # A listener that an earlier reload could not reopen.
+            _log.error("listener not reopened: %s", error)
 
     async def stop(self) -> None:
-        """Take no more connections, answer what was received, and end."""
+        """Drain and stop: accept no connection, answer what was received, close everything."""
         deadline_s = time.monotonic() + self._config.limits.shutdown_s
         self._in_flight.is_draining = True
         self._throttle.release()
@@ -131,10 +143,13 @@ class Service:
         await self._admin.stop()
         await self._fetcher.stop()
         self._medium.shutdown(wait=False)
+        await self._close_output()
+
+    async def _close_output(self) -> None:
         if await self._committer.stop(LAST_BATCH_S):
             self._output.close()
         else:
-            # Whoever touches the index now would wait for the thread that hangs in it.
+            # Closing the index would wait for the thread that hangs in it.
             _log.warning("the disk does not answer; what was not acknowledged may not be stored")
 
     @property
@@ -144,45 +159,52 @@ class Service:
 
     @property
     def config(self) -> Config:
-        """The configuration that holds now."""
+        """The active configuration."""
         return self._config
 
     @property
-    def is_well(self) -> bool:
-        """Say whether a restart would help nothing: the committer works, be it in vain."""
+    def is_alive(self) -> bool:
+        """Return whether the committer runs, even if it cannot store: no restart is needed."""
         return self._committer.is_well
 
     @property
-    def obstacles(self) -> list[str]:
-        """What keeps results from being stored now, a sentence each."""
+    def unhealthy(self) -> list[str]:
+        """Why results cannot be stored now, a sentence each."""
         reason = self._committer.unhealthy
         return [] if reason is None else [f"results are being refused: {reason}"]
 
     @property
-    def complaints(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """What is wrong although callbacks are served."""
-        return self._listeners.complaints
+        return self._listeners.problems
 
     def warn_of_expiry(self) -> None:
-        """Say of each certificate that expires soon that it has to be renewed."""
+        """Log each certificate that expires soon."""
         self._listeners.warn_of_expiry(time.time())
 
-    def describe(self) -> dict[str, Any]:
-        """Return what an admin may want to know of it, as JSON has it."""
-        certificates = self._listeners.certificates.items()
-        return {
-            "listeners": self.urls,
-            "certificates": [{"file": file, "expires_at": _iso(at)} for file, at in certificates],
-            "output": {
-                "root": str(self._config.output.root.absolute()),
-                "free_bytes": self._output.free_bytes,
-            },
-            "callbacks": self._metrics.callbacks(),
-            "pending_texts": self._fetcher.pending,
-        }
+    @property
+    def certificates(self) -> tuple[CertificateStatus, ...]:
+        """The active certificates, and until when they are valid."""
+        return tuple(
+            CertificateStatus(file=file, expires_at=_iso(expires_at_s))
+            for file, expires_at_s in self._listeners.certificates.items()
+        )
 
-    def _put_in_place(self, config: Config, plan: Plan) -> None:
-        """Serve so from the next request on; here nothing fails."""
+    @property
+    def pending_texts(self) -> int:
+        """How many texts that lie elsewhere are still to be fetched."""
+        return self._fetcher.pending
+
+    @property
+    def output(self) -> OutputStatus:
+        """Where results are stored, and how much space is free there."""
+        return OutputStatus(
+            root=str(self._config.output.root.absolute()), free_bytes=self._output.free_bytes
+        )
+
+    def _apply(self, config: Config, plan: Plan) -> None:
+        """Apply from the next request on; only the listeners, which come first, can fail."""
+        self._listeners.apply(plan)
         limits = config.limits
         self._output.apply(output_settings(config))
         self._connections.limit(
@@ -195,86 +217,87 @@ class Service:
         endpoints = make_endpoints(config, self._fetcher, self._output, self._medium, self._metrics)
         self._fetcher.apply(make_origins(config))
         self._router.serve(endpoints, intake)
-        self._listeners.put_in_place(plan)
         self._metrics.certificates(self._listeners.certificates)
         self._config = config
 
     def _open_admin(self, settings: AdminSettings) -> AdminServer:
-        sockets = self._ports.open(settings.address, settings.port, "admin.port", ())
-        for each in sockets:
-            _log.info("admin at http://%s", shown(*each.getsockname()[:2]))
+        sockets = self._ports.open(settings.address, settings.port, "admin.port")
+        for listening in sockets:
+            _log.info("admin at http://%s", netloc(*listening.getsockname()[:2]))
         return AdminServer(self._admin_application, sockets)
 
-    def _add_gauges(self) -> None:
-        gauge = self._metrics.gauge
-        gauge("asr_daemon_ready", "1 if results can be stored, else 0", lambda: not self.obstacles)
-        gauge(
-            "asr_daemon_queued_results",
-            "Results waiting for the next batch",
-            lambda: self._committer.queued,
-        )
-        gauge(
-            "asr_daemon_connections",
-            "Open connections to the callback listeners",
-            lambda: len(self._connections),
-        )
-        gauge(
-            "asr_daemon_connections_queued",
-            "Connections waiting in a queue, over limits.connections_per_address",
-            lambda: self._connections.queued,
-        )
-        gauge(
-            "asr_daemon_connections_limit",
-            "Limit of connections (limits.connections)",
-            lambda: self._config.limits.connections,
-        )
-        gauge(
-            "asr_daemon_pending_texts",
-            "Texts that lie elsewhere and are still to be fetched",
-            lambda: self._fetcher.pending,
-        )
+    def _add_metrics(self) -> None:
         self._metrics.counter(
             "asr_daemon_throttled_attempts",
             "Refusals of wrong credentials that were delayed",
             lambda: self._throttle.delayed,
         )
-        gauge(
-            "asr_daemon_index_backlog_results",
+        for name, help_text, read in (*self._connection_gauges(), *self._storage_gauges()):
+            self._metrics.gauge(f"asr_daemon_{name}", help_text, read)
+
+    def _connection_gauges(self) -> Iterator[_Gauge]:
+        yield (
+            "connections",
+            "Open connections to the callback listeners",
+            lambda: len(self._connections),
+        )
+        yield (
+            "connections_queued",
+            "Connections waiting in a queue, over limits.connections_per_address",
+            lambda: self._connections.queued,
+        )
+        yield (
+            "connections_limit",
+            "Limit of connections (limits.connections)",
+            lambda: self._config.limits.connections,
+        )
+        yield "in_flight_bytes", "Bytes of bodies in flight", lambda: self._in_flight.received_bytes
+        yield (
+            "pending_texts",
+            "Texts that lie elsewhere and are still to be fetched",
+            lambda: self._fetcher.pending,
+        )
+
+    def _storage_gauges(self) -> Iterator[_Gauge]:
+        output = self._output
+        yield "ready", "1 if results can be stored, else 0", lambda: not self.unhealthy
+        yield (
+            "queued_results",
+            "Results waiting for the next batch",
+            lambda: self._committer.queued,
+        )
+        yield (
+            "index_backlog_results",
             "Stored results not yet in the index",
-            lambda: self._output.index_backlog,
+            lambda: output.index_backlog,
         )
-        gauge(
-            "asr_daemon_rejected_bytes",
+        yield (
+            "rejected_bytes",
             "Bytes of rejected bodies (limits.rejected)",
-            lambda: self._output.rejected_bytes,
+            lambda: output.rejected_bytes,
         )
-        gauge(
-            "asr_daemon_in_flight_bytes",
-            "Bytes of bodies in flight",
-            lambda: self._in_flight.received_bytes,
-        )
-        gauge(
-            "asr_daemon_free_bytes",
+        yield (
+            "free_bytes",
             "Free bytes on the file system of the results",
-            lambda: _known(self._output.free_bytes),
+            lambda: _known(output.free_bytes),
         )
-        gauge(
-            "asr_daemon_free_inodes",
+        yield (
+            "free_inodes",
             "Free inodes on the file system of the results",
-            lambda: _known(self._output.free_inodes),
+            lambda: _known(output.free_inodes),
         )
 
 
-def root_obstacle(error: OSError) -> Obstacle:
+def unusable_root(error: OSError) -> UnusableSetting:
     """Return why `output.root` cannot be used."""
     right = "write a folder that is there for this daemon alone"
     if isinstance(error, PermissionError):
         right = "write a folder that the daemon's user may write to, or give it to that user"
-    return Obstacle("output.root", f"cannot be used: {describe(error)}", right)
+    return UnusableSetting("output.root", f"cannot be used: {describe(error)}", right)
 
 
 def _with_active(config: Config, active: Config) -> tuple[Config, tuple[str, ...]]:
-    """Return a configuration with what only a restart changes as it is; and what of it differs."""
+    """Keep the active values of settings that need a restart; return which of them differ."""
     output = structs.replace(
         config.output, root=active.output.root, durability=active.output.durability
     )
@@ -297,12 +320,12 @@ def _timeouts(limits: LimitsSettings) -> Timeouts:
 
 
 def _affordable(limits: LimitsSettings) -> int:
-    """Return how many connections may be open, and say so if these are fewer than configured."""
+    """Return how many connections may be open; warn if these are fewer than configured."""
     descriptors = _raise_descriptor_limit()
     most = affordable_connections(limits.connections, descriptors)
     if most < limits.connections:
         _log.warning(
-            "only %d of limits.connections can be open with %d file descriptors: raise "
+            "limits.connections lowered to %d, as there are %d file descriptors: raise "
             "LimitNOFILE= of the unit, or ulimit -n",
             most,
             descriptors,
@@ -311,7 +334,7 @@ def _affordable(limits: LimitsSettings) -> int:
 
 
 def _raise_descriptor_limit() -> int:
-    """Let the process have as many file descriptors as it may, and return how many these are."""
+    """Raise the soft limit of file descriptors to the hard one, and return it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

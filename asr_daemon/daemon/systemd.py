@@ -1,4 +1,4 @@
-"""What a service manager and the daemon tell each other: sd_notify(3), sd_listen_fds(3).
+"""The service manager's interface: sd_notify(3), sd_listen_fds(3).
 
 Both are a few environment variables and a datagram; without a manager nothing happens.
 """
@@ -19,20 +19,20 @@ class Manager:
     """The service manager that started this process, if one did."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        """Take the environment that it left."""
+        """Take the environment that the manager set."""
         self._address = environ.get("NOTIFY_SOCKET", "")
         self._environ = environ
 
     @property
     def watchdog_s(self) -> float | None:
-        """How long it may hear no `alive` before it restarts the daemon; `None` for ever."""
-        wanted = self._environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        given = self._environ.get("WATCHDOG_USEC", "")
-        microseconds = int(given) if wanted and given.isdecimal() else 0
+        """After how long without `alive` the daemon is restarted; `None`: never."""
+        is_ours = self._environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        timeout = self._environ.get("WATCHDOG_USEC", "")
+        microseconds = int(timeout) if is_ours and timeout.isdecimal() else 0
         return microseconds / 1e6 if microseconds else None
 
     def is_journal(self, descriptor: int) -> bool:
-        """Say whether what is written to a descriptor goes to the journal directly."""
+        """Return whether a descriptor is connected to the journal."""
         journal = self._environ.get("JOURNAL_STREAM")
         if journal is None:
             return False
@@ -40,37 +40,37 @@ class Manager:
         return journal == f"{status.st_dev}:{status.st_ino}"
 
     def sockets(self) -> list[socket.socket]:
-        """Return the listening sockets that it passed on, which stay open in it."""
+        """Return the inherited listening sockets, which the manager keeps open, too."""
         if self._environ.get("LISTEN_PID") != str(os.getpid()):
             return []
         count = int(self._environ.get("LISTEN_FDS", "0"))
         descriptors = range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + count)
-        for each in descriptors:
-            os.set_inheritable(each, False)
-        return [socket.socket(fileno=each) for each in descriptors]
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
+        return [socket.socket(fileno=descriptor) for descriptor in descriptors]
 
     def ready(self) -> None:
-        """Say that the daemon serves, or serves with the new configuration."""
-        self._tell("READY=1")
+        """Notify that the daemon has started or reloaded."""
+        self._notify("READY=1")
 
     def reloading(self) -> None:
-        """Say that the configuration is being read anew; `ready` ends that."""
+        """Notify that a reload begins; `ready` ends it."""
         microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-        self._tell(f"RELOADING=1\nMONOTONIC_USEC={microseconds}")
+        self._notify(f"RELOADING=1\nMONOTONIC_USEC={microseconds}")
 
     def stopping(self) -> None:
-        """Say that the daemon is leaving."""
-        self._tell("STOPPING=1")
+        """Notify that the shutdown begins."""
+        self._notify("STOPPING=1")
 
     def alive(self) -> None:
-        """Say that the daemon is well."""
-        self._tell("WATCHDOG=1")
+        """Reset the watchdog."""
+        self._notify("WATCHDOG=1")
 
     def status(self, sentence: str) -> None:
-        """Say what `systemctl status` is to show, in one line."""
-        self._tell(f"STATUS={' '.join(sentence.split())}")
+        """Set what `systemctl status` shows, in one line."""
+        self._notify(f"STATUS={' '.join(sentence.split())}")
 
-    def _tell(self, state: str) -> None:
+    def _notify(self, state: str) -> None:
         if not self._address:
             return
         address = self._address
@@ -81,4 +81,4 @@ class Manager:
                 sender.sendto(state.encode(), socket.MSG_DONTWAIT, address)
         except OSError as error:
             what = state.partition("=")[0]
-            _log.warning("the service manager cannot be told %s: %s", what, error.strerror)
+            _log.warning("service manager not notified of %s: %s", what, error.strerror)

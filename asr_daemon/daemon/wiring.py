@@ -36,7 +36,7 @@ from asr_daemon.worker import Worker
 
 
 def make_output(config: Config) -> FilesystemOutput:
-    """Return where results are stored, not yet open."""
+    """Return the output, not yet open."""
     output = config.output
     return FilesystemOutput(
         output.root,
@@ -53,7 +53,7 @@ def check_state(config: Config) -> None:
 
 
 def output_settings(config: Config) -> Settings:
-    """Return what may change while the output is open."""
+    """Return the settings that a reload may change."""
     return Settings(
         Modes(config.output.file_mode, config.output.directory_mode),
         config.output.duplicate_window_s,
@@ -65,7 +65,7 @@ def output_settings(config: Config) -> Settings:
 
 
 def _expected(config: Config) -> Callable[[datetime], list[str]]:
-    """Return what names the directories of the results of a moment."""
+    """Return a function from a time to the directories of its results."""
     layout = Layout(config.output.layout, config.output.timezone)
     enabled = [vendor.name for vendor, _ in enabled_vendors(config)]
     return lambda moment: [layout.directory_at(name, moment) for name in enabled]
@@ -78,7 +78,7 @@ def make_endpoints(
     medium: Executor,
     metrics: Metrics,
 ) -> Mapping[str, Endpoint]:
-    """Return what the callback listeners serve, by path."""
+    """Return the endpoints of the callback listeners, by path."""
     converter = _converters(config)
     worker = Worker(output.open_spool, config.limits.large_bodies)
 
@@ -90,7 +90,7 @@ def make_endpoints(
     for vendor, settings in enabled_vendors(config):
         endpoints[settings.path] = pipeline(vendor.make_provider(settings, SIBLINGS))
         endpoints.update(vendor.make_interfaces(settings))
-    # The spools that they get are those that `open_spool` makes.
+    # An endpoint gets the spools that `open_spool` returned.
     return cast(Mapping[str, Endpoint], endpoints)
 
 
@@ -126,7 +126,7 @@ def make_intake(
     access_log: AccessLog,
     metrics: Metrics,
 ) -> Intake:
-    """Return what is asked of every request to the callback listeners."""
+    """Return what the HTTP side needs besides endpoints."""
     return Intake(
         body_bytes=config.limits.body_bytes,
         trusted_proxies=config.trusted_proxies,
@@ -140,7 +140,7 @@ def make_intake(
 
 
 def make_tls(listen: ListenSettings) -> Tls | None:
-    """Return what a listener needs for TLS, `None` if it speaks plain HTTP.
+    """Load the certificate of a listener; `None` for plain HTTP.
 
     Raises:
         OSError: a file cannot be read, or certificate and key do not match.

@@ -1,16 +1,13 @@
 """The admin listener: health, readiness and metrics; the status page adds its own routes."""
 
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
 from typing import Any
 
 from msgspec import Struct
 from tornado import web
 from tornado.httpserver import HTTPServer
-
-Facts = Mapping[str, Any]
-
 
 _MISDIRECTED = 421
 

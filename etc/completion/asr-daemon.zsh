@@ -128,7 +128,7 @@ _shtab_asr_daemon_serve_defaults_added=0
 
 _shtab_asr_daemon_status_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--json[print the answer as it came, one JSON object]"
+  "--json[print one JSON object]"
   {-c,--config}"[configuration file (default\: \/etc\/asr-daemon\/asr-daemon.yaml)]:FILE:_files"
 )
 

@@ -92,7 +92,7 @@ def test_a_daemon_that_is_ready(admin: Admin, config: Path, run: Run) -> None:
             "asr-daemon     0.1.0, up for 12 s\n"
             "ready          yes\n"
             "configuration  /etc/asr-daemon/asr-daemon.yaml\n"
-            "               in force since 2026-11-21T12:34:56.789Z\n"
+            "               active since 2026-11-21T12:34:56.789Z\n"
             "listening      https://0.0.0.0:443\n"
             "certificate    /etc/c.pem, valid until 2027-01-31T00:00:00Z\n"
             "output         /srv/transcripts, 12.4 GiB free\n"
@@ -117,7 +117,7 @@ def test_a_daemon_in_trouble(admin: Admin, config: Path, run: Run) -> None:
         "               read-only",
         "warning        c.pem expires soon",
         "configuration  /etc/asr-daemon/asr-daemon.yaml",
-        "               NOT VALID: what was read at 2026-11-21T12:34:56.789Z stays in force",
+        "               NOT VALID: the one of 2026-11-21T12:34:56.789Z stays active",
         f"               {problem}",
     ]
 
@@ -195,7 +195,7 @@ def test_a_file_that_is_half_edited(
     file.write_text(f"admin:\n  port: 9000\n{broken}", encoding="latin-1")
     assert admin_in(file).port == 9000
     *_, asking = capsys.readouterr().err.splitlines()
-    assert asking == "asr-daemon: asking where the lines above that say"
+    assert asking == "asr-daemon: asking at the address above that line"
 
 
 def test_no_daemon(run: Run, tmp_path: Path) -> None:
@@ -218,16 +218,16 @@ def test_a_port_that_nobody_knows(run: Run, tmp_path: Path) -> None:
     """Port 0 is any."""
     file = tmp_path / "asr-daemon.yaml"
     file.write_text("admin: {port: 0}\n")
-    told = "asr-daemon: admin.port is 0, so that the port is known to the daemon's log only\n"
+    told = "asr-daemon: admin.port is 0: only the daemon's log has the actual port\n"
     assert run("status", "-c", file) == (1, "", told)
 
 
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        (b"<html>", "the answer is not that of an asr-daemon of this version: "),
-        (b"{}", "the answer is not that of .*: Object missing required field `version`"),
-        (b'{"version": "\xff"}', "the answer is not that of "),
+        (b"<html>", "the answer is not from this version of asr-daemon: "),
+        (b"{}", "the answer is not from .*: Object missing required field `version`"),
+        (b'{"version": "\xff"}', "the answer is not from "),
     ],
 )
 def test_an_answer_of_somebody_else(
@@ -244,5 +244,5 @@ def test_somebody_who_knows_no_status(admin: Admin, config: Path, run: Run) -> N
     """It is told who."""
     admin.status = 404
     where = f"http://127.0.0.1:{admin.server_port}/"
-    told = f"asr-daemon: what listens at {where} is no asr-daemon (HTTP 404)\n"
+    told = f"asr-daemon: what listens at {where} is not asr-daemon (HTTP 404)\n"
     assert run("status", "-c", config) == (1, "", told)

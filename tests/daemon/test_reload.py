@@ -74,7 +74,7 @@ def test_kept_connection(daemon: Daemon, admin: Administrator) -> None:
 
 
 def test_signal(daemon: Daemon, admin: Administrator) -> None:
-    """SIGHUP has the file read anew, changed or not."""
+    """SIGHUP reloads the file, changed or not."""
     admin.applies(admin.hang_up)
     admin.write(providers={"tencent": {"key": NEW}})
     admin.applies(admin.hang_up)
@@ -234,7 +234,7 @@ def test_no_file_to_read(tmp_path: Path) -> None:
     try:
         daemon.wait_until_ready()
         daemon.process.send_signal(signal.SIGHUP)
-        daemon.wait_for("WARNING there is no configuration file to be read anew")
+        daemon.wait_for("WARNING no configuration file to reload")
         assert request(daemon.port, "POST", TENCENT_PATH, body_of("1", "x")).status == 200
     finally:
         daemon.stop(signal.SIGKILL)

@@ -32,7 +32,7 @@ def test_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["status", "--config", str(config)]) == 0
         told = capsys.readouterr().out
         assert f"asr-daemon     {__version__}, up for " in told
-        assert f"configuration  {config}\n               in force since " in told
+        assert f"configuration  {config}\n               active since " in told
         assert f"listening      http://127.0.0.1:{daemon.port}\n" in told
         assert "tencent        1 committed" in told
         settings = json.loads(config.read_text())
@@ -48,7 +48,7 @@ def test_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_no_longer_followed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever went wrong, whoever edits the file or asks for a reload is told."""
     admin = {"address": "127.0.0.1", "port": free_port()}
-    told = "the configuration is no longer followed; a restart helps"
+    told = "configuration no longer reloaded; restart the daemon"
     with serving(tmp_path, None, (sys.executable, "-c", FOLLOWS_NOTHING), admin=admin) as daemon:
         daemon.wait_for(f" ERROR   {told}")
         assert told in daemon.get("/readyz").body.decode()

@@ -132,7 +132,7 @@ def test_listener_that_comes_back(config: Path, listening: socket.socket) -> Non
     settings, port = config.read_text(), listening.getsockname()[1]
     with activated(config, listening) as daemon, closing(plain(port)()) as later:
         config.write_text(settings.replace(f"port: {port}", "port: 0"))
-        daemon.wait_for("callbacks are no longer received at")
+        daemon.wait_for("callbacks no longer received at")
         later.request("POST", TENCENT, body_of("1", "x"))
         config.write_text(settings)
         assert later.getresponse().status == 200
@@ -143,7 +143,7 @@ def test_port_that_nobody_wants(config: Path, listening: socket.socket) -> None:
     port = listening.getsockname()[1]
     config.write_text(config.read_text().replace(f"port: {port}", "port: 0"))
     with activated(config, listening) as daemon:
-        daemon.wait_for(f"WARNING nothing is configured for port {port}, which was passed on open")
+        daemon.wait_for(f"WARNING no listener is configured for the inherited port {port}")
         assert request(daemon.port, "POST", TENCENT, body_of("1", "x")).status == 200
 
 

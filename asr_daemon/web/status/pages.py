@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 from msgspec import Struct
 from tornado import web
 from tornado.template import Loader
 
-from asr_daemon.web.admin import AdminHandler, Facts
+from asr_daemon.status import Status
+from asr_daemon.web.admin import AdminHandler
 from asr_daemon.web.status.timeline import MOST_NAMED, Segment, timeline
 
 SHOWN = 25
@@ -81,7 +83,7 @@ class Bar(Struct, frozen=True):
 class View(Struct, frozen=True):
     """The data of the pages, read at each request."""
 
-    facts: Callable[[], Facts]
+    status: Callable[[], Status]
     settings: Callable[[], Sequence[tuple[str, str]]]
     """Path and value of each setting of the active configuration."""
     providers: Sequence[str]
@@ -115,20 +117,21 @@ class _Page(AdminHandler):
 
 
 class StatusPage(_Page):
-    """Answers with facts in JSON, or with the page for people."""
+    """Answers with the status in JSON, or with the page for people."""
 
     async def get(self, *_: str) -> None:
         """Show how the daemon is and what arrived."""
-        facts = self._view.facts()
+        status = self._view.status()
         if "application/json" in self.request.headers.get("Accept", ""):
-            self.finish(dict(facts))
+            self.set_header("Content-Type", "application/json; charset=UTF-8")
+            self.finish(msgspec.json.encode(status))
             return
         wanted = self._wanted()
         results = await self._view.results(wanted)
         lines: Sequence[ResultLine] = [] if isinstance(results, str) else results
         self.show(
             "page.html",
-            facts=facts,
+            status=status,
             bars=(chart := _chart(self._view.minutes()))[0],
             legend=chart[1],
             peak=chart[2],

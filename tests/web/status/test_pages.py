@@ -3,12 +3,18 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pytest
+from msgspec import structs
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from tornado.netutil import bind_sockets
 
+from asr_daemon.status import (
+    CertificateStatus,
+    ConfigurationStatus,
+    OutputStatus,
+    Status,
+)
 from asr_daemon.web.admin import AdminServer, Reports, make_application
 from asr_daemon.web.status.pages import (
     ResultLine,
@@ -25,19 +31,20 @@ from asr_daemon.web.status.timeline import Segment
 EVIL = "<script>alert(1)</script>\"'&"
 ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&amp;"
 NOON = "2026-11-21T12:00:00+00:00"
-FACTS: dict[str, Any] = {
-    "version": "1.0",
-    "up_s": 7300.0,
-    "ready": True,
-    "obstacles": [],
-    "warnings": [],
-    "configuration": {"file": "/etc/a.yaml", "valid": True, "problems": [], "loaded_at": NOON},
-    "listeners": ["http://127.0.0.1:8787"],
-    "certificates": [{"file": "a.pem", "expires_at": "2040-01-01T00:00:00+00:00"}],
-    "output": {"root": "/srv", "free_bytes": 3 << 30},
-    "callbacks": {},
-    "needs_restart": [],
-}
+CONFIGURATION = ConfigurationStatus(file="/etc/a.yaml", valid=True, problems=(), loaded_at=NOON)
+STATUS = Status(
+    version="1.0",
+    up_s=7300.0,
+    ready=True,
+    obstacles=(),
+    warnings=(),
+    configuration=CONFIGURATION,
+    listeners=("http://127.0.0.1:8787",),
+    certificates=(CertificateStatus(file="a.pem", expires_at="2040-01-01T00:00:00+00:00"),),
+    output=OutputStatus(root="/srv", free_bytes=3 << 30),
+    callbacks={},
+    needs_restart=(),
+)
 LINE = ResultLine(7, 1_795_264_496.0, "tencent", "succeeded", EVIL, f"tencent/{EVIL}.json", EVIL)
 
 
@@ -46,7 +53,7 @@ class Server:
 
     def __init__(self) -> None:
         """Begin with one result."""
-        self.facts = dict(FACTS)
+        self.status = STATUS
         self.lines: Sequence[ResultLine] | str = [LINE]
         self.result = ShownResult(LINE, [("language", EVIL)], [Segment(EVIL, 1, 2, EVIL)], 4.0)
         self.asked: list[Wanted] = []
@@ -69,7 +76,7 @@ class Server:
     ) -> HTTPResponse:
         """Ask for a page."""
         view = View(
-            facts=lambda: self.facts,
+            status=lambda: self.status,
             settings=lambda: [("log.level", EVIL)],
             providers=["tencent", "huawei"],
             minutes=lambda: [(1_795_264_440, {("tencent", "committed"): 3}), (1_795_264_500, {})],
@@ -106,9 +113,27 @@ def server() -> Server:
     return Server()
 
 
-def test_programs_get_facts(server: Server) -> None:
+def test_programs_get_the_status_as_json(server: Server) -> None:
     answer = server.get("/", {"Accept": "application/json"})
-    assert json.loads(answer.body) == FACTS
+    assert json.loads(answer.body) == {
+        "version": "1.0",
+        "up_s": 7300.0,
+        "ready": True,
+        "obstacles": [],
+        "warnings": [],
+        "configuration": {
+            "file": "/etc/a.yaml",
+            "valid": True,
+            "problems": [],
+            "loaded_at": "noon",
+        },
+        "listeners": ["http://127.0.0.1:8787"],
+        "certificates": [{"file": "a.pem", "expires_at": "2040"}],
+        "output": {"root": "/srv", "free_bytes": 3221225472},
+        "callbacks": {},
+        "needs_restart": [],
+        "pending_texts": 0,
+    }
     assert answer.headers["Content-Type"].startswith("application/json")
 
 
@@ -126,7 +151,9 @@ def test_page(server: Server) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/results/7"])
 def test_everything_from_outside_is_escaped(path: str, server: Server) -> None:
-    server.facts |= {"warnings": [EVIL], "obstacles": [EVIL], "needs_restart": [EVIL]}
+    server.status = structs.replace(
+        STATUS, warnings=(EVIL,), obstacles=(EVIL,), needs_restart=(EVIL,)
+    )
     page = server.text(path)
     assert "<script>" not in page
     assert ESCAPED in page
@@ -143,8 +170,10 @@ def test_policy_allows_nothing_but_our_own_files(path: str, server: Server) -> N
 
 
 def test_what_is_wrong(server: Server) -> None:
-    configuration = {**FACTS["configuration"], "valid": False, "problems": ["a.yaml:3: mistake"]}
-    server.facts |= {"ready": False, "obstacles": ["disk full"], "configuration": configuration}
+    configuration = structs.replace(CONFIGURATION, valid=False, problems=("a.yaml:3: mistake",))
+    server.status = structs.replace(
+        STATUS, ready=False, obstacles=("disk full",), configuration=configuration
+    )
     page = server.text("/")
     assert "not ready: callbacks are refused" in page
     assert "disk full" in page
