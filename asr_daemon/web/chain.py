@@ -24,6 +24,7 @@ class Link(Struct, frozen=True):
 
     subject: Names
     issuer: Names
+    begins_at_s: float
     expires_at_s: float
     issuer_urls: tuple[str, ...]
     pem: str
@@ -58,6 +59,9 @@ def doubts(
         file: where they stand.
         now_s: Unix seconds.
     """
+    if now_s < leaf.begins_at_s:
+        begin = _iso(leaf.begins_at_s)
+        return (f"the certificate in {file} is valid from {begin} on: check the clock",)
     if leaf.is_root or _is_trusted(context, check_time=True):
         return ()
     authorities = [found for pem in others if (found := _authority(pem))]
@@ -94,7 +98,7 @@ def _out_of_order(path: Sequence[Link], authorities: Sequence[Link], file: str) 
 def _expired(one: Link, now_s: float) -> str | None:
     if now_s < one.expires_at_s:
         return None
-    end = datetime.fromtimestamp(one.expires_at_s, UTC).isoformat(timespec="seconds")
+    end = _iso(one.expires_at_s)
     return (
         f"{common_name(one.subject)}, a certificate of the chain, expired at {end}: {WHOLE_CHAIN}"
     )
@@ -122,9 +126,15 @@ def common_name(names: Names) -> str:
 
 
 def _link(facts: Mapping[str, Any], pem: str) -> Link:
-    expires_at_s = float(ssl.cert_time_to_seconds(facts["notAfter"]))
+    begins_at_s, expires_at_s = (
+        float(ssl.cert_time_to_seconds(facts[name])) for name in ("notBefore", "notAfter")
+    )
     urls = facts.get("caIssuers", ())
-    return Link(facts["subject"], facts["issuer"], expires_at_s, urls, pem)
+    return Link(facts["subject"], facts["issuer"], begins_at_s, expires_at_s, urls, pem)
+
+
+def _iso(moment_s: float) -> str:
+    return datetime.fromtimestamp(moment_s, UTC).isoformat(timespec="seconds")
 
 
 def _authority(pem: str) -> Link | None:

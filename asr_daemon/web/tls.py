@@ -15,6 +15,8 @@ from asr_daemon.web.pem import certificates, misfit
 WARN_AHEAD_S = 14 * 86_400.0
 """How long before a certificate expires there is reason to say so."""
 
+_TOO_WEAK = ("EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK")
+
 _BAD_SIGNATURE = 7
 """X509_V_ERR_CERT_SIGNATURE_FAILURE of OpenSSL."""
 
@@ -94,6 +96,9 @@ def _load_pair(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             raise _mismatch(certificate, key) from error
+        if error.reason in _TOO_WEAK:
+            right = "let it be issued for a key of RSA 2048 bits or EC P-256, signed with SHA-256"
+            raise UnfitFile("it is too weak for today's clients", certificate, right) from error
         _load_authorities(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)
         raise UnfitFile(_unfit(error, "key"), key) from error
 

@@ -82,13 +82,19 @@ def test_callbacks_are_answered(admin: Administrator, tmp_path: Path) -> None:
     assert "Traceback" not in daemon.log
 
 
-def test_large_body_is_kept_until_the_restart(admin: Administrator, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_large_body_is_kept_until_the_restart(
+    admin: Administrator, tmp_path: Path, is_replaced: bool
+) -> None:
     """It would be converted by a child process, which would be another version or none."""
+    if is_replaced:
+        shutil.copytree(tmp_path / "removed", tmp_path / "installed")
     reply = admin.daemon.post(TENCENT, LARGE)
     assert reply == Reply(503, b'{"code":503,"message":"the body cannot be processed"}')
     [body] = (tmp_path / "root" / "rejected").rglob("*.body")
     assert body.read_bytes() == LARGE
-    admin.daemon.wait_for("the program was replaced or removed after the daemon had started")
+    reason = "the program was replaced or removed after the daemon had started: restart it"
+    assert f'reason="{reason}"' in admin.daemon.log
     assert admin.daemon.post(TENCENT, b"code=0&requestId=1&text=hello") == OK
 
 

@@ -17,6 +17,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 from asr_daemon.web.tls import load_tls
 
 BEGINNING, END = datetime(2000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
+TOMORROW = datetime(2900, 1, 1, tzinfo=UTC)
 EXPIRED = datetime(2021, 9, 30, 14, 1, 15, tzinfo=UTC)
 WHOLE = "write the whole chain that the authority gives now (often called fullchain.pem)"
 
@@ -28,6 +29,7 @@ class Issued:
     name: str
     issuer: "Issued | None" = None
     is_authority: bool = True
+    not_before: datetime = BEGINNING
     not_after: datetime = END
     url: str = ""
     """Where its issuer's certificate is."""
@@ -57,7 +59,7 @@ class Issued:
         builder = (
             x509.CertificateBuilder(above.subject, self.subject, public)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(BEGINNING)
+            .not_valid_before(self.not_before)
             .not_valid_after(self.not_after)
             .add_extension(x509.BasicConstraints(self.is_authority, None), critical=True)
         )
@@ -163,6 +165,14 @@ def test_an_expired_leaf_is_known_by_its_date(doubts: Doubts, tmp_path: Path) ->
     assert tls.expiry(EXPIRED.timestamp()) == "a certificate has expired: renew it"
     assert tls.expiry(EXPIRED.timestamp() - 60) == "a certificate expires soon: renew it"
     assert tls.expiry(EXPIRED.timestamp() - 15 * 86_400) is None
+
+
+def test_a_certificate_of_tomorrow(doubts: Doubts) -> None:
+    """Such as on a machine whose clock is not set."""
+    leaf = Issued("asr.example", LOWER, is_authority=False, not_before=TOMORROW)
+    assert doubts(leaf, LOWER, UPPER, trusted=(ROOT,)) == (
+        "the certificate in FILE is valid from 2900-01-01T00:00:00+00:00 on: check the clock",
+    )
 
 
 def test_an_intermediate_of_the_same_name_with_another_key(doubts: Doubts) -> None:

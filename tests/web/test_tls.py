@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 import trustme
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
+    NoEncryption,
     PrivateFormat,
     load_pem_private_key,
 )
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from asr_daemon.web.tls import load_tls
 
@@ -70,6 +72,23 @@ def test_encrypted_key(files: Path) -> None:
     )
     with pytest.raises(OSError, match=r"the key is encrypted: '\S+/key.pem'"):
         load_tls(files / "certificate.pem", files / "key.pem", None)
+
+
+def test_weak_key(files: Path) -> None:
+    """OpenSSL refuses it, and it is the certificate's."""
+    key = rsa.generate_private_key(65537, 1024)  # noqa: S505 - that is the point
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "one.example")])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key())
+        .serial_number(1)
+        .not_valid_before(BEGINNING)
+        .not_valid_after(datetime(2040, 1, 1, tzinfo=UTC))
+        .sign(key, SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (files / "weak.pem").write_bytes(made.public_bytes(Encoding.PEM) + private)
+    with pytest.raises(OSError, match=r"it is too weak for today's clients: '\S+/weak.pem'"):
+        load_tls(files / "weak.pem", files / "weak.pem", None)
 
 
 def test_expiry(files: Path) -> None:
