@@ -63,7 +63,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._answers = self._counter(
             "asr_daemon_callbacks",
-            "Requests answered, by what became of them",
+            "Callbacks by outcome",
             "provider",
             "outcome",
         )
@@ -85,18 +85,18 @@ class Metrics:
         self._codes: dict[str, set[str]] = {}
         self._conflicts = self._counter(
             "asr_daemon_conflicts",
-            "Results committed under another name, as theirs was taken",
+            "Results committed under another name, as their own was taken",
             "provider",
         )
         self._kept = self._counter(
-            "asr_daemon_rejected_kept", "Bodies that were not understood and are kept", "provider"
+            "asr_daemon_rejected_kept", "Rejected bodies that are kept", "provider"
         )
         self._bytes = self._counter(
             "asr_daemon_acknowledged_bytes", "Bytes of bodies that were acknowledged", "provider"
         )
         self._reloads = self._counter(
             "asr_daemon_config_reloads",
-            "Configurations read anew, by what became of them",
+            "Configuration reloads by outcome",
             "outcome",
         )
         for each in get_args(Reload):

@@ -170,7 +170,7 @@ COMMAND = Command(
     description="""\
 Asks the running daemon, at the admin listener of the configuration, and shows
 what it says of itself: whether it can store results, whether the configuration
-in the file is the one in force and what is wrong with it if not, until when
+in the file is the active one and what is wrong with it if not, until when
 its certificates are valid, how much room there is, and what became of
 callbacks.
 
