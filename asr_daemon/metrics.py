@@ -102,7 +102,7 @@ class Metrics:
         self._codes: dict[str, set[str]] = {}
         self._conflicts = self._counter(
             "asr_daemon_conflicts",
-            "Results committed under another name, as their name was taken",
+            "Results committed under another name, as their own was taken",
             "provider",
         )
         self._kept = self._counter(

@@ -280,7 +280,7 @@ stop and start meanwhile.
 The cursor file is there before the first result. The cursor moves when lines
 have been written; with --exec, when CMD has ended with 0. So each result
 comes at least once, in the order of the commits. After an interruption the last
-ones may come again: the digest tells whether it is the same result. A CMD that
+ones may come again: the digest shows whether it is the same result. A CMD that
 fails is reported and run again after 1 s, then 2 s, up to a minute; with
 --once it ends the program with status 1.
 

@@ -164,7 +164,7 @@ class OutputSettings(Struct, frozen=True, kw_only=True):
 
     formats: tuple[Format, ...] = ("json", "txt")
     """What is written for each result: json, txt, srt, vtt, tsv, ctm and rttm. json is required: it
-    is written last, and its presence tells readers that the result is complete. A format that a
+    is written last, and its presence shows readers that the result is complete. A format that a
     transcript cannot have (srt without times, rttm without speakers) is left out, and .json says
     so."""
 
