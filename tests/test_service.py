@@ -70,8 +70,8 @@ def test_callback_is_stored_and_acknowledged(tmp_path: Path) -> None:
         response = await post(service, "/callbacks/tencent", b"1")
         assert (response.code, response.body) == (200, SUCCESS)
         assert (tmp_path / "root/tencent/1.txt").read_text() == "hello\n"
-        assert service.unhealthy == []
-        assert service.is_alive
+        assert service.storage.unhealthy == []
+        assert service.storage.is_alive
 
     serve(tmp_path, test)
 

@@ -22,8 +22,9 @@ from asr_daemon.daemon.history import History
 from asr_daemon.daemon.listeners import unusable_tls
 from asr_daemon.daemon.overview import Overview
 from asr_daemon.daemon.reload import Reloader, ReloadState
-from asr_daemon.daemon.service import Service, unusable_root
+from asr_daemon.daemon.service import Service
 from asr_daemon.daemon.sockets import Ports, bind_problems
+from asr_daemon.daemon.storage import unusable_root
 from asr_daemon.daemon.systemd import Manager
 from asr_daemon.daemon.wiring import check_state, make_output, make_tls
 from asr_daemon.errors import AsrDaemonError, UnusableSetting
@@ -213,7 +214,7 @@ class Server:
         every_s = HEARTBEAT_S if watchdog_s is None else min(HEARTBEAT_S, watchdog_s / 3)
         notified = ""
         while True:
-            if watchdog_s is not None and self._service.is_alive:
+            if watchdog_s is not None and self._service.storage.is_alive:
                 self._manager.alive()
             try:
                 self._history.note(time.time())
@@ -233,7 +234,7 @@ class Server:
         return self._initial_state if self._reloader is None else self._reloader.state
 
     def _unhealthy(self) -> list[str]:
-        return self._service.unhealthy
+        return self._service.storage.unhealthy
 
     def _notes(self) -> list[str]:
         return [*self._reload_state.notes, *self._warnings]
@@ -266,7 +267,7 @@ class Server:
             warnings=tuple(self._warnings),
             listeners=tuple(self._service.urls),
             certificates=self._service.certificates,
-            output=self._service.output,
+            output=self._service.storage.status,
             callbacks=self._metrics.callbacks(),
-            pending_texts=self._service.pending_texts,
+            pending_texts=self._service.storage.pending_texts,
         )

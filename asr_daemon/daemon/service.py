@@ -6,11 +6,9 @@ first and is undone if something fails; the rest cannot fail.
 
 import asyncio
 import logging
-import math
 import resource
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from msgspec import structs
@@ -19,19 +17,11 @@ from tornado.web import Application
 from asr_daemon.config.model import AdminSettings, Config, LimitsSettings
 from asr_daemon.daemon.listeners import Listeners, Plan
 from asr_daemon.daemon.sockets import Ports, netloc
-from asr_daemon.daemon.wiring import (
-    make_endpoints,
-    make_fetcher,
-    make_intake,
-    make_origins,
-    make_output,
-    output_settings,
-)
+from asr_daemon.daemon.storage import Gauge, Storage
+from asr_daemon.daemon.wiring import make_intake
 from asr_daemon.errors import UnusableSetting
 from asr_daemon.metrics import Metrics
-from asr_daemon.output.base import describe
-from asr_daemon.output.committer import Committer
-from asr_daemon.status import CertificateStatus, OutputStatus
+from asr_daemon.status import CertificateStatus
 from asr_daemon.web.access_log import AccessLog
 from asr_daemon.web.admin import AdminServer
 from asr_daemon.web.connection import Timeouts
@@ -47,20 +37,14 @@ A request that was on its way when the listener closed is received and answered;
 a few in a thousand are reset.
 """
 
-LAST_BATCH_S = 1.0
-"""How long the committer may take to stop when every request is answered."""
-
 MOST_DESCRIPTORS = 1 << 16
 """More than any `limits.connections` needs; some systems allow a thousand million."""
 
 _log = logging.getLogger(__name__)
 
-_Gauge = tuple[str, str, Callable[[], float]]
-"""Name, help and current value."""
-
 
 class Service:
-    """Listeners, limits, providers and the committer, under one configuration after another.
+    """Listeners, limits, providers and storage, under one configuration after another.
 
     Used on the event loop, one call at a time.
     """
@@ -69,13 +53,12 @@ class Service:
         """Take what outlives a reload; `start` opens the rest."""
         self._ports = ports
         self._metrics = metrics
-        self._admin_application = admin
+        self._admin = AdminServer(admin)
         self._in_flight = InFlight()
         self._connections = Connections(_timeouts(LimitsSettings()))
         self._throttle = Throttle()
         self._access_log = AccessLog()
-        self._medium = ThreadPoolExecutor(1, thread_name_prefix="medium")
-        self._router = Router(lambda: not (self._in_flight.is_draining or self.unhealthy))
+        self._router = Router(lambda: not (self._in_flight.is_draining or self._storage.unhealthy))
         self._listeners = Listeners(ports, self._connections, self._router, self._in_flight)
 
     async def start(self, config: Config) -> None:
@@ -85,23 +68,17 @@ class Service:
             UnusableSetting: something that it names cannot be used; nothing is left open.
         """
         self._config = config
-        self._output = make_output(config)
-        try:
-            self._output.open()
-        except OSError as error:
-            raise unusable_root(error) from error
-        self._committer = Committer(self._output, self._metrics.batch)
-        self._committer.start()
-        self._fetcher = make_fetcher(config, self._committer, self._metrics, self._output.clock)
+        self._storage = Storage(config, self._metrics)
+        self._storage.open()
         try:
             self._apply(config, await self._listeners.load(config.listen))
-            self._admin = self._open_admin(config.admin)
+            self._open_admin(config.admin)
         except UnusableSetting:
             self._listeners.stop()
-            await self._close_output()
+            await self._storage.close()
             raise
         self._connections.start()
-        self._fetcher.start()
+        self._storage.fetch()
         self._add_metrics()
         wanted = [config.admin.port, *(listen.port for listen in config.listen)]
         for port in self._ports.unused(wanted):
@@ -141,16 +118,7 @@ class Service:
         await self._in_flight.refuse()
         await self._connections.close(DRAIN_S)
         await self._admin.stop()
-        await self._fetcher.stop()
-        self._medium.shutdown(wait=False)
-        await self._close_output()
-
-    async def _close_output(self) -> None:
-        if await self._committer.stop(LAST_BATCH_S):
-            self._output.close()
-        else:
-            # Closing the index would wait for the thread that hangs in it.
-            _log.warning("the disk does not answer; what was not acknowledged may not be stored")
+        await self._storage.close()
 
     @property
     def urls(self) -> list[str]:
@@ -163,15 +131,9 @@ class Service:
         return self._config
 
     @property
-    def is_alive(self) -> bool:
-        """Return whether the committer runs, even if it cannot store: no restart is needed."""
-        return self._committer.is_well
-
-    @property
-    def unhealthy(self) -> list[str]:
-        """Why results cannot be stored now, a sentence each."""
-        reason = self._committer.unhealthy
-        return [] if reason is None else [f"results are being refused: {reason}"]
+    def storage(self) -> Storage:
+        """Where results are stored."""
+        return self._storage
 
     @property
     def warnings(self) -> list[str]:
@@ -190,41 +152,28 @@ class Service:
             for file, expires_at_s in self._listeners.certificates.items()
         )
 
-    @property
-    def pending_texts(self) -> int:
-        """How many texts that lie elsewhere are still to be fetched."""
-        return self._fetcher.pending
-
-    @property
-    def output(self) -> OutputStatus:
-        """Where results are stored, and how much space is free there."""
-        return OutputStatus(
-            root=str(self._config.output.root.absolute()), free_bytes=self._output.free_bytes
-        )
-
     def _apply(self, config: Config, plan: Plan) -> None:
         """Apply from the next request on; only the listeners, which come first, can fail."""
         self._listeners.apply(plan)
         limits = config.limits
-        self._output.apply(output_settings(config))
         self._connections.limit(
             _affordable(limits),
             limits.connections_per_address,
             config.trusted_proxies,
             _timeouts(limits),
         )
-        intake = make_intake(config, self._output, self._throttle, self._access_log, self._metrics)
-        endpoints = make_endpoints(config, self._fetcher, self._output, self._medium, self._metrics)
-        self._fetcher.apply(make_origins(config))
+        output = self._storage.output
+        intake = make_intake(config, output, self._throttle, self._access_log, self._metrics)
+        endpoints = self._storage.apply(config)
         self._router.serve(endpoints, intake)
         self._metrics.certificates(self._listeners.certificates)
         self._config = config
 
-    def _open_admin(self, settings: AdminSettings) -> AdminServer:
+    def _open_admin(self, settings: AdminSettings) -> None:
         sockets = self._ports.open(settings.address, settings.port, "admin.port")
         for listening in sockets:
             _log.info("admin at http://%s", netloc(*listening.getsockname()[:2]))
-        return AdminServer(self._admin_application, sockets)
+        self._admin.start(sockets)
 
     def _add_metrics(self) -> None:
         self._metrics.counter(
@@ -232,10 +181,10 @@ class Service:
             "Refusals of wrong credentials that were delayed",
             lambda: self._throttle.delayed,
         )
-        for name, help_text, read in (*self._connection_gauges(), *self._storage_gauges()):
+        for name, help_text, read in (*self._gauges(), *self._storage.gauges()):
             self._metrics.gauge(f"asr_daemon_{name}", help_text, read)
 
-    def _connection_gauges(self) -> Iterator[_Gauge]:
+    def _gauges(self) -> Iterator[Gauge]:
         yield (
             "connections",
             "Open connections to the callback listeners",
@@ -252,48 +201,6 @@ class Service:
             lambda: self._config.limits.connections,
         )
         yield "in_flight_bytes", "Bytes of bodies in flight", lambda: self._in_flight.received_bytes
-        yield (
-            "pending_texts",
-            "Texts that lie elsewhere and are still to be fetched",
-            lambda: self._fetcher.pending,
-        )
-
-    def _storage_gauges(self) -> Iterator[_Gauge]:
-        output = self._output
-        yield "ready", "1 if results can be stored, else 0", lambda: not self.unhealthy
-        yield (
-            "queued_results",
-            "Results waiting for the next batch",
-            lambda: self._committer.queued,
-        )
-        yield (
-            "index_backlog_results",
-            "Stored results not yet in the index",
-            lambda: output.index_backlog,
-        )
-        yield (
-            "rejected_bytes",
-            "Bytes of rejected bodies (limits.rejected)",
-            lambda: output.rejected_bytes,
-        )
-        yield (
-            "free_bytes",
-            "Free bytes on the file system of the results",
-            lambda: _known(output.free_bytes),
-        )
-        yield (
-            "free_inodes",
-            "Free inodes on the file system of the results",
-            lambda: _known(output.free_inodes),
-        )
-
-
-def unusable_root(error: OSError) -> UnusableSetting:
-    """Return why `output.root` cannot be used."""
-    right = "write a folder that is there for this daemon alone"
-    if isinstance(error, PermissionError):
-        right = "write a folder that the daemon's user may write to, or give it to that user"
-    return UnusableSetting("output.root", f"cannot be used: {describe(error)}", right)
 
 
 def _with_active(config: Config, active: Config) -> tuple[Config, tuple[str, ...]]:
@@ -339,10 +246,6 @@ def _raise_descriptor_limit() -> int:
     most = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     return most
-
-
-def _known(value: int | None) -> float:
-    return math.nan if value is None else value
 
 
 def _iso(moment_s: float) -> str:

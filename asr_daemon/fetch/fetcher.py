@@ -81,6 +81,7 @@ class Fetcher:
         self._metrics = metrics
         self._clock = clock
         self._origins: Mapping[str, Origin] = {}
+        self._looking: asyncio.Task[None] | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._settled: set[str] = set()
         self._changed = asyncio.Event()
@@ -98,10 +99,10 @@ class Fetcher:
 
     async def stop(self) -> None:
         """End; what is pending is found at the next start."""
-        tasks = [self._looking, *self._tasks.values()]
+        tasks = [task for task in (self._looking, *self._tasks.values()) if task is not None]
         for task in tasks:
             task.cancel()
-        await asyncio.wait(tasks)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def apply(self, origins: Mapping[str, Origin]) -> None:
         """Fetch from these origins, by provider, from now on; what was refused is tried again."""

@@ -94,13 +94,15 @@ class _Elsewhere(AdminHandler):
 
 
 class AdminServer:
-    """The admin listener; serves as soon as it is made."""
+    """The admin listener."""
 
-    def __init__(self, application: web.Application, sockets: Sequence[socket.socket]) -> None:
-        """Serve on sockets that are bound and listening."""
-        self.sockets = tuple(sockets)
+    def __init__(self, application: web.Application) -> None:
+        """Take what it serves from `start` on."""
         self._server = HTTPServer(application)
-        self._server.add_sockets(self.sockets)
+
+    def start(self, sockets: Iterable[socket.socket]) -> None:
+        """Serve on sockets that are bound and listening."""
+        self._server.add_sockets(sockets)
 
     async def stop(self) -> None:
         """Close everything."""

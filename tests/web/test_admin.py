@@ -24,7 +24,8 @@ def get(
 
     async def run() -> HTTPResponse:
         [opened] = bind_sockets(0, "127.0.0.1")
-        server = AdminServer(make_application(reports, ["asr.example.org"]), [opened])
+        server = AdminServer(make_application(reports, ["asr.example.org"]))
+        server.start([opened])
         url = f"http://127.0.0.1:{opened.getsockname()[1]}{path}"
         client = AsyncHTTPClient(force_instance=True)
         answer = await client.fetch(

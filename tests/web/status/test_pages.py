@@ -88,7 +88,8 @@ class Server:
 
         async def run() -> HTTPResponse:
             [opened] = bind_sockets(0, "127.0.0.1")
-            server = AdminServer(make_application(reports, (), status_routes(view)), [opened])
+            server = AdminServer(make_application(reports, (), status_routes(view)))
+            server.start([opened])
             url = f"http://127.0.0.1:{opened.getsockname()[1]}{path}"
             client = AsyncHTTPClient(force_instance=True)
             answer = await client.fetch(
