@@ -115,6 +115,15 @@ def test_same_content_after_the_window_is_another_result(
     assert markers(tmp_path / "root") == names
 
 
+def test_same_content_on_a_file_system_without_times(
+    make_output: MakeOutput, tmp_path: Path
+) -> None:
+    make_output().store([result()])
+    os.utime(tmp_path / "root/tencent/21/42.json", (0, 0))
+    (tmp_path / "state/index.sqlite").unlink()
+    assert make_output().store([result()]) == [Stored("tencent/21/42.json", True)]
+
+
 def test_what_could_not_be_stored_is_not_remembered(
     make_output: MakeOutput, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
