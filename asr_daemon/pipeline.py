@@ -17,7 +17,7 @@ from asr_daemon.layout import Layout, Place
 from asr_daemon.output.base import Content, Result, Spool, Stored
 from asr_daemon.providers.base import Answer, Callback, Head, Provider
 from asr_daemon.renderers.base import Omitted, Renderer
-from asr_daemon.renderers.json import JsonRenderer, render_follow_up
+from asr_daemon.renderers.document import JsonRenderer, render_follow_up
 from asr_daemon.renderers.rejection import Rejection
 from asr_daemon.transcript import Transcript
 from asr_daemon.worker import Worker, WorkerFailed

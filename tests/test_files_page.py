@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from asr_daemon.config.model import OutputSettings
-from asr_daemon.renderers.json import JsonRenderer
+from asr_daemon.renderers.document import JsonRenderer
 from asr_daemon.renderers.read_json import read_transcript
 from asr_daemon.renderers.registry import FORMATS, make_renderers
 from asr_daemon.renderers.schema import transcript_schema

@@ -1,6 +1,7 @@
 """Imports point one way, and every room knows only what it should."""
 
 import ast
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -86,3 +87,8 @@ def test_rooms(room: str, strangers: tuple[str, ...]) -> None:
             assert not any(name == each or name.startswith(f"{each}.") for each in strangers), (
                 f"{module} imports {name}"
             )
+
+
+def test_no_module_is_named_like_one_of_the_standard_library() -> None:
+    names = {module.rpartition(".")[2] for module in MODULES} - {"__init__", "__main__"}
+    assert names & sys.stdlib_module_names == set()

@@ -25,7 +25,7 @@ from asr_daemon.output.filesystem.staging import Modes, Staging
 from asr_daemon.pipeline import LARGE_BODY_BYTES, SMALL_BODY_BYTES, Body, Converter, Pipeline
 from asr_daemon.providers.base import Answer, Callback, Head
 from asr_daemon.renderers.captions import LineLimits
-from asr_daemon.renderers.json import JsonRenderer
+from asr_daemon.renderers.document import JsonRenderer
 from asr_daemon.renderers.srt import SrtRenderer
 from asr_daemon.renderers.text import TextRenderer
 from asr_daemon.transcript import Segment, Transcript, VendorError

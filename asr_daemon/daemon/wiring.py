@@ -26,7 +26,7 @@ from asr_daemon.providers.base import Provider
 from asr_daemon.providers.registry import SIBLINGS
 from asr_daemon.providers.vendor import Interface
 from asr_daemon.reading import read_entry
-from asr_daemon.renderers.json import read_fingerprint
+from asr_daemon.renderers.document import read_fingerprint
 from asr_daemon.renderers.registry import make_document_renderer, make_renderers
 from asr_daemon.web.access_log import AccessLog
 from asr_daemon.web.intake import Endpoint, Intake

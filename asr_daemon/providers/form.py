@@ -8,7 +8,7 @@ from binascii import unhexlify
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from asr_daemon.providers.encodings import to_text
+from asr_daemon.providers.text_encoding import to_text
 
 T = TypeVar("T")
 

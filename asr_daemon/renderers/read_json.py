@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from asr_daemon.errors import AsrDaemonError
-from asr_daemon.renderers.json import AudioEntry, FetchedEntry
+from asr_daemon.renderers.document import AudioEntry, FetchedEntry
 from asr_daemon.transcript import Fetched, Segment, Status, Transcript, VendorError, Word
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from asr_daemon.renderers.base import Renderer
 from asr_daemon.renderers.captions import LineLimits
 from asr_daemon.renderers.ctm import CtmRenderer
-from asr_daemon.renderers.json import JsonRenderer
+from asr_daemon.renderers.document import JsonRenderer
 from asr_daemon.renderers.rttm import RttmRenderer
 from asr_daemon.renderers.srt import SrtRenderer
 from asr_daemon.renderers.text import TextRenderer

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from asr_daemon.renderers.json import timestamp
+from asr_daemon.renderers.document import timestamp
 from asr_daemon.transcript import fingerprint_of, identity_of
 
 

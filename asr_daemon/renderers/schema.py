@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from asr_daemon.renderers.json import Document
+from asr_daemon.renderers.document import Document
 
 VERSION = 1
 """Of the document; `schema_version` in it."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from asr_daemon.renderers.json import JsonRenderer
+from asr_daemon.renderers.document import JsonRenderer
 from asr_daemon.renderers.rejection import Rejection
 from asr_daemon.transcript import Segment, VendorError, Word
 from tests.commands.conftest import Run

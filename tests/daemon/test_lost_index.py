@@ -16,7 +16,7 @@ import pytest
 from asr_daemon.providers.base import Callback, Head
 from asr_daemon.providers.tencent.provider import Tencent
 from asr_daemon.providers.tencent.settings import TencentSettings
-from asr_daemon.renderers.json import JsonRenderer
+from asr_daemon.renderers.document import JsonRenderer
 from tests.conftest import NoteFigure
 from tests.daemon.clients import TENCENT_PATH, Damage, Ledger, body_of, find_damage, senders
 from tests.daemon.indexed import is_filled, rows

@@ -14,6 +14,9 @@ DURABLE_TREE = ".durable-tree"
 It is JSON, with one character per byte of data, and made anew each time it is opened.
 """
 
+_NOW = (1 << 30) - 1
+"""UTIME_NOW of Linux, which stands for a time that is set to now."""
+
 _BLOCK_BYTES = 4096
 _FREE_BLOCKS = 1 << 18
 _FREE_NODES = 1 << 20
@@ -166,7 +169,10 @@ class PosixOperations(FuseOperations):
     def utimens(self, path: str, times_ns: tuple[int, int] | None = None) -> int:
         """Change the times."""
         node = self._tree.find(path)
-        node.accessed_ns, node.modified_ns = times_ns or (time.time_ns(), time.time_ns())
+        now_ns = time.time_ns()
+        accessed_ns, modified_ns = times_ns or (now_ns, now_ns)
+        node.accessed_ns = now_ns if accessed_ns == _NOW else accessed_ns
+        node.modified_ns = now_ns if modified_ns == _NOW else modified_ns
         return 0
 
     def _find(self, path: str | None, handle: int | None = None) -> Node:

@@ -21,7 +21,7 @@ from asr_daemon.pipeline import Converter
 from asr_daemon.providers.tencent.provider import Tencent
 from asr_daemon.providers.tencent.settings import TencentSettings
 from asr_daemon.providers.tencent.text_source import make_text_source
-from asr_daemon.renderers.json import JsonRenderer
+from asr_daemon.renderers.document import JsonRenderer
 from asr_daemon.renderers.text import TextRenderer
 from tests.renderers.transcripts import transcript_of
 

@@ -15,7 +15,7 @@ from asr_daemon.providers.huawei.provider import Huawei
 from asr_daemon.providers.huawei.settings import HuaweiSettings
 from asr_daemon.providers.tencent.provider import Tencent
 from asr_daemon.providers.tencent.settings import TencentSettings
-from asr_daemon.renderers.json import JsonRenderer
+from asr_daemon.renderers.document import JsonRenderer
 from asr_daemon.renderers.text import TextRenderer
 from tests.providers.callbacks import (
     HUAWEI_EXAMPLE,

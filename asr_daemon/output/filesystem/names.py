@@ -1,6 +1,7 @@
 """Decides under which names results are stored: duplicates, free names, and `~2`, `~3`."""
 
 import errno
+import math
 import os
 from collections.abc import Callable, Collection, Iterator
 from hashlib import sha256
@@ -9,6 +10,7 @@ from typing import BinaryIO
 
 from msgspec import Struct, structs
 
+from asr_daemon.clock import EARLIEST
 from asr_daemon.output.base import Content, Result, StagedContent
 
 _MOST_MARKERS = 16 * 1024
@@ -102,7 +104,10 @@ class Names:
         try:
             with open(path, "rb") as file:
                 fingerprint = self._read_fingerprint(file) or "none"
-                there = _Marker(fingerprint, os.fstat(file.fileno()).st_mtime)
+                modified_s = os.fstat(file.fileno()).st_mtime
+                # Some file systems have no times: there all that is equal is a duplicate.
+                is_dated = modified_s >= EARLIEST.timestamp()
+                there = _Marker(fingerprint, modified_s if is_dated else math.inf)
         except FileNotFoundError:
             # A reader has just moved it away, or it is a link that leads nowhere.
             return _OTHER if os.path.lexists(path) else None

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from asr_daemon.errors import CallbackError, NotUnderstood, TokenExpired
 from asr_daemon.providers.base import Answer, Callback, Head, check_address
 from asr_daemon.providers.digest import digest_json
-from asr_daemon.providers.encodings import declared_encoding, json_to_utf8
 from asr_daemon.providers.form import collect, decode_field, to_texts
 from asr_daemon.providers.huawei.answers import SUCCESS, refuse_callback
 from asr_daemon.providers.huawei.credentials import check_path, secrets_by_app_key
@@ -19,6 +18,7 @@ from asr_daemon.providers.huawei.settings import HuaweiSettings
 from asr_daemon.providers.huawei.tokens import check_token
 from asr_daemon.providers.json_body import decode_json
 from asr_daemon.providers.siblings import NO_SIBLINGS, Siblings
+from asr_daemon.providers.text_encoding import declared_encoding, json_to_utf8
 from asr_daemon.providers.urls import split_fields, split_url
 from asr_daemon.transcript import Transcript
 

@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from asr_daemon.errors import NotUnderstood
 from asr_daemon.providers.digest import digest_json, digest_pairs
-from asr_daemon.providers.encodings import json_to_utf8
 from asr_daemon.providers.form import (
     Pair,
     collect,
@@ -22,6 +21,7 @@ from asr_daemon.providers.form import (
 )
 from asr_daemon.providers.json_body import decode_json
 from asr_daemon.providers.siblings import NO_SIBLINGS, Siblings
+from asr_daemon.providers.text_encoding import json_to_utf8
 
 VENDOR_NAMES = frozenset(
     [

@@ -11,7 +11,6 @@ from msgspec import json
 
 from asr_daemon.errors import CallbackError, NotFound, Unauthorized, WrongCredentials
 from asr_daemon.providers.base import Answer, Callback, Head, check_address
-from asr_daemon.providers.encodings import declared_encoding
 from asr_daemon.providers.form import (
     Pair,
     collect,
@@ -25,6 +24,7 @@ from asr_daemon.providers.tencent.fields import Fields, is_pairs, read_fields
 from asr_daemon.providers.tencent.segments import Speech, read_speech
 from asr_daemon.providers.tencent.settings import TencentSettings
 from asr_daemon.providers.tencent.url import KEY, read_parameters, split_element
+from asr_daemon.providers.text_encoding import declared_encoding
 from asr_daemon.providers.urls import split_url, unescape_ampersands
 from asr_daemon.secret import Secret
 from asr_daemon.transcript import Transcript, VendorError

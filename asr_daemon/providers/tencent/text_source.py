@@ -9,9 +9,9 @@ from functools import partial
 from msgspec import structs
 
 from asr_daemon.providers.digest import digest_pairs
-from asr_daemon.providers.encodings import declared_encoding, to_text
 from asr_daemon.providers.tencent.segments import read_speech
 from asr_daemon.providers.tencent.settings import TencentSettings
+from asr_daemon.providers.text_encoding import declared_encoding, to_text
 from asr_daemon.providers.vendor import TextSource
 from asr_daemon.transcript import Transcript
 

@@ -17,7 +17,7 @@ from asr_daemon.index.index import Index
 from asr_daemon.output.base import Result, Stored
 from asr_daemon.output.filesystem.output import FilesystemOutput, Reading, Settings
 from asr_daemon.output.filesystem.staging import Modes
-from asr_daemon.renderers.json import read_fingerprint
+from asr_daemon.renderers.document import read_fingerprint
 
 SETTINGS = Settings(Modes(0o640, 0o750), 3600.0, 0, 1000)
 MakeOutput = Callable[..., FilesystemOutput]
@@ -113,6 +113,15 @@ def test_same_content_after_the_window_is_another_result(
         os.utime(tmp_path / "root" / name, (day_ago_s, day_ago_s))
         (tmp_path / "state/index.sqlite").unlink()
     assert markers(tmp_path / "root") == names
+
+
+def test_same_content_on_a_file_system_without_times(
+    make_output: MakeOutput, tmp_path: Path
+) -> None:
+    make_output().store([result()])
+    os.utime(tmp_path / "root/tencent/21/42.json", (0, 0))
+    (tmp_path / "state/index.sqlite").unlink()
+    assert make_output().store([result()]) == [Stored("tencent/21/42.json", True)]
 
 
 def test_what_could_not_be_stored_is_not_remembered(

@@ -100,7 +100,7 @@ def in_chinese(text: bytes) -> bytes:
         ("application/json", "gbk"),
     ],
 )
-def test_encodings(content_type: str, encoding: str) -> None:
+def test_text_encoding(content_type: str, encoding: str) -> None:
     """A body in GBK is read where its header or the configuration says so."""
     huawei = Huawei(HuaweiSettings(text_encoding=encoding))
     received = callback(in_chinese("我在马上上夜班".encode("gbk")), query=b"job=%D2%B9%B0%E0")

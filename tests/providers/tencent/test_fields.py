@@ -73,7 +73,7 @@ def test_not_understood(body: bytes) -> None:
         (b'{"text": "a\xff"}', "utf-8", "a\\xff"),
     ],
 )
-def test_encodings(body: bytes, encoding: str, text: str) -> None:
+def test_text_encoding(body: bytes, encoding: str, text: str) -> None:
     """Bytes that are not UTF-8 are decoded by the configured encoding, or stay visible."""
     assert body_fields(body, encoding).get("text") == text
 

@@ -86,7 +86,7 @@ def test_detail_is_read_as_that_of_a_callback() -> None:
         (b"\xef\xbb\xbf" + "你好".encode(), "", "gb18030"),
     ],
 )
-def test_encodings(content: bytes, content_type: str, encoding: str) -> None:
+def test_text_encoding(content: bytes, content_type: str, encoding: str) -> None:
     assert read(content, content_type, encoding).segments == (Segment("你好"),)
 
 

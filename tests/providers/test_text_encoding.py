@@ -3,7 +3,7 @@
 import pytest
 
 from asr_daemon.errors import NotUnderstood
-from asr_daemon.providers.encodings import (
+from asr_daemon.providers.text_encoding import (
     MOST_ODD_BYTES,
     declared_encoding,
     json_to_utf8,

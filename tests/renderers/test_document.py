@@ -5,7 +5,7 @@ from io import BytesIO
 
 import pytest
 
-from asr_daemon.renderers.json import HEAD_BYTES, JsonRenderer, read_fingerprint
+from asr_daemon.renderers.document import HEAD_BYTES, JsonRenderer, read_fingerprint
 from asr_daemon.transcript import Segment, Transcript, VendorError, Word
 from tests.conftest import MakeTranscript
 
