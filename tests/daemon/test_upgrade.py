@@ -36,7 +36,7 @@ def admin(tmp_path: Path) -> Iterator[Administrator]:
     """Run a daemon from a copy of the program and of Python's library, and take the copy away."""
     installed = tmp_path / "installed"
     library = Path(sysconfig.get_path("stdlib"))
-    shutil.copytree(library, installed / "lib" / library.name, ignore=UNUSED)
+    shutil.copytree(library, installed / "lib" / library.name, symlinks=True, ignore=UNUSED)
     for name in PACKAGES:
         spec = find_spec(name)
         assert spec is not None
