@@ -151,7 +151,14 @@ class Service:
     @property
     def complaints(self) -> list[str]:
         """What is wrong although callbacks are served."""
-        return self._listeners.complaints
+        refused = {} if self.obstacles else self._committer.refused
+        return [
+            *(
+                f"results of {provider} are being refused: {reason}"
+                for provider, reason in refused.items()
+            ),
+            *self._listeners.complaints,
+        ]
 
     def warn_of_expiry(self) -> None:
         """Say of each certificate that expires soon that it has to be renewed."""
