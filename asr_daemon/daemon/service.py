@@ -138,7 +138,7 @@ class Service:
     @property
     def warnings(self) -> list[str]:
         """What is wrong although callbacks are served."""
-        return self._listeners.problems
+        return [*self._storage.warnings, *self._listeners.problems]
 
     def warn_of_expiry(self) -> None:
         """Log each certificate that expires soon."""

@@ -86,6 +86,15 @@ class Storage:
         return [] if reason is None else [f"results are being refused: {reason}"]
 
     @property
+    def warnings(self) -> list[str]:
+        """Whose results cannot be stored although others are, a sentence each."""
+        refused = {} if self.unhealthy else self._committer.refused
+        return [
+            f"results of {provider} are being refused: {reason}"
+            for provider, reason in refused.items()
+        ]
+
+    @property
     def pending_texts(self) -> int:
         """How many texts that lie elsewhere are still to be fetched."""
         return self._fetcher.pending

@@ -127,7 +127,7 @@ Outcome = Stored | CannotStore
 class Output(Protocol):
     """Stores results: each once, complete, and never changed afterwards.
 
-    `store` and `check_health` are called on the committer's thread.
+    All but `open_spool` and `close` are called on the committer's thread.
     """
 
     def store(self, batch: Sequence[Result]) -> list[Outcome]:
@@ -147,6 +147,10 @@ class Output(Protocol):
 
         Thoroughly, something is stored and removed for that.
         """
+        ...
+
+    def check_provider(self, provider: str) -> str | None:
+        """Return why results cannot be stored where the provider's last one was refused."""
         ...
 
     def close(self) -> None:

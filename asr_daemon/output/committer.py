@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from asr_daemon.errors import CannotStore, NoRoomForRejected, ShuttingDown
-from asr_daemon.output.base import Outcome, Output, Result, Stored, describe
-from asr_daemon.output.health import Health
+from asr_daemon.errors import CannotStore, ShuttingDown
+from asr_daemon.output.base import Outcome, Output, Result, Stored
+from asr_daemon.output.health import StorageHealth
 
 MOST_FILES = 256
 """Files in one batch; each is open until the batch is committed."""
@@ -48,6 +48,7 @@ class _Waiting:
     """A result that somebody waits for; forgotten once it is committed."""
 
     result: Result | None
+    provider: str
     outcome: "asyncio.Future[Outcome]"
 
 
@@ -65,7 +66,7 @@ class Committer:
         self._to_thread: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
         self._is_busy = False
         self._busy_since_s: float | None = None
-        self._health = Health()
+        self._health = StorageHealth()
         self._stopped = False
         self._ended = asyncio.Event()
 
@@ -86,7 +87,7 @@ class Committer:
 
     @property
     def unhealthy(self) -> str | None:
-        """Why results are refused, `None` while they are stored."""
+        """Why all results are refused, `None` while some are stored."""
         if not self.is_well:
             return _ENDED
         busy_since_s = self._busy_since_s
@@ -94,6 +95,11 @@ class Committer:
         if silent_s > PATIENCE_S:
             return f"storage has not answered for {silent_s:.0f} s"
         return self._health.reason
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """Why the results of some providers are refused."""
+        return self._health.refused
 
     async def commit(self, result: Result) -> Stored:
         """Return when the result is on stable storage.
@@ -106,7 +112,7 @@ class Committer:
             raise ShuttingDown("the daemon is shutting down")
         if self._ended.is_set():
             raise CannotStore(_ENDED)
-        waiting = _Waiting(result, self._loop.create_future())
+        waiting = _Waiting(result, result.provider, self._loop.create_future())
         self._queued.append(waiting)
         if not self._is_busy:
             self._is_busy = True
@@ -115,7 +121,7 @@ class Committer:
             async with asyncio.timeout(PATIENCE_S):
                 outcome = await waiting.outcome
         except TimeoutError:
-            self._health.unhealthy(_SILENT, 1)
+            self._health.silent(_SILENT)
             raise CannotStore(f"the result cannot be stored now: {_SILENT}") from None
         if isinstance(outcome, CannotStore):
             raise outcome
@@ -158,19 +164,12 @@ class Committer:
 
     def _release(self, batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
         """Give everybody of a batch their outcome."""
-        refusals = [outcome for outcome in outcomes if isinstance(outcome, CannotStore)]
-        refusals = [each for each in refusals if not isinstance(each, NoRoomForRejected)]
-        self._note_health(_reason(refusals[0]) if refusals else None, len(refusals))
+        providers = (waiting.provider for waiting in batch)
+        self._health.stored(zip(providers, outcomes, strict=True))
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if not waiting.outcome.done():
                 waiting.outcome.set_result(outcome)
         self._flush_after(TURNS_BEFORE_BATCH)
-
-    def _note_health(self, reason: str | None, refused: int = 0) -> None:
-        if reason is None:
-            self._health.healthy()
-        else:
-            self._health.unhealthy(reason, refused)
 
     def _run(self) -> None:
         """Serve until `stop`; on the thread, as everything below."""
@@ -213,15 +212,14 @@ class Committer:
     def _look(self) -> None:
         """Check storage while nothing is to be stored."""
         self._busy_since_s = time.monotonic()
+        refused, reasons = self._health.refused, dict[str, str | None]()
+        is_unhealthy = bool(refused) or self._health.reason is not None
         try:
-            reason = self._output.check_health(thoroughly=self._health.reason is not None)
+            reason = self._output.check_health(thoroughly=is_unhealthy)
+            for provider in refused:
+                reasons[provider] = reason or self._output.check_provider(provider)
         except Exception as error:  # noqa: BLE001 - the thread has to live, and it is logged
             _log.exception("checking storage failed")
             reason = f"internal error: {error}"
         self._busy_since_s = None
-        self._loop.call_soon_threadsafe(self._note_health, reason)
-
-
-def _reason(refusal: CannotStore) -> str:
-    cause = refusal.__cause__
-    return describe(cause) if isinstance(cause, OSError) else str(cause or refusal)
+        self._loop.call_soon_threadsafe(self._health.checked, reason, reasons)

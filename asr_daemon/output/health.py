@@ -2,6 +2,10 @@
 
 import logging
 import time
+from collections.abc import Iterable, Mapping
+
+from asr_daemon.errors import CannotStore, NoRoomForRejected
+from asr_daemon.output.base import Outcome, describe
 
 CALM_S = 0.25
 """How long nothing may be refused before storage has recovered."""
@@ -10,9 +14,10 @@ _log = logging.getLogger(__name__)
 
 
 class Health:
-    """Whether results can be stored, as their commits show it. Used on the event loop."""
+    """Whether results can be stored, all or a provider's. Used on the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, provider: str | None = None) -> None:
+        self._fields = {} if provider is None else {"provider": provider}
         self._reason: str | None = None
         self._refused = 0
         self._last_s = 0.0
@@ -31,7 +36,7 @@ class Health:
         """Note why results were or would be refused, and how many were."""
         self._log_recovery()
         if self._reason is None:
-            _log.error("results are being refused: %s", reason)
+            _log.error("results are being refused: %s", reason, extra={"fields": self._fields})
         self._reason = reason
         self._refused += refused
         self._last_s = time.monotonic()
@@ -47,6 +52,73 @@ class Health:
 
     def _log_recovery(self) -> None:
         if self._reason is not None and self._has_recovered():
-            _log.warning("storage recovered; %d results were refused", self._refused)
+            message = "storage recovered; %d results were refused"
+            _log.warning(message, self._refused, extra={"fields": self._fields})
             self._reason = None
             self._refused = 0
+
+
+class StorageHealth:
+    """The health of the store, and of what each provider's results need of it.
+
+    A directory may be full while others are not: then the results of one provider are refused, and
+    the store is healthy as long as another's are stored. Used on the event loop.
+    """
+
+    def __init__(self) -> None:
+        self._store = Health()
+        self._providers: dict[str, Health] = {}
+
+    @property
+    def reason(self) -> str | None:
+        """Why no results can be stored, `None` while some are."""
+        refused = self.refused
+        return self._store.reason or (next(iter(refused.values())) if self._all(refused) else None)
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """Why the results of some providers are refused."""
+        reasons = {provider: health.reason for provider, health in self._providers.items()}
+        return {provider: reason for provider, reason in reasons.items() if reason is not None}
+
+    def silent(self, reason: str) -> None:
+        """Note that the store did not answer in time, and a result was refused for that."""
+        self._store.unhealthy(reason, 1)
+
+    def stored(self, outcomes: Iterable[tuple[str, Outcome]]) -> None:
+        """Note what became of a batch: of each result its provider and its outcome."""
+        refusals: dict[str, list[CannotStore]] = {}
+        for provider, outcome in outcomes:
+            refused = refusals.setdefault(provider, [])
+            if isinstance(outcome, CannotStore) and not isinstance(outcome, NoRoomForRejected):
+                refused.append(outcome)
+        for provider, refused in refusals.items():
+            health = self._providers.setdefault(provider, Health(provider))
+            if refused:
+                health.unhealthy(_reason(refused[0]), len(refused))
+            else:
+                health.healthy()
+                self._store.healthy()
+
+    def checked(self, reason: str | None, providers: Mapping[str, str | None]) -> None:
+        """Note what a check of the store has found, and of those whose results were refused."""
+        for provider, its_reason in providers.items():
+            _note(self._providers[provider], its_reason)
+        # Where all are refused already, it is for this reason, and that was logged.
+        if reason is None or not self._all(providers):
+            _note(self._store, reason)
+
+    def _all(self, providers: Mapping[str, object]) -> bool:
+        return bool(providers) and providers.keys() == self._providers.keys()
+
+
+def _note(health: Health, reason: str | None) -> None:
+    if reason is None:
+        health.healthy()
+    else:
+        health.unhealthy(reason, 0)
+
+
+def _reason(refusal: CannotStore) -> str:
+    cause = refusal.__cause__
+    return describe(cause) if isinstance(cause, OSError) else str(cause or refusal)

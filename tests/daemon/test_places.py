@@ -1,5 +1,6 @@
 """Directories below the root that are elsewhere, or have owners of their own."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from asr_daemon.providers.huawei.samples import huawei_callback
 from tests.daemon.clients import TENCENT_PATH, Damage, Ledger, body_of, find_damage, senders
 from tests.daemon.process import Daemon, results
-from tests.daemon.serving import FLAT, eventually, serving
+from tests.daemon.serving import FLAT, eventually, is_ready, metric, serving
 from tests.daemon.watchers import inotifywait
 from tests.durability import requirements
 from tests.durability.mounts import mounted, run, work_directory
@@ -247,6 +249,92 @@ def test_project_quota(tmp_path: Path, work: Path) -> None:
             command = ["xfs_io", "-r", "-c", "lsproj", str(result)]
             shown = subprocess.run(command, check=True, capture_output=True, text=True)
             assert shown.stdout == f"projid = {PROJECT}\n"
+
+
+HUAWEI_PATH = "/oifde/rest/sysapi/asrcallback"
+
+
+def post_to_other(daemon: Daemon, number: int) -> int:
+    """Post a result of the other provider."""
+    return daemon.post(HUAWEI_PATH, huawei_callback(number)).status
+
+
+@contextmanager
+def quota(work: Path, root: Path, size_mib: int) -> Iterator[None]:
+    """Have a btrfs at the root, and let the folder of one provider take so much and no more."""
+    require(requirements.loop_devices, requirements.btrfs)
+    image = work / "image"
+    with image.open("wb") as file:
+        file.truncate(256 << 20)
+    run("mkfs.btrfs", "-q", str(image))
+    root.rmdir()
+    with mounted(image, root, "-o", "loop"):
+        run("btrfs", "-q", "quota", "enable", str(root))
+        run("btrfs", "-q", "subvolume", "create", str(root / "tencent"))
+        run("btrfs", "-q", "qgroup", "limit", f"{size_mib}M", str(root / "tencent"))
+        try:
+            yield
+        finally:
+            root.mkdir(exist_ok=True)
+
+
+def test_quota_that_is_used_up(tmp_path: Path, work: Path, root: Path) -> None:
+    """What it has no room for is refused, what was acknowledged stays; the other is not hurt."""
+    ledger = Ledger()
+    with quota(work, root, 24), serving(tmp_path, output=FLAT) as daemon:
+        with senders(daemon.port, ledger, 4):
+            eventually(lambda: len(ledger.acknowledged) >= 100, "load")
+        assert post_to_other(daemon, 1) == 200
+        (root / "tencent/others").write_bytes(b"x" * (18 << 20))
+        statuses = [post(daemon, f"large-{n}", 2_000_000) for n in range(5)]
+        assert statuses[-1] == 503
+        assert post_to_other(daemon, 2) == 200
+        ready = daemon.get("/readyz")
+        assert ready.status == 200
+        assert b"results of tencent are being refused: Disk quota exceeded" in ready.body
+        refused = metric(daemon, "asr_daemon_callbacks_total", "provider", "outcome")
+        assert refused["tencent", "failed"] == statuses.count(503)
+        assert refused["huawei", "committed"] == 2
+        assert "results are being refused: Disk quota exceeded" in daemon.log
+        (root / "tencent/others").unlink()
+        eventually(lambda: post(daemon, "large-4", 2_000_000) == 200, "room")
+        eventually(lambda: b"refused" not in daemon.get("/readyz").body, "recovered")
+        large = {n for n, status in enumerate(statuses) if status == 200} | {4}
+        for number in large:
+            ledger.note(f"large-{number}", "x" * 2_000_000, 200)
+        assert find_damage(root / "tencent", ledger) == Damage()
+
+
+def test_free_space_elsewhere(tmp_path: Path, work: Path, root: Path) -> None:
+    """A disk below the root keeps its reserve, too; the others go on."""
+    small = mounted("tmpfs", root / "tencent", "-t", "tmpfs", "-o", "size=8m")
+    limits = {"free_space": "16MiB"}
+    with (
+        small,
+        serving(tmp_path, output=FLAT, limits=limits) as daemon,
+    ):
+        assert post_to_other(daemon, 1) == 200
+        assert post(daemon, "2") == 503
+        assert is_ready(daemon)
+        reason = f"refused: less than limits.free_space is left: {root}/tencent"
+        assert f"results of tencent are being {reason}" in daemon.get("/readyz").body.decode()
+        assert metric(daemon, "asr_daemon_free_bytes")[()] <= 8 << 20
+
+
+def test_directory_that_waits_for_results_gets_a_new_mode(
+    tmp_path: Path, work: Path, root: Path
+) -> None:
+    """One that was made before the edit and is still empty; not one that holds results."""
+    (root / "huawei").mkdir(0o700)
+    with serving(tmp_path, output=FLAT) as daemon:
+        assert (root / "tencent").stat().st_mode & 0o777 == 0o750
+        output = {**FLAT, "root": str(root), "directory_mode": "0770"}
+        config = tmp_path / "asr-daemon.yaml"
+        settings = json.loads(config.read_text())
+        config.write_text(json.dumps({**settings, "output": output}))
+        eventually(lambda: (root / "tencent").stat().st_mode & 0o777 == 0o770, "mode")
+        assert (root / "huawei").stat().st_mode & 0o777 == 0o700
+        assert post(daemon, "1") == 200
 
 
 def test_leftovers_elsewhere_are_removed(tmp_path: Path, work: Path, root: Path) -> None:

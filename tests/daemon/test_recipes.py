@@ -5,15 +5,19 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from tests.daemon import timezones
 from tests.daemon.clients import Ledger, senders
 from tests.daemon.process import Daemon
 from tests.daemon.serving import FLAT, eventually, serving
+from tests.daemon.watchers import is_whole
 from tests.durability import requirements
 from tests.durability.requirements import require
 
@@ -22,7 +26,10 @@ LONG_S = 60.0
 
 
 class Bed:
-    """A folder with a program `process` that writes down what it is called with."""
+    """A folder with a program `process` that writes down what it is called with.
+
+    It keeps what a JSON file and its text hold at this moment.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -30,7 +37,13 @@ class Bed:
         self._log = folder / "processed"
         self._log.touch()
         self.program = folder / "process"
-        self.program.write_text(f'#!/bin/sh\necho "$1" >>{self._log}\n')
+        self._kept = folder / "kept"
+        self._kept.mkdir()
+        self.program.write_text(
+            "#!/bin/sh\n"
+            f'cp "$1" "${{1%.json}}.txt" {self._kept} 2>/dev/null\n'
+            f'echo "$1" >>{self._log}\n'
+        )
         self.program.chmod(0o755)
 
     def recipe(self, heading: str, number: int = 0) -> str:
@@ -50,6 +63,10 @@ class Bed:
         """Return the names of the JSON files that were processed, in order."""
         paths = self._log.read_text(encoding="utf-8").split()
         return [Path(path).name for path in paths if path.endswith(".json")]
+
+    def incomplete(self, names: set[str]) -> list[str]:
+        """Return which of these were not whole, with their text, when they were processed."""
+        return [name for name in names if not is_whole(self._kept / name)]
 
     def wait_for(self, names: set[str]) -> None:
         """Wait until all these were processed."""
@@ -103,6 +120,7 @@ def check_watcher(bed: Bed, command: Sequence[str], environ: dict[str, str] | No
         bed.wait_for(names)
         processed = [name for name in bed.processed() if name != "awake.json"]
         assert sorted(processed) == sorted(names)
+        assert bed.incomplete(names) == []
 
 
 def test_inotifywait(bed: Bed) -> None:
@@ -127,9 +145,8 @@ def test_chokidar(bed: Bed, version: str) -> None:
     check_watcher(bed, ["node", "-e", bed.recipe("chokidar")], environ)
 
 
-def test_incron(bed: Bed) -> None:
-    """A line of a table."""
-    require(requirements.root, requirements.incron)
+def incrond(bed: Bed) -> list[str]:
+    """Return the command that runs the recipe's table."""
     tables = bed.folder / "tables"
     tables.mkdir()
     (tables / "results").write_text(bed.recipe("incron"))
@@ -139,7 +156,35 @@ def test_incron(bed: Bed) -> None:
         f"system_table_dir = {tables}\nuser_table_dir = {bed.folder}/spool\n"
         f"lockfile_dir = {bed.folder}\nlockfile_name = incrond\n"
     )
-    check_watcher(bed, ["incrond", "--foreground", f"--config={config}"])
+    return ["incrond", "--foreground", f"--config={config}"]
+
+
+def test_incron(bed: Bed) -> None:
+    """A line of a table."""
+    require(requirements.root, requirements.incron)
+    check_watcher(bed, incrond(bed))
+
+
+@pytest.mark.long
+def test_incron_over_a_change_of_hour(bed: Bed) -> None:
+    """Results of both hours are processed whole, each once."""
+    require(requirements.root, requirements.incron)
+    start = datetime(2026, 11, 21, 12, 59, 56)  # noqa: DTZ001 - of any zone
+    environ = timezones.zone_where_it_is(bed.folder, start)
+    output = {**FLAT, "timezone": timezones.NAME}
+    with (
+        serving(bed.folder, environ, output=output) as daemon,
+        background(bed, incrond(bed), "awake"),
+    ):
+        ends_s = time.monotonic() + 6
+        ledger = Ledger()
+        with senders(daemon.port, ledger, 4):
+            eventually(lambda: time.monotonic() > ends_s, "the next hour")
+            eventually(lambda: len(ledger.acknowledged) >= 1000, "1,000 results")
+        names = {f"{id_}.json" for id_ in ledger.acknowledged}
+        bed.wait_for(names)
+        assert sorted(name for name in bed.processed() if name != "awake.json") == sorted(names)
+        assert bed.incomplete(names) == []
 
 
 def test_rsync(bed: Bed) -> None:
@@ -190,7 +235,9 @@ def test_cron(bed: Bed) -> None:
                 eventually(lambda: len(ledger.acknowledged) >= count, "load")  # noqa: B023
                 subprocess.run(script, check=True)
         subprocess.run(script, check=True)
-    assert set(bed.processed()) == {f"{id_}.json" for id_ in ledger.acknowledged}
+    names = {f"{id_}.json" for id_ in ledger.acknowledged}
+    assert set(bed.processed()) == names
+    assert bed.incomplete(names) == []
 
 
 def test_path_unit(bed: Bed) -> None:

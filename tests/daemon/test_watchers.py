@@ -88,6 +88,7 @@ def test_every_result_is_seen_once(daemon: Daemon, tmp_path: Path, event: str) -
     )
     at = {line: number for number, line in enumerate(seen.lines)}
     assert all(at[f"{line[:-5]}.txt"] < at[line] for line in seen.results())
+    assert seen.incomplete == []
 
 
 @contextmanager
@@ -149,4 +150,5 @@ def test_change_of_hour(
     assert sorted(seen.results() + seen.results(".txt")) == found
     at = {line: number for number, line in enumerate(seen.lines)}
     assert all(at[f"{line[:-5]}.txt"] < at[line] for line in seen.results())
+    assert seen.incomplete == []
     note_figure("results seen once, after their texts", len(seen.results()))

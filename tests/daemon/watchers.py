@@ -1,5 +1,6 @@
 """Programs that wait for results, started as their guides say."""
 
+import json
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,13 +20,19 @@ class Seen:
     """What a program has reported, in this order."""
 
     lines: list[str] = field(default_factory=list)
+    incomplete: list[str] = field(default_factory=list)
+    """The JSON files that could not be read whole, with their text, when they were reported."""
     is_ready: bool = False
     _lock: Lock = field(default_factory=Lock)
 
     def add(self, line: str) -> None:
-        """Take one line."""
+        """Take one line; read a result that it reports, as a consumer does."""
+        is_result = line.startswith("/") and line.endswith(".json") and "/.staging" not in line
+        is_incomplete = is_result and not is_whole(Path(line))
         with self._lock:
             self.lines.append(line)
+            if is_incomplete:
+                self.incomplete.append(line)
 
     def results(self, suffix: str = ".json") -> list[str]:
         """Return the paths that end so; nothing of staging folders."""
@@ -34,6 +41,16 @@ class Seen:
     def wait_for(self, count: int, suffix: str = ".json") -> None:
         """Wait until so many paths that end so were reported."""
         eventually(lambda: len(self.results(suffix)) >= count, f"{count} reports of {suffix}")
+
+
+def is_whole(json_file: Path) -> bool:
+    """Return whether a consumer finds the whole document there, and its text next to it."""
+    try:
+        document = json.loads(json_file.read_bytes())
+        text = json_file.with_suffix(".txt").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+    return bool(text) and text == f"{document['text']}\n"
 
 
 @contextmanager

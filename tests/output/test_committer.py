@@ -54,6 +54,10 @@ class Output:
         """Find what was set."""
         return self.found
 
+    def check_provider(self, provider: str) -> str | None:
+        """Find the same."""
+        return self.found
+
     def close(self) -> None:
         """Do nothing."""
 

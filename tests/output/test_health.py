@@ -2,7 +2,9 @@
 
 import pytest
 
-from asr_daemon.output.health import CALM_S, Health
+from asr_daemon.errors import CannotStore, NoRoomForRejected
+from asr_daemon.output.base import Stored
+from asr_daemon.output.health import CALM_S, Health, StorageHealth
 
 
 def test_one_line_each(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
@@ -54,3 +56,54 @@ def test_again_after_it_was_over(
         "storage recovered; 1 results were refused",
         "results are being refused: read-only",
     ]
+
+
+FULL = CannotStore("full")
+STORED = Stored("x.json", False)
+
+
+def test_one_full_directory_is_not_the_others(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While results of another provider are stored the store is healthy."""
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    health = StorageHealth()
+    health.stored([("tencent", FULL), ("huawei", STORED), ("tencent", FULL)])
+    assert (health.reason, health.refused) == (None, {"tencent": "full"})
+    health.checked(None, {"tencent": "full"})
+    now += CALM_S
+    assert (health.reason, health.refused) == (None, {"tencent": "full"})
+    health.stored([("tencent", STORED)])
+    now += CALM_S
+    health.stored([("tencent", STORED)])
+    assert (health.reason, health.refused) == (None, {})
+    lines = [(record.getMessage(), record.__dict__["fields"]) for record in caplog.records]
+    assert lines == [
+        ("results are being refused: full", {"provider": "tencent"}),
+        ("storage recovered; 2 results were refused", {"provider": "tencent"}),
+    ]
+
+
+def test_store_is_unhealthy_when_all_are_refused() -> None:
+    """Also the only provider that there is."""
+    health = StorageHealth()
+    health.stored([("tencent", FULL)])
+    assert health.reason == "full"
+    health.stored([("huawei", FULL)])
+    assert health.reason == "full"
+
+
+def test_disk_that_fails_while_one_directory_is_full() -> None:
+    """Then nothing can be stored."""
+    health = StorageHealth()
+    health.stored([("tencent", FULL), ("huawei", STORED)])
+    health.checked("read-only", {"tencent": "read-only"})
+    assert health.reason == "read-only"
+
+
+def test_rejected_bodies_without_room_say_nothing_of_the_store() -> None:
+    """Results are stored as ever."""
+    health = StorageHealth()
+    health.stored([("tencent", NoRoomForRejected("used up"))])
+    assert (health.reason, health.refused) == (None, {})

@@ -31,7 +31,8 @@ class Ahead:
         """Take what makes a directory, relative to the root, and raises `OSError`; and the time."""
         self._make = make
         self._now = now
-        self._made: frozenset[str] = frozenset()
+        self.made: frozenset[str] = frozenset()
+        """Relative to the root; there may be results in them by now."""
         self._look_at_s = 0.0
 
     def make(self, expected: Expected, *, at_once: bool = False) -> None:
@@ -41,9 +42,9 @@ class Ahead:
         self._look_at_s = time.monotonic() + LOOK_S
         now = self._now()
         wanted = frozenset((*expected(now), *expected(now + AHEAD)))
-        for directory in sorted(wanted - self._made):
+        for directory in sorted(wanted - self.made):
             try:
                 self._make(directory)
             except OSError as error:
                 _log.warning("results cannot be stored in %s: %s", directory, describe(error))
-        self._made = wanted
+        self.made = wanted

@@ -7,7 +7,9 @@ folder, from which files can be linked and have got all that from the start.
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
+from asr_daemon.output.filesystem.space import Room, Space
 from asr_daemon.output.filesystem.staging import Modes, Staging
 from asr_daemon.output.filesystem.territory import outermost, territory_of
 
@@ -23,6 +25,9 @@ class Areas:
         """Take the root's, which others opens and closes."""
         self._root = root
         self._others: dict[str, Staging] = {}
+        self._spaces: dict[str, Space] = {}
+        self.free_space_bytes = 0
+        """What is left free on the disk of each."""
         self._known: dict[tuple[str, _Identity], Staging] = {}
 
     def close(self) -> None:
@@ -30,6 +35,7 @@ class Areas:
         for staging in self._others.values():
             staging.close()
         self._others.clear()
+        self._spaces.clear()
         self.forget()
 
     def forget(self) -> None:
@@ -60,6 +66,20 @@ class Areas:
             staging = self._known[directory, identity] = self._find(directory)
         return staging
 
+    @property
+    def rooms(self) -> list[Room]:
+        """What was left in each but the root's at the last check; on any thread."""
+        spaces = tuple(self._spaces.values())
+        return [space.room for space in spaces if space.room is not None]
+
+    def check_room(self, staging: Staging) -> None:
+        """Raise `OSError` if too little is left for files of a staging folder.
+
+        The root's is checked before anything is written.
+        """
+        if staging is not self._root:
+            self._spaces[staging.folder].check(self.free_space_bytes)
+
     def try_out(self, directory: str) -> tuple[str, ...]:
         """Return what does not work in a directory that is there; results could be stored.
 
@@ -85,6 +105,9 @@ class Areas:
             staging = self._like_root(folder)
             staging.open()
             self._others[folder] = staging
+            space = self._spaces[folder] = Space(Path(folder))
+            if staging.was_tried:
+                space.note_files_made()
         return self._others[folder]
 
     def _like_root(self, folder: str) -> Staging:

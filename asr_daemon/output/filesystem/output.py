@@ -22,7 +22,7 @@ from asr_daemon.output.filesystem.names import (
     plainly_named,
 )
 from asr_daemon.output.filesystem.rejected import Quota
-from asr_daemon.output.filesystem.space import Space
+from asr_daemon.output.filesystem.space import Room, Space
 from asr_daemon.output.filesystem.spool import SpooledBody
 from asr_daemon.output.filesystem.staging import Modes, StagedFile, Staging
 from asr_daemon.output.filesystem.tree import Tree
@@ -94,6 +94,8 @@ class FilesystemOutput:
         self._space = Space(root)
         self._quota = Quota(root / REJECTED)
         self._ahead = Ahead(self._tree.prepare, self.clock.now)
+        self._directory_mode = settings.modes.directory
+        self.apply(settings)
 
     def open(self) -> None:
         """Take the tree, and begin to remember for it.
@@ -131,19 +133,19 @@ class FilesystemOutput:
     def apply(self, settings: Settings) -> None:
         """Use other settings from the next batch on; on any thread."""
         self._settings = settings
-        self._tree.apply(settings.modes)
+        self._tree.apply(settings.modes, settings.free_space_bytes)
 
     @property
     def free_bytes(self) -> int | None:
-        """What was left on the disk at the last check; `None` if that is not known."""
-        room = self._space.room
-        return None if room is None else room.free_bytes
+        """What was left on the fullest disk at the last check; `None` if that is not known."""
+        rooms = self._rooms()
+        return min(room.free_bytes for room in rooms) if rooms else None
 
     @property
     def free_inodes(self) -> int | None:
-        """As many were left at the last check; `None` if that is not known, or not counted."""
-        room = self._space.room
-        return None if room is None else room.free_inodes
+        """As many were left there at the last check; `None` if not known, or not counted."""
+        counted = [room.free_inodes for room in self._rooms() if room.free_inodes is not None]
+        return min(counted, default=None)
 
     @property
     def index_backlog(self) -> int:
@@ -163,7 +165,7 @@ class FilesystemOutput:
         syncs, and a second one in a batch shares the fate of the first.
         """
         settings = self._settings
-        self._ahead.make(settings.expected)
+        self._make_ahead(settings)
         identities = {result.identity for result in batch}
         known = self._index.find(identities, settings.duplicate_window_s)
         again = {identity for identity, one in known.items() if self._is_to_confirm(one)}
@@ -194,8 +196,16 @@ class FilesystemOutput:
                 self._tree.probe()
             else:
                 self._tree.check_root()
-                self._ahead.make(self._settings.expected)
+                self._make_ahead(self._settings)
                 self._fill(FOUND_WHILE_IDLE)
+        except OSError as error:
+            return describe(error)
+        return None
+
+    def check_provider(self, provider: str) -> str | None:
+        """Return why results cannot be stored where the provider's last one was refused."""
+        try:
+            self._tree.probe_failed(provider)
         except OSError as error:
             return describe(error)
         return None
@@ -219,6 +229,18 @@ class FilesystemOutput:
             CannotStore: there is no room for it, or it cannot be made.
         """
         return await SpooledBody.open(self.stage, self._staging.executor)
+
+    def _rooms(self) -> list[Room]:
+        """Return what was left on each disk; nothing if that is not known of the root's."""
+        return [] if self._space.room is None else [self._space.room, *self._tree.rooms]
+
+    def _make_ahead(self, settings: Settings) -> None:
+        """Make the next directories; those that wait for results get a mode that is new."""
+        if settings.modes.directory != self._directory_mode:
+            for directory in self._ahead.made:
+                self._tree.change_mode(directory, self._directory_mode)
+            self._directory_mode = settings.modes.directory
+        self._ahead.make(settings.expected)
 
     def _store_new(self, results: Sequence[Result], settings: Settings) -> list[Outcome]:
         try:

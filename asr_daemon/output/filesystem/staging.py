@@ -351,6 +351,10 @@ class Staging:
     def make_directory(self, path: str) -> None:
         """Make a directory, here or among the results; an inherited set-group-ID bit stays."""
         os.mkdir(path, self.modes.directory)
+        self.set_directory_mode(path)
+
+    def set_directory_mode(self, path: str) -> None:
+        """Give a directory its mode, as far as this process and the file system can."""
         made = os.stat(path)
         inherited = made.st_mode & stat.S_ISGID
         # To change the mode of a directory of a group that it is not in, a process loses the bit.

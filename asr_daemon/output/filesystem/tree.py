@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from asr_daemon.output.filesystem.areas import Areas
 from asr_daemon.output.filesystem.names import UNNAMEABLE, Plan
+from asr_daemon.output.filesystem.space import Room
 from asr_daemon.output.filesystem.staging import (
     Modes,
     StagedFile,
@@ -90,7 +91,7 @@ class Tree:
         self._at_once = FileSystemSync()
         self._durable_directories: dict[str, _Identity] = {}
         self._entered: dict[str, _Entered] = {}
-        self._last_failed: str | None = None
+        self._failed: dict[str, str] = {}
 
     @property
     def id(self) -> str:
@@ -118,9 +119,30 @@ class Tree:
         self._areas.close()
         self._staging.close()
 
-    def apply(self, modes: Modes) -> None:
-        """Make the next files and directories with other modes; on any thread."""
+    def apply(self, modes: Modes, free_space_bytes: int) -> None:
+        """Make the next files and directories with other modes, and leave so much free.
+
+        On any thread.
+        """
         self._areas.apply(modes)
+        self._areas.free_space_bytes = free_space_bytes
+
+    @property
+    def rooms(self) -> list[Room]:
+        """What was left on other disks than the root's; on any thread."""
+        return self._areas.rooms
+
+    def change_mode(self, directory: str, old_mode: int) -> None:
+        """Give a directory that holds no results yet the mode that holds now; and its parents.
+
+        One that has been given another mode meanwhile keeps it.
+        """
+        path, child = os.path.join(self._root, directory).rstrip("/"), ""
+        with suppress(OSError):
+            while path != self._root and set(os.listdir(path)) <= {child}:
+                if os.stat(path).st_mode & 0o777 == old_mode:
+                    self._staging.set_directory_mode(path)
+                path, child = os.path.split(path)
 
     def check(self, directories: Iterable[str]) -> list[str]:
         """Return what does not work, if `open` would succeed, and results be stored in directories.
@@ -164,21 +186,19 @@ class Tree:
     def probe(self) -> None:
         """Raise `OSError` unless a small file can be written, synced and get a name now.
 
-        This is done in the staging folder; where the last result failed, permissions are checked.
+        This is done in the staging folder.
         """
-        staged = self.stage()
-        linked = os.path.join(self._staging.path, _PROBE)
-        try:
-            staged.write(b"probe")
-            staged.sync()
-            staged.place(linked)
-            os.unlink(linked)
-            self._staging.sync(self._staging.path)
-        finally:
-            staged.release()
-        if self._last_failed is not None:
-            self._areas.check(self._last_failed)
-            check_writable(self._last_failed)
+        self.check_root()
+        _probe(self._staging)
+
+    def probe_failed(self, provider: str) -> None:
+        """Do the same where the provider's last result failed."""
+        if provider in self._failed:
+            self._areas.check(self._failed[provider])
+            directory = check_writable(self._failed[provider])
+            staging = self._areas.of(directory, _identity(directory))
+            self._areas.check_room(staging)
+            _probe(staging)
 
     def write(self, plans: Sequence[Plan], plan_again: PlanAgain) -> list[Plan | OSError]:
         """Make each result durable; return for each, in order, as what it was stored, or why not.
@@ -203,9 +223,16 @@ class Tree:
         finally:
             for attempt in attempts:
                 _release(attempt)
-        failed = [attempt for attempt in attempts if _is_of_storage(attempt.error)]
-        self._last_failed = self._directory(failed[0].plan) if failed else None
+        for attempt in attempts:
+            self._note_failed(attempt)
         return [attempt.error or attempt.plan for attempt in attempts]
+
+    def _note_failed(self, attempt: _Attempt) -> None:
+        provider = attempt.plan.result.provider
+        if attempt.error is None:
+            self._failed.pop(provider, None)
+        elif _is_of_storage(attempt.error):
+            self._failed[provider] = self._directory(attempt.plan)
 
     def _directory(self, plan: Plan) -> str:
         return os.path.join(self._root, plan.result.directory).rstrip("/")
@@ -304,6 +331,7 @@ class Tree:
         if self._durable_directories.get(directory) != identity:
             unsynced += _parents(directory, self._root)
         staging = self._areas.of(directory, identity)
+        self._areas.check_room(staging)
         return _Entered(directory, identity, staging, frozenset(unsynced))
 
     def _sync_directories(self, attempts: Sequence[_Attempt]) -> None:
@@ -332,9 +360,24 @@ class Tree:
                 attempt.error = errors[attempt.entered]
 
 
-def _is_of_storage(error: OSError | None) -> bool:
+def _is_of_storage(error: OSError) -> bool:
     """Return whether something failed that may be mended, and not just a name."""
-    return error is not None and error.errno not in UNNAMEABLE
+    return error.errno not in UNNAMEABLE
+
+
+def _probe(staging: Staging) -> None:
+    """Write, sync and name a small file in a staging folder, and remove it."""
+    staging.ensure()
+    staged = staging.create()
+    linked = os.path.join(staging.path, _PROBE)
+    try:
+        staged.write(b"probe")
+        staged.sync()
+        staged.place(linked)
+        os.unlink(linked)
+        staging.sync(staging.path)
+    finally:
+        staged.release()
 
 
 def _each(attempts: Iterable[_Attempt], step: Callable[[_Attempt], None]) -> None:

@@ -760,7 +760,7 @@ def test_probe_looks_where_the_last_result_failed(
         assert isinstance(output.store([result()])[0], CannotStore)
     with monkeypatch.context() as patched:
         patched.setattr(os, "access", lambda path, mode: not path.endswith("/21"))
-        found = output.check_health(thoroughly=True)
+        found = output.check_provider("tencent")
         assert found == f"Permission denied: {tmp_path}/root/tencent/2026/11/21"
     assert output.check_health(thoroughly=True) is None
 
