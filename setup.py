@@ -96,6 +96,8 @@ setup(
             *GENERATE,
             # Runs the tests; pytest-tornado uses hooks that pytest 10 removes.
             "pytest>=8,<10",
+            # Runs the everyday tests on two cores; tried with 3.8.
+            "pytest-xdist>=3.6,<4",
             # The event loop fixtures of the listener's tests.
             "pytest-tornado>=0.8.1,<0.9",
             # pytest-tornado imports pkg_resources, which setuptools 81 removed. Packages are built

@@ -50,7 +50,9 @@ def without_privileges() -> Sequence[str]:
     """Return what lets even root's daemon read only what it is allowed to."""
     if os.geteuid() != 0:
         return ()
-    return ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--")
+    without = "-dac_override,-dac_read_search"
+    # Containers may have them inheritable, too.
+    return ("setpriv", f"--inh-caps={without}", f"--bounding-set={without}", "--")
 
 
 def is_valid(daemon: Daemon) -> bool:
