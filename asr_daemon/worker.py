@@ -5,6 +5,7 @@ It has a limit of memory and of time, and ends with the daemon. What kills it ki
 """
 
 import asyncio
+import errno
 import os
 import pickle
 import resource
@@ -213,6 +214,8 @@ def _do(job: Job) -> Reply:
         with open(job.body_descriptor, "rb", closefd=False) as file:
             file.seek(0)
             body = file.read()
+            if len(body) < os.fstat(job.body_descriptor).st_size:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
         result = job.convert(Callback(job.head, body, job.received_at))
         descriptors = dict(job.files)
         for suffix, content in result.files:

@@ -1,6 +1,7 @@
 """What was acknowledged is there after a power cut, on the file systems that people have."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from random import Random
 from threading import Event
@@ -9,12 +10,14 @@ import pytest
 
 from tests.conftest import NoteFigure
 from tests.daemon.clients import ANSWER_TIMEOUT_S, Damage, Ledger, find_damage, resend, senders
-from tests.daemon.process import running
-from tests.durability import requirements
+from tests.daemon.serving import serving
+from tests.durability import lacking, requirements
 from tests.durability.block_disk import Filesystem, RecordingDisk, State, recording_disk
 from tests.durability.requirements import require
 
-OUTPUT = 'layout: "{provider}/{appid}/{id}"'
+OUTPUT = {"layout": "{provider}/{appid}/{id}"}
+LACKS = ["unnamed", "link", "link,rename-flags"]
+"""What file systems that lack something need other ways for, to name a file (see `lacking`)."""
 
 
 @pytest.fixture(params=["ext4", "xfs"])
@@ -26,8 +29,15 @@ def filesystem(request: pytest.FixtureRequest) -> Filesystem:
     return filesystem
 
 
-def serve(disk: RecordingDisk, acknowledged: int, clients: int, output: str = OUTPUT) -> Ledger:
+def serve(
+    disk: RecordingDisk,
+    acknowledged: int,
+    clients: int,
+    output: Mapping[str, str] = OUTPUT,
+    lacks: str = "",
+) -> Ledger:
     """Serve with root and state on the disk until so many acknowledgements are marked."""
+    wrapper = [sys.executable, lacking.__file__, lacks] if lacks else []
     ledger, enough = Ledger(), Event()
 
     def mark(id_: str) -> None:
@@ -36,7 +46,7 @@ def serve(disk: RecordingDisk, acknowledged: int, clients: int, output: str = OU
             enough.set()
 
     with (
-        running(disk.mountpoint, output=output) as daemon,
+        serving(disk.mountpoint, wrapper=wrapper, output=output) as daemon,
         senders(daemon.port, ledger, clients, mark),
     ):
         assert enough.wait(ANSWER_TIMEOUT_S)
@@ -59,7 +69,7 @@ def go_on(state: State, ledger: Ledger) -> None:
     """Start the daemon on what is left, and send everything again."""
     again = Ledger(sent=dict(ledger.sent))
     with state.mounted() as disk:
-        with running(disk, output=OUTPUT) as daemon:
+        with serving(disk, output=OUTPUT) as daemon:
             resend(daemon.port, ledger.sent, again)
         assert again.acknowledged == ledger.sent.keys()
         assert find_damage(disk / "root", again) == Damage()
@@ -78,10 +88,25 @@ def test_nothing_is_lost_in_some_states(filesystem: Filesystem, chance: Random) 
     assert found == [Damage()] * len(found)
 
 
+@pytest.mark.parametrize("lacks", LACKS)
+def test_nothing_is_lost_with_other_ways_to_name_a_file(
+    filesystem: Filesystem, lacks: str, chance: Random
+) -> None:
+    """A temporary name, and renames in place of links; what is left over goes at the next start."""
+    with recording_disk(filesystem) as disk:
+        ledger, seed = serve(disk, 18, clients=2, lacks=lacks), chance.getrandbits(32)
+        count = sum(1 for _ in disk.states(seed=seed))
+        found = all_damage(islice(disk.states(seed=seed), 0, None, count // 10), ledger)
+        *_, last = disk.states()
+        go_on(last, ledger)
+    assert len(found) >= 10
+    assert found == [Damage()] * len(found)
+
+
 def test_missing_syncs_would_be_found(filesystem: Filesystem) -> None:
     """Without durability at least the first acknowledged result is lost."""
     with recording_disk(filesystem) as disk:
-        ledger = serve(disk, 8, clients=2, output=f"{OUTPUT}, durability: none")
+        ledger = serve(disk, 8, clients=2, output={**OUTPUT, "durability": "none"})
         first = next(disk.states(subsets=0))
         assert len(damage_in(first, ledger).missing) == 1
 
@@ -97,6 +122,20 @@ def test_nothing_is_lost_in_any_state(
         found = all_damage(disk.states(seed=chance.getrandbits(32)), ledger)
     note_figure("states", len(found))
     assert len(found) >= 100
+    assert found == [Damage()] * len(found)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("lacks", LACKS)
+def test_nothing_is_lost_in_any_state_with_other_ways(
+    filesystem: Filesystem, lacks: str, chance: Random, note_figure: NoteFigure
+) -> None:
+    """The same where a file has a temporary name, or is moved to its final one."""
+    with recording_disk(filesystem) as disk:
+        ledger = serve(disk, acknowledged=25, clients=4, lacks=lacks)
+        found = all_damage(disk.states(seed=chance.getrandbits(32)), ledger)
+    note_figure("states", len(found))
+    assert len(found) >= 50
     assert found == [Damage()] * len(found)
 
 

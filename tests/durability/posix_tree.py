@@ -14,6 +14,9 @@ from itertools import count
 
 from tests.durability.fuse_operations import refusal
 
+FORBIDDEN = frozenset('"*:<>?\\|')
+"""What no name on a FAT has."""
+
 
 @dataclass(eq=False)
 class Node:
@@ -66,9 +69,10 @@ class PosixTree:
         for name in filter(None, path.split("/")):
             if not isinstance(node, Directory):
                 raise refusal(errno.ENOTDIR, path)
-            if name not in node.entries:
+            spelled = self._spelled(node, name)
+            if spelled not in node.entries:
                 raise refusal(errno.ENOENT, path)
-            node = node.entries[name]
+            node = node.entries[spelled]
         return node
 
     def file(self, path: str) -> File:
@@ -145,7 +149,22 @@ class PosixTree:
 
     def _place(self, path: str) -> tuple[Directory, str]:
         parent, _, name = path.rpartition("/")
-        return self.directory(parent), name
+        directory = self.directory(parent)
+        return directory, self._spelled(directory, name)
+
+    def _spelled(self, directory: Directory, name: str) -> str:
+        """Return how the directory spells a name."""
+        return name
+
+
+class FatTree(PosixTree):
+    """Names as FAT has them: a few characters are forbidden, and case makes no difference."""
+
+    def _spelled(self, directory: Directory, name: str) -> str:
+        if FORBIDDEN.intersection(name) or name.endswith((".", " ")):
+            raise refusal(errno.EINVAL, name)
+        same = (entry for entry in directory.entries if entry.lower() == name.lower())
+        return next(same, name)
 
 
 def _durable(directory: Directory, prefix: str) -> Iterator[tuple[str, bytes]]:

@@ -133,8 +133,8 @@ def ntfs() -> str | None:
 
 
 def vfat() -> str | None:
-    """Ask for what makes a FAT, and for the kernel's driver."""
-    return _program("mkfs.vfat", "dosfstools") or _file_system("vfat")
+    """Ask for what makes a FAT and mounts it through FUSE, as kernels without it do."""
+    return _program("mkfs.vfat", "dosfstools") or _program("fusefat", "fusefat")
 
 
 def btrfs() -> str | None:

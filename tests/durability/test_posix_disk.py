@@ -82,3 +82,20 @@ def test_unnamed_files_are_refused(disk: PosixDisk) -> None:
     """A writer that prefers O_TMPFILE has to use names here."""
     with pytest.raises(OSError, match="not supported"):
         os.open(disk.mountpoint, os.O_TMPFILE | os.O_WRONLY)
+
+
+def test_disk_with_the_names_of_a_fat() -> None:
+    """Case makes no difference, a few characters are forbidden, times are even seconds."""
+    require(requirements.root, requirements.fuse)
+    with posix_disk("fat") as disk:
+        file = disk.mountpoint / "Name"
+        file.write_bytes(b"data")
+        os.utime(file, ns=(1, 3_999_999_999))
+        assert (disk.mountpoint / "nAME").read_bytes() == b"data"
+        assert os.listdir(disk.mountpoint) == ["Name"]
+        assert file.stat().st_mtime_ns == 2_000_000_000
+        with pytest.raises(FileExistsError):
+            (disk.mountpoint / "name").touch(exist_ok=False)
+        for forbidden in ("a:b", "a?", "a.", "a "):
+            with pytest.raises(OSError, match="Invalid argument"):
+                (disk.mountpoint / forbidden).touch()

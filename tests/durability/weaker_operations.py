@@ -7,14 +7,17 @@ from typing import Literal, get_args
 
 from tests.durability.fuse_operations import refusal
 from tests.durability.posix_operations import PosixOperations
+from tests.durability.posix_tree import FatTree
 
-Lack = Literal["link", "rename-flags", "directory-sync", "inodes", "inode-numbers", "modes", "room"]
+Lack = Literal[
+    "link", "rename-flags", "directory-sync", "inodes", "inode-numbers", "modes", "room", "fat"
+]
 """What may be missing.
 
 Without `rename-flags` a rename replaces or is refused; without `directory-sync` it is refused, and
 entries are durable at once; without `inodes` none are reported as free; without `inode-numbers`
 they change all the time; without `modes` none can be set; without `room` nothing can be made in
-directories that are named `full`.
+directories that are named `full`. With `fat` names and times are those of a FAT, see `FatTree`.
 """
 
 LACKS: tuple[Lack, ...] = get_args(Lack)
@@ -27,12 +30,16 @@ class WeakerOperations(PosixOperations):
         """Begin with an empty tree."""
         super().__init__()
         self.lacks = frozenset(lacks)
+        if "fat" in self.lacks:
+            self._tree = FatTree()
 
     def getattr(self, path: str | None, handle: int | None = None) -> dict[str, int]:
         """Describe a file or directory."""
         described = super().getattr(path, handle)
         if "inode-numbers" in self.lacks:
             described["st_ino"] = next(self._numbers) + 1_000_000
+        if "fat" in self.lacks:
+            described["st_mtime"] -= described["st_mtime"] % 2_000_000_000
         return described
 
     def statfs(self, path: str) -> dict[str, int]:

@@ -38,6 +38,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ANNOUNCED = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PIECE_BYTES = 256 * 1024
 _THREADS = 4
+_MODES_NOT_KEPT = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP)
 _FOR_NOW = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 _Identity = tuple[int, int]
@@ -131,12 +132,18 @@ class StagedFile:
         return digest.hexdigest()
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the content from the start, wherever it is being written."""
+        """Yield the content from the start, wherever it is being written.
+
+        Raises:
+            OSError: it cannot be read, or not all of it, as some file systems have it.
+        """
         with self.used():
             at = 0
             while piece := os.pread(self.descriptor, _PIECE_BYTES, at):
                 yield piece
                 at += len(piece)
+            if at < self.size_bytes:
+                raise OSError(errno.EIO, "a staged file cannot be read to its end")
 
     def discard(self) -> None:
         """Close and remove it soon, on another thread: on a frozen disk that takes long."""
@@ -362,8 +369,11 @@ class Staging:
             return
         # Whatever the umask. Some file systems keep no modes, and a service may be forbidden to
         # touch what has a set-group-ID bit; a directory of another mode serves as well.
-        with suppress(PermissionError):
+        try:
             os.chmod(path, self.modes.directory | inherited)
+        except OSError as error:
+            if error.errno not in _MODES_NOT_KEPT:
+                raise
 
     def sync(self, path: str) -> None:
         """Put a directory's entries, or a file, on stable storage. Raise `OSError` if that fails.

@@ -117,6 +117,16 @@ def staged(staging: Staging) -> StagedFile:
     return staging.create()
 
 
+def test_content_that_cannot_be_read_to_its_end_is_an_error(
+    staged: StagedFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some file systems end before the size that they report."""
+    staged.write(b"0123456789")
+    monkeypatch.setattr(os, "pread", lambda descriptor, size, at: b"01234"[at:])
+    with pytest.raises(OSError, match="cannot be read to its end"):
+        staged.read()
+
+
 def test_content_of_a_staged_file_is_read_from_the_start(staged: StagedFile) -> None:
     """However much of it has been written, by whomever."""
     staged.write(b"hello, ")
