@@ -22,7 +22,7 @@ from asr_daemon.daemon.sockets import Ports, shown
 from asr_daemon.daemon.wiring import make_endpoints, make_intake, make_output, output_settings
 from asr_daemon.errors import Obstacle
 from asr_daemon.metrics import Metrics
-from asr_daemon.output.base import describe
+from asr_daemon.output.base import reason_of
 from asr_daemon.output.committer import Committer
 from asr_daemon.web.access_log import AccessLog
 from asr_daemon.web.admin import AdminServer
@@ -262,7 +262,7 @@ def root_obstacle(error: OSError) -> Obstacle:
     right = "write a folder that is there for this daemon alone"
     if isinstance(error, PermissionError):
         right = "write a folder that the daemon's user may write to, or give it to that user"
-    return Obstacle("output.root", f"cannot be used: {describe(error)}", right)
+    return Obstacle("output.root", f"cannot be used: {reason_of(error)}", right)
 
 
 def _with_active(config: Config, active: Config) -> tuple[Config, tuple[str, ...]]:

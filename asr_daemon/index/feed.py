@@ -27,7 +27,7 @@ _SUFFIX = ".json"
 
 
 class Item(Struct, frozen=True):
-    """A result, and the cursor behind it."""
+    """A result, and the cursor after it."""
 
     row: Row
     cursor: Cursor

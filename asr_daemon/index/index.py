@@ -98,7 +98,7 @@ class Known(NamedTuple):
     path: str
     """Of its marker, relative to the root."""
     is_found: bool
-    """Its files were found in the tree: they may not be durable, and nobody may have seen them."""
+    """Its files were found in the tree: they may not be durable, or not announced to watchers."""
 
 
 class Index:
@@ -299,7 +299,7 @@ class Index:
             self._connection = None
 
     def _cope(self, error: sqlite3.Error | OSError) -> None:
-        """Set a useless index aside, leave any other alone for a moment, and log it once."""
+        """Move an unusable index away, retry any other later, and log it once."""
         code = getattr(error, "sqlite_errorcode", None)
         transient = isinstance(error, OSError) or (code is not None and code & 0xFF in _TRANSIENT)
         if code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -311,5 +311,5 @@ class Index:
             set_aside(self._file)
         if self._complaint != str(error):
             self._complaint = str(error)
-            what = "cannot be used" if transient else "is set aside and made anew"
+            what = "cannot be used" if transient else "was moved away and is rebuilt"
             _log.warning("the index %s %s: %s", self._file, what, error)

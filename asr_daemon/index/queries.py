@@ -90,7 +90,7 @@ class Cursor(Struct, frozen=True):
     seq: int
     committed_us: int
     path_digest: str
-    """Tells whether the result of this number is still the same one."""
+    """Identifies the result that had this number."""
 
     @classmethod
     def after(cls, row: Row, seq: int | None = None) -> "Cursor":
@@ -154,7 +154,7 @@ class Queries:
         )
 
     def holds(self, cursor: Cursor) -> bool:
-        """Return whether the result that a cursor points behind has its number in this index.
+        """Return whether the last result before a cursor has its number in this index.
 
         Raises:
             IndexUnavailable: it cannot be read.

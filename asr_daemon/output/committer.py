@@ -1,7 +1,7 @@
 """The committer: one thread that makes results durable, a batch at a time.
 
-Group commit: while the thread is idle, what has come in this turn of the event loop is a batch;
-while it is busy, the rest is the next one. So a sync is shared by all who wait for it.
+Group commit: while the thread is idle, what comes in one iteration of the event loop is a batch;
+while it is busy, the rest is the next one. So a sync is shared by all that wait for it.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ Observe = Callable[[int, float], None]
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    """A result that somebody waits for; forgotten once it is committed."""
+    """A result whose callback waits for it; dropped once it is committed."""
 
     result: Result | None
     provider: str
@@ -135,7 +135,7 @@ class Committer:
         return self._ended.is_set()
 
     def _flush(self) -> None:
-        """Hand the next batch to the thread, without those that nobody waits for any more."""
+        """Pass the next batch to the thread, without those whose time is up."""
         batch: list[_Waiting] = []
         while self._queued and len(batch) < LARGEST_BATCH:
             waiting = self._queued.popleft()
