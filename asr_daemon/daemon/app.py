@@ -29,7 +29,7 @@ from asr_daemon.daemon.systemd import Manager
 from asr_daemon.daemon.wiring import check_state, make_output, make_tls
 from asr_daemon.errors import AsrDaemonError, UnusableSetting
 from asr_daemon.metrics import Metrics
-from asr_daemon.output.base import describe
+from asr_daemon.output.base import reason_of
 from asr_daemon.status import ConfigurationStatus, Status
 from asr_daemon.web.admin import Reports, make_application
 from asr_daemon.web.status.pages import View, status_routes
@@ -65,7 +65,7 @@ def check_start(config: Config, warn: Callable[[str], object]) -> list[UnusableS
         check_state(config)
     except OSError as error:
         right = "write a folder that the daemon's user may write to"
-        problems.append(UnusableSetting("state", f"cannot be used: {describe(error)}", right))
+        problems.append(UnusableSetting("state", f"cannot be used: {reason_of(error)}", right))
     return problems
 
 

@@ -15,7 +15,7 @@ from asr_daemon.daemon.wiring import (
 )
 from asr_daemon.errors import UnusableSetting
 from asr_daemon.metrics import Metrics
-from asr_daemon.output.base import describe
+from asr_daemon.output.base import reason_of
 from asr_daemon.output.committer import Committer
 from asr_daemon.status import OutputStatus
 from asr_daemon.web.intake import Endpoint
@@ -145,7 +145,7 @@ def unusable_root(error: OSError) -> UnusableSetting:
     right = "write a folder that is there for this daemon alone"
     if isinstance(error, PermissionError):
         right = "write a folder that the daemon's user may write to, or give it to that user"
-    reason = describe(error)
+    reason = reason_of(error)
     if isinstance(error, FileExistsError):
         reason = f"Not a directory: {error.filename}"
     return UnusableSetting("output.root", f"cannot be used: {reason}", right)

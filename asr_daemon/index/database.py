@@ -137,9 +137,9 @@ def inode(file: Path) -> int:
 
 
 def set_aside(file: Path) -> None:
-    """Move a useless database away, with what SQLite has beside it."""
+    """Move an unusable database away, with SQLite's files next to it."""
     for suffix in ("", "-wal", "-shm"):
-        # What cannot be moved away is met again, and logged again, at the next attempt.
+        # What cannot be moved away fails again, and is logged again, at the next attempt.
         with suppress(OSError):
             os.replace(f"{file}{suffix}", f"{file}{suffix}.aside")
 

@@ -23,6 +23,10 @@ FILE = "index.sqlite"
 """The name of the database below `state`."""
 
 _RETRY_S = 1.0
+
+_BUSY_S = 0.05
+"""A reader that recovers the database after a crash locks it for some milliseconds."""
+
 _MOST_PENDING = 10_000
 _PRUNED_AT_ONCE = 200
 
@@ -101,7 +105,7 @@ class Known(NamedTuple):
     path: str
     """Of its marker, relative to the root."""
     is_found: bool
-    """Its files were found in the tree: they may not be durable, and nobody may have seen them."""
+    """Its files were found in the tree: they may not be durable, or not announced to watchers."""
 
 
 class Index:
@@ -282,7 +286,7 @@ class Index:
         if self._lock is None:
             self._lock = lock(self._file.parent)
         connection = sqlite3.connect(
-            self._file, timeout=0, isolation_level=None, check_same_thread=False
+            self._file, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
         )
         try:
             prepare(connection)
@@ -302,7 +306,7 @@ class Index:
             self._connection = None
 
     def _cope(self, error: sqlite3.Error | OSError) -> None:
-        """Set a useless index aside, leave any other alone for a moment, and log it once."""
+        """Move an unusable index away, retry any other later, and log it once."""
         code = getattr(error, "sqlite_errorcode", None)
         transient = isinstance(error, OSError) or (code is not None and code & 0xFF in _TRANSIENT)
         if code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -314,5 +318,5 @@ class Index:
             set_aside(self._file)
         if self._complaint != str(error):
             self._complaint = str(error)
-            what = "cannot be used" if transient else "is set aside and made anew"
+            what = "cannot be used" if transient else "was moved away and is rebuilt"
             _log.warning("the index %s %s: %s", self._file, what, error)

@@ -17,7 +17,7 @@ class StagedContent(Protocol):
 
     @property
     def size_bytes(self) -> int:
-        """Its size, whoever has written to it."""
+        """Its size, also where a child process has written to it."""
         ...
 
     def fileno(self) -> int:
@@ -33,7 +33,7 @@ class StagedContent(Protocol):
         ...
 
     def discard(self) -> None:
-        """Delete what is not part of a result by now; again does nothing."""
+        """Delete it unless it is part of a result; again does nothing."""
         ...
 
 
@@ -81,7 +81,7 @@ class Result(Struct, frozen=True):
     identity: str
     """The same for two results if one is a duplicate of the other."""
     fingerprint: str
-    """What tells results of one name apart; the content of the marker carries it."""
+    """Differs between results of one name; the content of the marker carries it."""
     directory: str
     """Relative to the top of the store, with `/`."""
     stem: str
@@ -158,14 +158,14 @@ class Output(Protocol):
         ...
 
 
-def describe(error: OSError) -> str:
+def reason_of(error: OSError) -> str:
     """Return what happened and where, for the administrator."""
     what = error.strerror or str(error)
     return what if error.filename is None else f"{what}: {error.filename}"
 
 
 def refusal_of(error: OSError) -> CannotStore:
-    """Return the refusal of a result that met `error`, which is its cause.
+    """Return the refusal of a result that failed with `error`, which is its cause.
 
     The sentence is for the sender and names no path.
     """

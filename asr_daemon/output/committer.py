@@ -45,7 +45,7 @@ Observe = Callable[[int, float], None]
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    """A result that somebody waits for; forgotten once it is committed."""
+    """A result whose callback waits for it; dropped once it is committed."""
 
     result: Result | None
     provider: str
@@ -150,7 +150,7 @@ class Committer:
             self._flush()
 
     def _flush(self) -> None:
-        """Hand the next batch to the thread, without those that nobody waits for any more."""
+        """Pass the next batch to the thread, without those whose time is up."""
         batch: list[_Waiting] = []
         files = 0
         while self._queued and files < MOST_FILES:

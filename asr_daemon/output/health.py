@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Mapping
 
 from asr_daemon.errors import CannotStore, NoRoomForRejected
-from asr_daemon.output.base import Outcome, describe
+from asr_daemon.output.base import Outcome, reason_of
 
 CALM_S = 0.25
 """How long nothing may be refused before storage has recovered."""
@@ -121,4 +121,4 @@ def _note(health: Health, reason: str | None) -> None:
 
 def _reason(refusal: CannotStore) -> str:
     cause = refusal.__cause__
-    return describe(cause) if isinstance(cause, OSError) else str(cause or refusal)
+    return reason_of(cause) if isinstance(cause, OSError) else str(cause or refusal)

@@ -295,7 +295,7 @@ def test_a_damaged_index_is_set_aside(
     record(index, "42")
     assert find(index, "42") == {"42": "day/42.json"}
     assert (tmp_path / "state" / f"{FILE}.aside").read_bytes().startswith(b"garbage")
-    assert "is set aside and made anew" in caplog.text
+    assert "was moved away and is rebuilt" in caplog.text
 
 
 def test_an_index_of_another_format_is_set_aside(index: Index, tmp_path: Path) -> None:
@@ -344,7 +344,7 @@ def test_trouble_is_said_each_time(
         record(index, "42")
         record(index, "43")
     said = [record.getMessage() for record in caplog.records]
-    assert ["set aside" in line for line in said] == [True, False, True, False]
+    assert ["moved away" in line for line in said] == [True, False, True, False]
     assert said[1].endswith("is in use again")
 
 

@@ -206,14 +206,14 @@ SYNCS = (
     Mutant(
         "a file that could not be synced is synced again",
         _TREE,
-        "    _release(attempt)\n    _stage(attempt, anew=anew)\n    _sync_own",
+        "    _release(attempt)\n    _stage(attempt, again=again)\n    _sync_own",
         "    _sync_own",
     ),
     Mutant(
         "a file that could not be synced does not matter",
         _TREE,
-        "    _stage(attempt, anew=anew)\n    _sync_own(attempt)",
-        "    _stage(attempt, anew=anew)",
+        "    _stage(attempt, again=again)\n    _sync_own(attempt)",
+        "    _stage(attempt, again=again)",
     ),
 )
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
-from asr_daemon.output.base import describe
+from asr_daemon.output.base import reason_of
 
 LOOK_S = 1.0
 """How often the time is looked at."""
@@ -32,7 +32,7 @@ class Ahead:
         self._make = make
         self._now = now
         self.made: frozenset[str] = frozenset()
-        """Relative to the root; there may be results in them by now."""
+        """Relative to the root; there may be results in them."""
         self._look_at_s = 0.0
 
     def make(self, expected: Expected, *, at_once: bool = False) -> None:
@@ -46,5 +46,5 @@ class Ahead:
             try:
                 self._make(directory)
             except OSError as error:
-                _log.warning("results cannot be stored in %s: %s", directory, describe(error))
+                _log.warning("results cannot be stored in %s: %s", directory, reason_of(error))
         self.made = wanted

@@ -1,4 +1,4 @@
-"""Keeps a staging folder for one daemon, and tells what an earlier one has left in it."""
+"""Lock a staging folder for one daemon, and recognise what an earlier one has left in it."""
 
 import errno
 import fcntl
@@ -16,7 +16,7 @@ _TEMPORARY = re.compile(r"\.([0-9a-f]{8})\.[0-9a-f]{8}-\d+~")
 """A temporary name: host, process, number. Programs that watch pass over such names."""
 
 _ABANDONED_S = 3600.0
-"""How long nobody has written to what a daemon on another host has left."""
+"""Files of a daemon on another host are left over when they were not written to for so long."""
 
 
 def temporary_prefix() -> str:
@@ -58,7 +58,7 @@ def _is_locked(path: str) -> bool:
 
 
 def is_left(name: str, folder: int) -> bool:
-    """Return whether nobody uses a staged file any more.
+    """Return whether a staged file is a leftover.
 
     A lock may hold on one host only: another's files are left alone while they may be in use.
     """
@@ -73,7 +73,7 @@ def is_left(name: str, folder: int) -> bool:
 
 
 def _host() -> str:
-    """Return 8 hex digits that tell this host from others."""
+    """Return 8 hex digits that identify this host."""
     machine = ""
     with suppress(OSError):
         machine = Path("/etc/machine-id").read_text(encoding="ascii")

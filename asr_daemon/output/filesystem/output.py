@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 
 from asr_daemon.errors import CannotStore, NoRoomForRejected
 from asr_daemon.index.index import Entry, Index, Known
-from asr_daemon.output.base import Outcome, Result, Stored, describe, refusal_of
+from asr_daemon.output.base import Outcome, Result, Stored, reason_of, refusal_of
 from asr_daemon.output.filesystem.ahead import Ahead, Expected, none_expected
 from asr_daemon.output.filesystem.finder import Finder, Found, ReadEntry, no_entry
 from asr_daemon.output.filesystem.names import (
@@ -199,7 +199,7 @@ class FilesystemOutput:
                 self._make_ahead(self._settings)
                 self._fill(FOUND_WHILE_IDLE)
         except OSError as error:
-            return describe(error)
+            return reason_of(error)
         return None
 
     def check_provider(self, provider: str) -> str | None:
@@ -207,7 +207,7 @@ class FilesystemOutput:
         try:
             self._tree.probe_failed(provider)
         except OSError as error:
-            return describe(error)
+            return reason_of(error)
         return None
 
     def stage(self) -> StagedFile:
@@ -288,7 +288,7 @@ class FilesystemOutput:
                 if isinstance(end, Plan):
                     _log.warning("name not possible on the file system, stored as %s", end.marker)
         stored = [plan for plan in ends if isinstance(plan, Plan)]
-        # Those that were known already are not new, if they are durable by now.
+        # Those that are indexed already are not new.
         found = {plan.marker for plan in stored if plan.is_duplicate}
         known = self._index.confirm(found) if found else set()
         entries = [_entry(plan) for plan in stored if plan.marker not in known]
@@ -306,7 +306,7 @@ class FilesystemOutput:
         return known.is_found and os.path.lexists(os.path.join(self._root, known.path))
 
     def _fill(self, most: int) -> None:
-        """Tell the index of results in the tree that it does not know; nothing waits for that."""
+        """Index results in the tree that the index does not know; nothing waits for that."""
         if not self._finder.is_running and not self._unrecorded:
             self._find_missing()
             return

@@ -35,7 +35,7 @@ class SpooledBody:
         try:
             return cls(await _bounded(asyncio.wrap_future(staging)), executor)
         except BaseException:
-            # It may be there after all when nobody waits for it any more.
+            # It may be made after the time is up.
             staging.add_done_callback(_discard_late)
             raise
 

@@ -63,7 +63,7 @@ class Modes(Struct, frozen=True):
 class StagedFile:
     """An open file in the staging folder that has no final name yet.
 
-    Used on any thread, also on several: it is closed when it is discarded and nobody uses it. A
+    Used on any thread, also on several: it is closed when it is discarded and no longer in use. A
     child process may write to its descriptor.
     """
 
@@ -84,7 +84,7 @@ class StagedFile:
 
     @property
     def size_bytes(self) -> int:
-        """Its size, whoever has written to it."""
+        """Its size, also where a child process has written to it."""
         with self.used():
             return os.fstat(self.descriptor).st_size
 
@@ -162,7 +162,7 @@ class StagedFile:
             self.release()
 
     def hold(self) -> None:
-        """Keep it open until `release`, whoever discards it. Raise `OSError` if it is closed."""
+        """Keep it open until `release`, even if discarded. Raise `OSError` if it is closed."""
         with self._lock:
             if not self._uses:
                 raise OSError(errno.EBADF, "the staged file was discarded")
@@ -181,7 +181,7 @@ class StagedFile:
                 os.unlink(self.path)
 
     def close(self) -> None:
-        """Close it and leave its temporary name, for the one who alone uses it."""
+        """Close it and keep its temporary name; only for its only user."""
         if not self._is_closed:
             self._is_closed = True
             with suppress(OSError):
@@ -210,7 +210,7 @@ class StagedFile:
 class Staging:
     """`<folder>/.staging`: emptied at start, locked against a second daemon, and marked.
 
-    The mark is a file whose name tells this folder from any other, also after the file system went
+    The mark is a file whose name identifies this folder, also after the file system went
     away and came back under another device number, or was replaced by a copy or an empty one.
     """
 
@@ -242,7 +242,7 @@ class Staging:
 
     @property
     def tree_id(self) -> str:
-        """What tells the tree from others; known after `open`."""
+        """Identifies the tree; known after `open`."""
         return self._mark.removeprefix(_MARK)
 
     @property
@@ -315,7 +315,7 @@ class Staging:
     def ensure(self) -> None:
         """Make it again if somebody removed it; only in a folder that is the right one.
 
-        The mark is not made again: should the folder be another by now, it must not seem ours.
+        The mark is not made again: if the folder is another one, it must not look like ours.
         """
         if not os.path.isdir(self.path):
             self.make_directory(self.path)
@@ -347,7 +347,7 @@ class Staging:
         os.link(old, new, dst_dir_fd=self._lock)
 
     def announce(self, path: str) -> None:
-        """Have watchers see that a file is complete, as if whoever wrote it had closed it just now.
+        """Have watchers see that a file is complete, as if a program had just closed it.
 
         A reader may have been quicker and taken it, or given it to somebody else.
         """
@@ -443,7 +443,7 @@ def check_writable(path: str) -> str:
 
 
 def _inherits_other(folder: str, staging: str) -> bool:
-    """Return whether new files get another group or ACL in the staging folder than beside it."""
+    """Return whether new files get another group or ACL in the staging folder than next to it."""
     here, there = territory_of(folder), territory_of(staging)
     return (here.group, here.acl) != (there.group, there.acl)
 

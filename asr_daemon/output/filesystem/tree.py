@@ -95,7 +95,7 @@ class Tree:
 
     @property
     def id(self) -> str:
-        """What tells this tree, and how it is written, from any other; known after `open`."""
+        """Identifies this tree, and how it is written; known after `open`."""
         tree_id = self._staging.tree_id
         return tree_id if self._staging.is_durable else f"{tree_id}-unsynced"
 
@@ -266,17 +266,17 @@ class Tree:
         except OSError as error:
             if error.errno not in _WORTH_ANOTHER_TRY:
                 raise
-            # The name is somebody else's by now; a reader that tidies up has removed a folder that
+            # The name was taken meanwhile; a reader that tidies up has removed a folder that
             # was still empty; rsync has taken a staged file away; or something was mounted.
             self._entered.clear()
             self._areas.forget()
             attempt.plan = plan_again(attempt.plan)
             self._enter(attempt)
-            _sync_again(attempt, anew=True)
+            _sync_again(attempt, again=True)
             self._place(attempt)
 
     def _place(self, attempt: _Attempt) -> None:
-        """Name what is not there; sync what is: whoever wrote it may have been killed before."""
+        """Name what is missing; sync what is there: its writer may have been killed before."""
         for (suffix, path), staged in zip(self._paths(attempt), attempt.staged, strict=True):
             if suffix in attempt.plan.found:
                 self._staging.sync(path)
@@ -339,7 +339,7 @@ class Tree:
         failures: dict[str, OSError] = {}
         taken: set[str] = set()
         entered = {attempt.entered for attempt in attempts if attempt.entered is not None}
-        for directory in sorted({path for each in entered for path in each.unsynced}):
+        for directory in sorted({path for one in entered for path in one.unsynced}):
             try:
                 self._staging.sync(directory)
             except FileNotFoundError:
@@ -350,10 +350,10 @@ class Tree:
                 failures[directory] = error
         if len(self._durable_directories) > _MOST_DURABLE_DIRECTORIES:
             self._durable_directories.clear()
-        errors = {each: _failure(each, failures) for each in entered}
-        distrusted = taken | {each.path for each in entered if errors[each] is not None}
+        errors = {one: _failure(one, failures) for one in entered}
+        distrusted = taken | {one.path for one in entered if errors[one] is not None}
         self._durable_directories.update(
-            (each.path, each.identity) for each in entered if each.path not in distrusted
+            (one.path, one.identity) for one in entered if one.path not in distrusted
         )
         for attempt in attempts:
             if attempt.entered is not None and errors[attempt.entered] is not None:
@@ -390,10 +390,14 @@ def _each(attempts: Iterable[_Attempt], step: Callable[[_Attempt], None]) -> Non
                 attempt.error = error
 
 
-def _stage(attempt: _Attempt, *, anew: bool = False) -> None:
-    """Write each file, or take the one that others have written; `anew`: write those again too."""
+def _stage(attempt: _Attempt, *, again: bool = False) -> None:
+    """Write each file, or take the one that others have written; `again`: write those again too."""
     for _, content in attempt.plan.result.files:
-        if isinstance(content, StagedFile) and not anew and _is_placeable(content, attempt.staging):
+        if (
+            isinstance(content, StagedFile)
+            and not again
+            and _is_placeable(content, attempt.staging)
+        ):
             content.hold()
             attempt.staged.append(content)
         else:
@@ -409,7 +413,7 @@ def _is_placeable(content: StagedFile, staging: Staging) -> bool:
 
 
 def _release(attempt: _Attempt) -> None:
-    """Close what was staged; what is linked by now stays."""
+    """Close what was staged; what has its final name stays."""
     for staged in attempt.staged:
         staged.release()
     attempt.staged.clear()
@@ -422,14 +426,14 @@ def _sync_staged(attempt: _Attempt) -> None:
         _sync_again(attempt)
 
 
-def _sync_again(attempt: _Attempt, *, anew: bool = False) -> None:
+def _sync_again(attempt: _Attempt, *, again: bool = False) -> None:
     """Stage a result once more, after a sync that failed.
 
     A page that could not be written may be marked clean, so that a second sync of the same file
     would succeed without the data: only a file written again can be trusted.
     """
     _release(attempt)
-    _stage(attempt, anew=anew)
+    _stage(attempt, again=again)
     _sync_own(attempt)
 
 

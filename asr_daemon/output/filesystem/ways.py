@@ -22,7 +22,7 @@ UNNAMED = os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC
 Placing = Literal["link", "rename", "look"]
 """Link; rename without replacing; or look whether the name is free, and rename.
 
-The last is safe as long as nobody else makes files: of daemons, the lock keeps out any second.
+The last is safe as long as no other program makes files there; the lock keeps a second daemon out.
 """
 
 _TRIAL = ".trial-"
