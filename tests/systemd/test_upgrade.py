@@ -63,7 +63,8 @@ def old_tree(bare_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     source.mkdir()
     archive = ["git", "-c", f"safe.directory={SOURCE}", "archive", OLD]
     packed = subprocess.run(archive, cwd=SOURCE, capture_output=True, check=False)
-    assert packed.returncode == 0, f"0.1.0 is not in this clone: {packed.stderr.decode()}"
+    if packed.returncode != 0:
+        pytest.skip("0.1.0 is not in this clone (git fetch --unshallow)")
     subprocess.run(["tar", "-x", "-C", source], input=packed.stdout, check=True)
     yield tree
     shutil.rmtree(tree)
