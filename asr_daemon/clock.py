@@ -58,10 +58,6 @@ class Clock:
         """Return the time, aware, in UTC."""
         return datetime.fromtimestamp(self.now_s(), UTC)
 
-    def stamp(self) -> tuple[float, float] | None:
-        """Return access and modification time for a file, `None` if the system knows better."""
-        return None if self._is_set else (self.now_s(), self.now_s())
-
     @property
     def _is_set(self) -> bool:
         return self._system() >= EARLIEST.timestamp()

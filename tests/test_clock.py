@@ -26,7 +26,6 @@ def test_clock_that_is_set() -> None:
     clock = Faces(NOW.timestamp()).clock()
     clock.know(NOW.timestamp() + 1000)
     assert clock.now() == NOW
-    assert clock.stamp() is None
 
 
 def test_clock_that_is_not_set(caplog: pytest.LogCaptureFixture) -> None:
@@ -38,7 +37,6 @@ def test_clock_that_is_not_set(caplog: pytest.LogCaptureFixture) -> None:
     clock.warn()
     moment = NOW.replace(minute=1)
     assert clock.now() == moment
-    assert clock.stamp() == (moment.timestamp(), moment.timestamp())
     assert "the clock is not set (1970-01-01 00:00:30+00:00)" in caplog.text
 
 

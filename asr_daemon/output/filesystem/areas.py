@@ -112,7 +112,7 @@ class Areas:
 
     def _like_root(self, folder: str) -> Staging:
         root = self._root
-        return Staging(folder, root.modes, durable=root.is_durable, stamp=root.stamp)
+        return Staging(folder, root.modes, durable=root.is_durable, now_s=root.now_s)
 
     def _above(self, directory: str) -> Iterator[Staging]:
         """Yield the staging folders of their own that lie between a directory and the root."""

@@ -84,7 +84,7 @@ class FilesystemOutput:
         self._settings = settings
         self._index = index
         self.clock = index.clock
-        self._staging = Staging(path, settings.modes, durable=durable, stamp=self.clock.stamp)
+        self._staging = Staging(path, settings.modes, durable=durable, now_s=self.clock.now_s)
         self._tree = Tree(path, self._staging)
         self._names = Names(path, reading.fingerprint)
         self._finder = Finder(path, reading.entry)

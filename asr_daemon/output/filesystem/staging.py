@@ -5,6 +5,7 @@ import hashlib
 import logging
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -43,14 +44,7 @@ _FOR_NOW = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 _Identity = tuple[int, int]
 
-Stamp = Callable[[], tuple[float, float] | None]
-"""Returns access and modification time, `None` for those that the system has."""
-
 _log = logging.getLogger(__name__)
-
-
-def _of_the_system() -> None:
-    return None
 
 
 class Modes(Struct, frozen=True):
@@ -196,8 +190,11 @@ class StagedFile:
         """
         placing = self.staging.ways.placing
         if not self._is_closed:
+            # Finer than the kernel's own, which is the same for all that is named within a tick:
+            # results are read from the tree in this order.
+            now_s = self.staging.now_s()
             with suppress(OSError):
-                os.utime(self.descriptor, self.staging.stamp())
+                os.utime(self.descriptor, (now_s, now_s))
         if placing == "link":
             self.staging.link(self.path, path)
             return
@@ -215,7 +212,12 @@ class Staging:
     """
 
     def __init__(
-        self, folder: str, modes: Modes, *, durable: bool, stamp: Stamp = _of_the_system
+        self,
+        folder: str,
+        modes: Modes,
+        *,
+        durable: bool,
+        now_s: Callable[[], float] = time.time,
     ) -> None:
         """Name the folder that it is in, absolute; `open` touches it.
 
@@ -223,14 +225,14 @@ class Staging:
             folder: where it is.
             modes: of files and directories.
             durable: sync before anything counts as stored.
-            stamp: returns the times for a file that gets its name now.
+            now_s: returns the time for a file that gets its name now.
         """
         self.modes = modes
         """Of the next file or directory that is made."""
         self.folder = folder
         self.path = os.path.join(folder, STAGING)
         self.is_durable = durable
-        self.stamp = stamp
+        self.now_s = now_s
         self.executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="staging")
         """For what may hang with the disk, and nothing else is to hang with it."""
         self._prefix = temporary_prefix()

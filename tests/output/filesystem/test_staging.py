@@ -259,3 +259,16 @@ def test_full_disk_is_tried_again(staging: Staging, monkeypatch: pytest.MonkeyPa
         with pytest.raises(OSError, match="No space left on device"):
             staging.create()
     staging.create().release()
+
+
+def test_files_that_are_named_at_once_have_times_in_that_order(
+    staging: Staging, tmp_path: Path
+) -> None:
+    staging.open()
+    paths = [tmp_path / f"{number}" for number in range(20)]
+    for path in paths:
+        staged = staging.create()
+        staged.place(str(path))
+        staged.release()
+    times = [path.stat().st_mtime_ns for path in paths]
+    assert times == sorted(set(times))
