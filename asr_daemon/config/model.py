@@ -34,7 +34,7 @@ from asr_daemon.config.values import (
     Size,
     SizeOrNone,
     TimeZone,
-    WrittenFolder,
+    WrittenDirectory,
 )
 from asr_daemon.networks import CLIENT_HEADERS
 from asr_daemon.providers.registry import VENDORS
@@ -148,7 +148,7 @@ class CaptionSettings(Struct, frozen=True, kw_only=True):
 class OutputSettings(Struct, frozen=True, kw_only=True):
     """The directory tree of results."""
 
-    root: WrittenFolder = Path("transcripts")
+    root: WrittenDirectory = Path("transcripts")
     """The directory of all results. .staging/ below it must be on the same file system. A change
     takes effect at a restart."""
 
@@ -277,7 +277,7 @@ class Config(Struct, frozen=True, kw_only=True):
     """How far back results are found: list and the status page show no older ones, follow without a
     cursor begins there, and an index that was lost is filled again from the tree as far."""
 
-    state: WrittenFolder = Path("state")
+    state: WrittenDirectory = Path("state")
     """What the daemon remembers between runs, such as which results it has seen. If the directory
     is lost, a result that is sent again is written again; nothing else. A change takes effect at a
     restart."""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
 from asr_daemon.config.problems import Wrong, quote
@@ -122,6 +123,11 @@ def _mode(text: str, owner: int, does: str) -> int:
 def write_mode(mode: int) -> str:
     """Write a mode in octal, as text that YAML takes for no number."""
     return f'"{mode:04o}"'
+
+
+def write_directory(path: Path) -> str:
+    """Write the path of a directory, so that a relative one is seen to be a path."""
+    return str(path) if path.is_absolute() else f"./{path}"
 
 
 def read_network(text: str) -> Network:

@@ -18,6 +18,27 @@ _CREATE = "create it or name another file"
 _CREDENTIALS = ("/", "run", "credentials")
 _VARIABLE = re.compile(r"\$\{?CREDENTIALS_DIRECTORY\b|%d/")
 """How a shell or a unit of systemd would name the directory."""
+_EXPANDED_BY_SHELLS = re.compile(r"(~)[^/]*(?:/|\Z)|.*?(\$(?:\{\w+\}|\w+))", re.DOTALL)
+
+
+def read_directory(text: str) -> Path:
+    """Read the path of a directory, which need not exist.
+
+    Raises:
+        Wrong: it is one that a shell would expand, and there is no directory of that very name.
+    """
+    path = Path(text)
+    if (wrong := _not_expanded(text)) and not os.path.exists(path):
+        raise wrong
+    return path
+
+
+def _not_expanded(path: str) -> Wrong | None:
+    """Return what is wrong with a path that only a shell would understand."""
+    match = _EXPANDED_BY_SHELLS.match(path)
+    if match is None:
+        return None
+    return Wrong(f'"{match[1] or match[2]}" is not expanded', "write an absolute path")
 
 
 class Sources:
@@ -53,6 +74,8 @@ class Sources:
             except OSError as error:
                 raise Wrong(f"cannot read {path} ({error.strerror})", _let_read(path)) from None
             return path
+        if literal := _not_expanded(name):
+            raise literal
         places = " or ".join(dict.fromkeys(str(folder / name) for folder in self._folders()))
         raise self._missing(name, f"no such file: {places}")
 

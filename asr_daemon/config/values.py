@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 
 from asr_daemon.config import notation
 from asr_daemon.config.problems import one_of
+from asr_daemon.config.sources import read_directory
 from asr_daemon.layout import FIELDS
 from asr_daemon.networks import CLIENT_HEADERS, Network
 from asr_daemon.secret import Secret
@@ -200,7 +201,9 @@ TimeZone = Annotated[
     ),
 ]
 
-WrittenFolder = Annotated[Path, Text("the path of a directory", Path, "./{}".format)]
+WrittenDirectory = Annotated[
+    Path, Text("the path of a directory", read_directory, notation.write_directory)
+]
 ReadFile = Annotated[Path, Marker.READ_FILE]
 
 

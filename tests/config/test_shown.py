@@ -27,6 +27,11 @@ def test_every_setting_as_the_file_has_it(load_text: Load) -> None:
         assert not any(secret in value for value in settings.values())
 
 
+def test_paths_as_the_file_has_them(load_text: Load) -> None:
+    settings = dict(shown(load_text("output: {root: /srv/results}\nstate: ./state\n")))
+    assert (settings["output.root"], settings["state"]) == ("/srv/results", "./state")
+
+
 def test_setting_without_a_value() -> None:
     settings = dict(shown(Config()))
     assert settings["listen[0].tls"] == "null"

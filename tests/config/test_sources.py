@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from asr_daemon.config.problems import Wrong
-from asr_daemon.config.sources import LARGEST_SECRET_BYTES, Sources
+from asr_daemon.config.sources import LARGEST_SECRET_BYTES, Sources, read_directory
 
 WITHOUT_RIGHTS = ["setpriv", "--bounding-set=-all"] if os.geteuid() == 0 else []
 """What a command follows that is to respect modes even if it is run by root."""
@@ -118,6 +118,43 @@ def test_variables_are_not_expanded(name: str) -> None:
     assert str(caught.value) == (
         f'"{name}": variables are not expanded here; write "key", which is looked up there first'
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("~/key", "~"),
+        ("~asr/key", "~"),
+        ("~", "~"),
+        ("$HOME/key", "$HOME"),
+        ("/srv/${NAME}/key", "${NAME}"),
+    ],
+)
+def test_what_a_shell_would_expand_is_reported(name: str, shown: str) -> None:
+    said = f'"{shown}" is not expanded; write an absolute path'
+    with pytest.raises(Wrong) as caught:
+        Sources(Path("/nowhere"), {}).locate(name)
+    assert str(caught.value) == said
+    with pytest.raises(Wrong) as caught:
+        read_directory(name)
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("name", ["/srv/a~", "a~/b", "/srv/~/a", "/srv/$/a", "5$", "./~"])
+def test_other_paths_are_as_written(name: str) -> None:
+    assert read_directory(name) == Path(name)
+
+
+@pytest.mark.parametrize("name", ["~", "$HOME"])
+def test_what_a_shell_would_expand_may_be_a_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Version 0.1.0 has made such directories."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "key").touch()
+    assert read_directory(name) == Path(name)
+    assert Sources(tmp_path, {}).locate(f"{name}/key") == tmp_path / name / "key"
 
 
 def test_what_the_user_may_not_read_is_reported(tmp_path: Path) -> None:
