@@ -4,13 +4,16 @@ from collections import Counter
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import combinations, product
+from os.path import normpath
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, structs
 
 from asr_daemon.config.model import Config
 from asr_daemon.config.problems import Finding
-from asr_daemon.config.values import UrlKey, UrlPath, kind_of
+from asr_daemon.config.values import AnySecret, UrlPath, kind_of
+from asr_daemon.networks import CLIENT_HEADERS
 from asr_daemon.providers.registry import UNAVAILABLE, VENDORS
 from asr_daemon.providers.vendor import Vendor
 from asr_daemon.secret import Secret
@@ -18,6 +21,9 @@ from asr_daemon.secret import Secret
 SHORTEST_PUBLIC_KEY = 16
 """Characters of a key that may be the only protection from the internet."""
 
+
+STAGING = ".staging"
+"""The directory below the root that holds what is being written."""
 
 LONGEST_ROOT_BYTES = 1024
 """The kernel takes paths of 4095, of which the longest layout needs less than 3000."""
@@ -153,16 +159,31 @@ def _protected(key: str, vendor: Vendor, settings: Any, exposure: Exposure) -> I
 def _long_keys(key: str, settings: Any, exposure: Exposure) -> Iterator[Finding]:
     if settings.allow:
         return
-    for field in structs.fields(settings):
-        if kind_of(field.type).item is UrlKey and _has_short(getattr(settings, field.name)):
-            setting = f"{key}.{field.encode_name}"
+    for setting, kind, secrets in _secrets(settings, key):
+        if _has_short(secrets):
             yield Finding(
                 setting,
                 f"too short to be the only protection from other machines ({exposure.reason})",
                 f"write at least {SHORTEST_PUBLIC_KEY} characters "
                 "(openssl rand -hex 16 makes a key)",
                 (setting, exposure.key, f"{key}.allow"),
+                # Valid in 0.1.0.
+                is_warning=kind is AnySecret,
             )
+
+
+def _secrets(settings: Any, key: str) -> Iterator[tuple[str, Any, tuple[Secret, ...]]]:
+    """Yield the path, kind and value of each list of secrets, also of those in lists below."""
+    for field in structs.fields(settings):
+        item, value = kind_of(field.type).item, getattr(settings, field.name)
+        path = f"{key}.{field.encode_name}"
+        if item is None:
+            continue
+        if kind_of(item).base is Secret:
+            yield path, item, value
+        elif kind_of(item).is_section:
+            for index, section in enumerate(value):
+                yield from _secrets(section, f"{path}[{index}]")
 
 
 def _has_short(keys: tuple[Secret, ...]) -> bool:
@@ -185,6 +206,25 @@ def _root(config: Config) -> Iterator[Finding]:
         yield Finding("output.root", wrong, "write a shorter path", ("output.root",))
 
 
+def _state(config: Config) -> Iterator[Finding]:
+    root, state = (Path(normpath(path)) for path in (config.output.root, config.state))
+    right, depends = "write a directory outside output.root", ("state", "output.root")
+    if state.is_relative_to(root / STAGING):
+        wrong = f"in {root / STAGING}, which is emptied at each start"
+        yield Finding("state", wrong, right, depends)
+    elif state.is_relative_to(root):
+        wrong = "in output.root, where programs that read results find it too"
+        yield Finding("state", wrong, right, depends, is_warning=True)
+
+
+def _proxies_of_header(config: Config) -> Iterator[Finding]:
+    key, depends = "client_address_header", ("client_address_header", "trusted_proxies")
+    if config.client_address_header != CLIENT_HEADERS[0] and not config.trusted_proxies:
+        right = "write the networks of your proxies there, or remove the line"
+        wrong = "has no effect without trusted_proxies"
+        yield Finding(key, wrong, right, depends, is_warning=True)
+
+
 _RULES = (
     _some_listener,
     _distinct_listeners,
@@ -193,4 +233,6 @@ _RULES = (
     _distinct_paths,
     _formats,
     _root,
+    _state,
+    _proxies_of_header,
 )

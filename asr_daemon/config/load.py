@@ -9,7 +9,7 @@ from msgspec import Struct
 from asr_daemon.config.checks import check
 from asr_daemon.config.document import Document, read_document
 from asr_daemon.config.model import Config
-from asr_daemon.config.problems import ConfigError, Finding, Problem
+from asr_daemon.config.problems import ConfigError, Finding, Problem, by_line
 from asr_daemon.config.sources import Sources
 from asr_daemon.config.validate import validate
 
@@ -60,7 +60,7 @@ class Reading(Struct, frozen=True):
     files: frozenset[Path]
     """The file and those that it refers to, whether or not they exist: a change of any counts."""
     warnings: tuple[Problem, ...] = ()
-    """Settings of earlier versions that have no effect."""
+    """What is valid and yet hardly meant, such as a setting that has no effect."""
     is_empty: bool = False
     """Whether the file has no setting, so that everything is the default."""
 
@@ -76,7 +76,7 @@ def read(path: Path, environ: Mapping[str, str]) -> Reading:
         document = read_document(path)
         config, warnings = _configure(document, sources)
     except ConfigError as error:
-        return Reading(None, error.problems, _looked_at(path, sources))
+        return Reading(None, error.problems, _looked_at(path, sources), error.warnings)
     files = _looked_at(path, sources)
     return Reading(config, (), files, warnings, is_empty=not document.root.entries)
 
@@ -93,12 +93,12 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
 def load_with_warnings(
     path: Path | None, environ: Mapping[str, str]
 ) -> tuple[Config, tuple[Problem, ...]]:
-    """Return the configuration as `load` does, and the settings in the file without effect."""
+    """Return the configuration as `load` does, and what is valid in the file and hardly meant."""
     if path is None:
         return Config(), ()
     reading = read(path, environ)
     if reading.config is None:
-        raise ConfigError(reading.problems)
+        raise ConfigError(reading.problems, reading.warnings)
     return reading.config, reading.warnings
 
 
@@ -129,15 +129,15 @@ def _looked_at(path: Path, sources: Sources) -> frozenset[Path]:
 def _configure(document: Document, sources: Sources) -> tuple[Config, tuple[Problem, ...]]:
     validated = validate(document, sources)
     doubtful = validated.doubtful.union(problem.key for problem in document.problems)
-    broken = [
-        _locate(finding, document)
-        for finding in check(validated.config)
-        if not _depends_on(finding, doubtful)
-    ]
-    problems = [*document.problems, *validated.problems, *broken]
+    found: dict[bool, list[Problem]] = {False: [], True: []}
+    for finding in check(validated.config):
+        if not _depends_on(finding, doubtful):
+            found[finding.is_warning].append(_locate(finding, document))
+    problems = [*document.problems, *validated.problems, *found[False]]
+    warnings = [*validated.warnings, *found[True]]
     if problems:
-        raise ConfigError(problems)
-    return validated.config, validated.warnings
+        raise ConfigError(problems, warnings)
+    return validated.config, by_line(warnings)
 
 
 def _depends_on(finding: Finding, doubtful: Iterable[str]) -> bool:

@@ -37,13 +37,24 @@ class Finding(Struct, frozen=True):
     right: str
     depends: tuple[str, ...]
     """The settings that the rule looked at, those first that are likely to be the mistake."""
+    is_warning: bool = False
+    """Whether a daemon starts nevertheless."""
+
+
+def by_line(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return problems in the order of their lines."""
+    return tuple(sorted(problems, key=lambda problem: problem.line))
 
 
 class ConfigError(AsrDaemonError):
-    """An invalid configuration, with every problem in the order of the lines."""
+    """An invalid configuration, with every problem in the order of the lines.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(problems, key=lambda problem: problem.line))
+    `warnings` are what else is to be known of it; they are not in the message.
+    """
+
+    def __init__(self, problems: Iterable[Problem], warnings: Iterable[Problem] = ()) -> None:
+        self.problems = by_line(problems)
+        self.warnings = by_line(warnings)
         super().__init__("\n".join(map(str, self.problems)))
 
 

@@ -32,6 +32,8 @@ _CUT = (
     "what stands behind the # is a comment, and no part of the secret",
     "put the secret in quotes if it is one, or write a blank behind the #",
 )
+_VARIABLE = re.compile(r"\$(?:\w+|\{\w+\})")
+_TAG_IN_QUOTES = re.compile(r"(!env|!file)\s")
 _UNQUOTED = {
     "bool": "without quotes is a boolean",
     "int": "without quotes is a number",
@@ -48,7 +50,7 @@ class Validated(Struct, frozen=True):
     doubtful: frozenset[str]
     """The paths of settings whose value in `config` is not what the file means to say."""
     warnings: tuple[Problem, ...] = ()
-    """Settings of earlier versions that have no effect."""
+    """What is valid and yet hardly meant."""
 
 
 def validate(document: Document, sources: Sources) -> Validated:
@@ -108,8 +110,8 @@ class _Validator:
         if kind.item is not None:
             return self._items(kind, node, key)
         value = read_scalar(kind, node, self._sources)
-        if kind.base is Secret and isinstance(node, Scalar) and node.is_cut:
-            self.warnings.append(self._problem(key, node.line, Wrong(*_CUT)))
+        if kind.base is Secret and isinstance(node, Scalar):
+            self.warnings += (self._problem(key, node.line, doubt) for doubt in _doubts(node))
         return value
 
     def _items(self, kind: Kind, node: Node, key: str) -> tuple[Any, ...]:
@@ -234,7 +236,20 @@ def _secret(kind: Kind, node: Scalar, sources: Sources) -> Any:
     elif node.tag == "!env":
         text = sources.read_variable(node.text)
         _check_read(text, "the variable", "set the variable to the secret")
-    return kind.text.read(text) if kind.text else Secret(text)
+    try:
+        return kind.text.read(text) if kind.text else Secret(text)
+    except Wrong as wrong:
+        raise next(_doubts(node), wrong) from None
+
+
+def _doubts(node: Scalar) -> Iterator[Wrong]:
+    """Yield why a secret is hardly the one that is meant; quotes nothing of it."""
+    if node.is_cut:
+        yield Wrong(*_CUT)
+    if node.tag == "str" and _VARIABLE.fullmatch(node.text):
+        yield Wrong("looks like a variable, which is not expanded", "write !env NAME")
+    if node.quoted and (match := _TAG_IN_QUOTES.match(node.text)):
+        yield Wrong(f'"{match[1]}" in quotes is text', "write it without quotes")
 
 
 def _check_read(text: str, where: str, right: str) -> None:

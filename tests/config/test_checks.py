@@ -27,7 +27,20 @@ NETWORKS = (ip_network("10.0.0.0/8"),)
 
 def told(config: Config) -> list[str]:
     """Return the rules that are broken as `key: wrong; right`."""
-    return [f"{finding.key}: {finding.wrong}; {finding.right}" for finding in check(config)]
+    return [
+        f"{finding.key}: {finding.wrong}; {finding.right}"
+        for finding in check(config)
+        if not finding.is_warning
+    ]
+
+
+def warned(config: Config) -> list[str]:
+    """Return what is doubtful, in the same form."""
+    return [
+        f"{finding.key}: {finding.wrong}; {finding.right}"
+        for finding in check(config)
+        if finding.is_warning
+    ]
 
 
 def listening(*places: tuple[str, int]) -> Config:
@@ -189,6 +202,29 @@ def test_clients_are_guards_too() -> None:
     assert told(Config(listen=PUBLIC, providers=providers)) == []
 
 
+def test_a_short_secret_of_a_client_is_doubtful() -> None:
+    """Version 0.1.0 took it."""
+    clients = (
+        HuaweiClientSettings(app_key="A", app_secrets=(KEY,)),
+        HuaweiClientSettings(app_key="B", app_secrets=(KEY, Secret("fifteen-letters"))),
+    )
+    disabled = TencentSettings(enabled=False)
+    settings = HuaweiSettings(clients=clients)
+    config = Config(listen=PUBLIC, providers=ProvidersSettings(tencent=disabled, huawei=settings))
+    assert told(config) == []
+    assert warned(config) == [
+        (
+            "providers.huawei.clients[1].app_secret: too short to be the only protection from "
+            "other machines (listen[0].address is 192.0.2.7); write at least 16 characters "
+            "(openssl rand -hex 16 makes a key)"
+        )
+    ]
+    assert warned(replace(config, listen=Config().listen)) == []
+    listed = replace(settings, allow=NETWORKS)
+    providers = ProvidersSettings(tencent=disabled, huawei=listed)
+    assert warned(replace(config, providers=providers)) == []
+
+
 def test_clients_differ() -> None:
     """Two secrets of one client belong into one entry."""
     clients = tuple(HuaweiClientSettings(app_key=key, app_secrets=(KEY,)) for key in "ABA")
@@ -251,3 +287,47 @@ def test_a_root_that_leaves_no_room_for_results() -> None:
     told_of = [told(Config(output=OutputSettings(root=Path("/" + "x" * n)))) for n in (1023, 1024)]
     wrong = "longer than 1024 bytes, which leaves too little for results; write a shorter path"
     assert told_of == [[], [f"output.root: {wrong}"]]
+
+
+@pytest.mark.parametrize(
+    ("root", "state", "wrong"),
+    [
+        ("/srv/r", "/srv/r/.staging", "in /srv/r/.staging, which is emptied at each start"),
+        ("r", "./r/x/../.staging/x", "in r/.staging, which is emptied at each start"),
+    ],
+)
+def test_a_state_in_staging_is_reported(root: str, state: str, wrong: str) -> None:
+    config = Config(output=OutputSettings(root=Path(root)), state=Path(state))
+    assert told(config) == [f"state: {wrong}; write a directory outside output.root"]
+    assert warned(config) == []
+
+
+@pytest.mark.parametrize(("root", "state"), [("/srv/r", "/srv/r"), ("/srv/r", "/srv/r/state")])
+def test_a_state_among_results_is_doubtful(root: str, state: str) -> None:
+    """Version 0.1.0 took it."""
+    config = Config(output=OutputSettings(root=Path(root)), state=Path(state))
+    assert told(config) == []
+    assert warned(config) == [
+        (
+            "state: in output.root, where programs that read results find it too; "
+            "write a directory outside output.root"
+        )
+    ]
+
+
+@pytest.mark.parametrize(("root", "state"), [("/srv/r/state/x", "/srv/r/state"), ("/a", "/ab")])
+def test_a_state_elsewhere_is_fine(root: str, state: str) -> None:
+    config = Config(output=OutputSettings(root=Path(root)), state=Path(state))
+    assert list(check(config)) == []
+
+
+def test_a_header_of_no_proxy_is_doubtful() -> None:
+    config = Config(client_address_header="x-real-ip")
+    assert told(config) == []
+    assert warned(config) == [
+        (
+            "client_address_header: has no effect without trusted_proxies; "
+            "write the networks of your proxies there, or remove the line"
+        )
+    ]
+    assert warned(replace(config, trusted_proxies=NETWORKS)) == []

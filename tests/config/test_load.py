@@ -106,6 +106,51 @@ def test_a_secret_that_yaml_changes_is_reported(told: Told, secret: str, said: s
     assert said in problem
 
 
+VARIABLE = "looks like a variable, which is not expanded; write !env NAME"
+
+
+@pytest.mark.parametrize(
+    ("secret", "warned"),
+    [
+        ("$HUNTER2", VARIABLE),
+        ("${HUNTER2}", VARIABLE),
+        ("'$HUNTER2'", VARIABLE),
+        ("'!env HUNTER2'", '"!env" in quotes is text; write it without quotes'),
+        ('"!file hunter2"', '"!file" in quotes is text; write it without quotes'),
+        ("a$HUNTER2", None),
+        ("$HUNTER2$", None),
+        ("'!environment'", None),
+        ("!env KEY", None),
+    ],
+)
+def test_a_secret_that_looks_like_a_reference(
+    tmp_path: Path, secret: str, warned: str | None
+) -> None:
+    """It is a warning, as it may be one, and a mistake where no key can have its characters."""
+    file = tmp_path / "asr-daemon.yaml"
+    file.write_text(f"{SECRET}{secret}\n")
+    _, warnings = load_with_warnings(file, {"KEY": "$HUNTER2"})
+    expected = [] if warned is None else [f"{file}:5: {KEY}: {warned}"]
+    assert list(map(str, warnings)) == expected
+    if warned is not None:
+        file.write_text(f"providers:\n  tencent:\n    key: {secret}\n")
+        with pytest.raises(ConfigError) as caught:
+            load(file, {})
+        assert str(caught.value) == f"{file}:3: providers.tencent.key: {warned}"
+
+
+def test_warnings_come_with_mistakes(tmp_path: Path) -> None:
+    file = tmp_path / "asr-daemon.yaml"
+    file.write_text("client_address_header: x-real-ip\nlimits:\n  memory: 1MiB\n  bdy: 1MiB\n")
+    with pytest.raises(ConfigError) as caught:
+        load_with_warnings(file, {})
+    assert [(problem.line, problem.key) for problem in caught.value.problems] == [(4, "limits.bdy")]
+    assert [(warning.line, warning.key) for warning in caught.value.warnings] == [
+        (1, "client_address_header"),
+        (3, "limits.memory"),
+    ]
+
+
 def test_five_mistakes_are_reported_at_once(told: Told) -> None:
     """A duplicate, a type, an unknown name, a range and a rule, by their lines."""
     text = (
