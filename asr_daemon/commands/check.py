@@ -2,29 +2,48 @@
 
 import os
 from argparse import Namespace
+from collections.abc import Iterable, Sequence
 
 from asr_daemon.commands.base import DONE, Command, source
-from asr_daemon.config.load import ConfigError, load_with_warnings, problem_at
+from asr_daemon.config.load import ConfigError, load_with_warnings, problem_at, warning_at
 from asr_daemon.daemon.app import check_start
+
+NOT_TRIED = "not tried until these are fixed: certificates, directories, ports"
 
 
 def run(options: Namespace) -> int:
     """Report everything that is wrong with the configuration, or that nothing is."""
     file = source(options)
-    config, warnings = load_with_warnings(file, os.environ)
-    for warning in warnings:
-        _warn(str(warning))
-    obstacles = check_start(config, _warn)
+    try:
+        config, found = load_with_warnings(file, os.environ)
+    except ConfigError as error:
+        _warn(map(str, error.warnings))
+        raise ConfigError(error.problems, remark=NOT_TRIED) from None
+    warnings = [str(warning) for warning in found]
+    obstacles = check_start(
+        config, lambda key, sentence: warnings.append(warning_at(file, key, sentence))
+    )
+    _warn(warnings)
     if obstacles:
         raise ConfigError(
-            [problem_at(file, found.key, found.wrong, found.right) for found in obstacles]
+            [
+                problem_at(file, obstacle.key, obstacle.wrong, obstacle.right)
+                for obstacle in obstacles
+            ]
         )
-    print(f"{file or 'built-in defaults'}: ok")
+    print(f"{file or 'built-in defaults'}: ok{_number_of(warnings)}")
     return DONE
 
 
-def _warn(sentence: str) -> None:
-    print(f"{sentence} (warning)")
+def _warn(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        print(f"{warning} (warning)")
+
+
+def _number_of(warnings: Sequence[str]) -> str:
+    if not warnings:
+        return ""
+    return f", {len(warnings)} warning{'s' * (len(warnings) > 1)}"
 
 
 COMMAND = Command(
@@ -37,6 +56,8 @@ the daemon's own.
 
 All problems are reported at once, one a line, with what to write instead:
 
-  FILE:LINE: key.path: what is wrong; what to write""",
+  FILE:LINE: key.path: what is wrong; what to write
+
+What a daemon starts with and is hardly meant has (warning) at the end.""",
     run=run,
 )

@@ -50,8 +50,8 @@ more connections, answers what it has received (for limits.shutdown at the
 longest), and leaves; a second signal ends it at once.
 
 It does not start with a mistake in the configuration, or with an output
-folder, certificate or address that it cannot use: it says what is wrong, and
-leaves.
+directory, certificate or address that it cannot use: it says what is wrong,
+and leaves.
 
 The log goes to standard error.""",
     run=run,

@@ -24,6 +24,7 @@ __all__ = [
     "packaged",
     "problem_at",
     "read",
+    "warning_at",
 ]
 
 DEFAULT_FILE = Path("/etc/asr-daemon/asr-daemon.yaml")
@@ -117,9 +118,19 @@ def problem_at(path: Path | None, key: str, wrong: str, right: str) -> Problem:
 
     The line is that of `key`, or of the nearest section around it, in the file as it is now.
     """
+    return Problem(*_place(path, key), key, wrong, right)
+
+
+def warning_at(path: Path | None, key: str, sentence: str) -> str:
+    """Return a sentence of the start on what a setting names, with its line as `problem_at`."""
+    file, line = _place(path, key)
+    return f"{file}:{line}: {key}: {sentence}"
+
+
+def _place(path: Path | None, key: str) -> tuple[str, int]:
     if path is None:
-        return Problem("(built-in defaults)", 1, key, wrong, right)
-    return Problem(str(path), read_document(path).line_of(key), key, wrong, right)
+        return "(built-in defaults)", 1
+    return str(path), read_document(path).line_of(key)
 
 
 def _looked_at(path: Path, sources: Sources) -> frozenset[Path]:

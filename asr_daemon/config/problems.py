@@ -49,13 +49,16 @@ def by_line(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 class ConfigError(AsrDaemonError):
     """An invalid configuration, with every problem in the order of the lines.
 
-    `warnings` are what else is to be known of it; they are not in the message.
+    `warnings` are what else is to be known of it; they are not in the message. A remark is the last
+    line of it.
     """
 
-    def __init__(self, problems: Iterable[Problem], warnings: Iterable[Problem] = ()) -> None:
+    def __init__(
+        self, problems: Iterable[Problem], warnings: Iterable[Problem] = (), remark: str = ""
+    ) -> None:
         self.problems = by_line(problems)
         self.warnings = by_line(warnings)
-        super().__init__("\n".join(map(str, self.problems)))
+        super().__init__("\n".join([*map(str, self.problems), *filter(None, [remark])]))
 
 
 class Wrong(AsrDaemonError):

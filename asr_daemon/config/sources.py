@@ -3,9 +3,9 @@
 import os
 import re
 from collections.abc import Mapping
-from errno import EINVAL
+from errno import EINVAL, EISDIR
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISREG
 
 from asr_daemon.config.problems import Wrong, quote
 
@@ -71,6 +71,8 @@ class Sources:
                 _check_readable(path)
             except (FileNotFoundError, NotADirectoryError):
                 continue
+            except IsADirectoryError:
+                raise Wrong(f"is a directory: {path}", "name a file in it") from None
             except OSError as error:
                 raise Wrong(f"cannot read {path} ({error.strerror})", _let_read(path)) from None
             return path
@@ -136,6 +138,9 @@ def _let_read(path: Path) -> str:
 
 def _check_readable(path: Path) -> None:
     """Open and close a regular file; never open a pipe, which would block."""
-    if not S_ISREG(path.stat().st_mode):
+    mode = path.stat().st_mode
+    if S_ISDIR(mode):
+        raise IsADirectoryError(EISDIR, "is a directory")
+    if not S_ISREG(mode):
         raise OSError(EINVAL, "not a regular file")
     path.open("rb").close()

@@ -46,12 +46,17 @@ class StartError(AsrDaemonError):
     """The daemon cannot start; the message has the reason and what to do."""
 
 
-def check_start(config: Config, warn: Callable[[str], object]) -> list[UnusableSetting]:
-    """Return why the daemon could not start, and warn of what is weaker; changes nothing."""
+def check_start(config: Config, warn: Callable[[str, str], object]) -> list[UnusableSetting]:
+    """Return why the daemon could not start, and warn of what is weaker; changes nothing.
+
+    Args:
+        config: valid.
+        warn: gets a setting and a sentence on what it names.
+    """
     problems = []
     try:
         for sentence in make_output(config).check():
-            warn(sentence)
+            warn("output.root", sentence)
     except OSError as error:
         problems.append(unusable_root(error))
     for number, listen in enumerate(config.listen):
@@ -64,19 +69,19 @@ def check_start(config: Config, warn: Callable[[str], object]) -> list[UnusableS
     try:
         check_state(config)
     except OSError as error:
-        right = "write a folder that the daemon's user may write to"
+        right = "write a directory that the daemon's user may write to"
         problems.append(UnusableSetting("state", f"cannot be used: {reason_of(error)}", right))
     return problems
 
 
-def _check_tls(listen: ListenSettings, key: str, warn: Callable[[str], object]) -> None:
+def _check_tls(listen: ListenSettings, key: str, warn: Callable[[str, str], object]) -> None:
     tls = make_tls(listen)
     if tls is None:
         return
     for doubt in tls.doubts:
-        warn(f"{key}: {doubt}")
+        warn(key, doubt)
     if sentence := tls.expiry(time.time()):
-        warn(f"{key}: {sentence} ({tls.certificate})")
+        warn(key, f"{sentence} ({tls.certificate})")
 
 
 class Server:

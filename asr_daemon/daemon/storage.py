@@ -142,9 +142,9 @@ class Storage:
 
 def unusable_root(error: OSError) -> UnusableSetting:
     """Return why `output.root` cannot be used."""
-    right = "write a folder that is there for this daemon alone"
+    right = "write a directory that is there for this daemon alone"
     if isinstance(error, PermissionError):
-        right = "write a folder that the daemon's user may write to, or give it to that user"
+        right = "write a directory that the daemon's user may write to, or give it to that user"
     reason = reason_of(error)
     if isinstance(error, FileExistsError):
         reason = f"Not a directory: {error.filename}"

@@ -26,7 +26,7 @@ def test_a_setting_without_effect_is_a_warning(tmp_path: Path, run: Run) -> None
     limits = "limits: {memory: 256MiB}"
     file.write_text(f"output: {{root: {tmp_path}/root}}\nstate: {tmp_path}/state\n{limits}\n")
     warning = "limits.memory: has no effect; large bodies wait on disk: remove the line"
-    told = f"{file}:3: {warning} (warning)\n{file}: ok\n"
+    told = f"{file}:3: {warning} (warning)\n{file}: ok, 1 warning\n"
     assert run("check", "--config", file) == (0, told, "")
 
 
@@ -40,8 +40,33 @@ def test_all_mistakes_are_reported_with_line_and_remedy(tmp_path: Path, run: Run
             f'{file}:1: lisen: unknown setting; did you mean "listen"?\n'
             f'{file}:2: limits.shutdown: invalid duration "10"; '
             "write 10s (units: ms, s, m, h, d)\n"
+            "not tried until these are fixed: certificates, directories, ports\n"
         ),
     )
+
+
+def test_warnings_are_shown_with_mistakes(tmp_path: Path, run: Run) -> None:
+    file = tmp_path / "asr-daemon.yaml"
+    file.write_text("lisen: []\nclient_address_header: x-real-ip\n")
+    assert run("check", "-c", file) == (
+        78,
+        (
+            f"{file}:2: client_address_header: has no effect without trusted_proxies; "
+            "write the networks of your proxies there, or remove the line (warning)\n"
+        ),
+        (
+            f'{file}:1: lisen: unknown setting; did you mean "listen"?\n'
+            "not tried until these are fixed: certificates, directories, ports\n"
+        ),
+    )
+
+
+def test_a_root_that_cannot_be_made(tmp_path: Path, run: Run) -> None:
+    right = "write a directory that is there for this daemon alone"
+    wrong = "cannot be used: cannot make a directory (No such file or directory): /proc"
+    file = tmp_path / "asr-daemon.yaml"
+    file.write_text(f"output: {{root: /proc/transcripts}}\nstate: {tmp_path}/state\n")
+    assert run("check", "-c", file) == (78, "", f"{file}:1: output.root: {wrong}; {right}\n")
 
 
 def test_what_only_a_start_finds_is_reported(tmp_path: Path, run: Run) -> None:
@@ -106,9 +131,12 @@ def test_a_certificate_that_senders_may_refuse_is_a_warning(tmp_path: Path, run:
     config.write_text(f"output: {{root: {tmp_path}/root}}\nstate: {tmp_path}/state\n{tls}\n")
     status, out, err = run("check", "--config", config)
     incomplete, expired, ok = out.splitlines()
-    assert (status, ok, err) == (0, f"{config}: ok", "")
+    assert (status, ok, err) == (0, f"{config}: ok, 2 warnings", "")
     assert f"is neither in {file} nor trusted by this machine" in incomplete
-    assert expired == f"listen[0].tls: a certificate has expired: renew it ({file}) (warning)"
+    assert incomplete.startswith(f"{config}:3: listen[0].tls: ")
+    assert expired == (
+        f"{config}:3: listen[0].tls: a certificate has expired: renew it ({file}) (warning)"
+    )
 
 
 def test_a_certificate_in_another_form_is_named(tmp_path: Path, run: Run) -> None:

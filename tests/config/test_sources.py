@@ -203,10 +203,11 @@ def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
         Sources(tmp_path, {}).locate("key")
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_directory_is_no_file(tmp_path: Path) -> None:
     """A path that ends too early is told."""
-    with pytest.raises(Wrong, match="not a regular file"):
+    with pytest.raises(Wrong) as caught:
         Sources(tmp_path, {}).locate(".")
+    assert str(caught.value) == f"is a directory: {tmp_path}; name a file in it"
 
 
 def test_a_name_that_no_file_can_have_is_reported(tmp_path: Path) -> None:

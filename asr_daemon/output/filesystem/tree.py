@@ -71,7 +71,7 @@ class _Attempt:
     def staging(self) -> Staging:
         """Where its files are written; known once its folder was entered."""
         if self.entered is None:
-            raise OSError(errno.ENOENT, "its folder was not entered")
+            raise OSError(errno.ENOENT, "its directory was not entered")
         return self.entered.staging
 
 

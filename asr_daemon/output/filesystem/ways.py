@@ -65,7 +65,11 @@ def find_ways(directory: str) -> Ways:
         OSError: nothing works, or nothing does for now, as on a full disk.
     """
     trial = os.path.join(directory, f"{_TRIAL}{token_hex(4)}~")
-    os.makedirs(os.path.join(trial, "final"), 0o700)
+    try:
+        os.makedirs(os.path.join(trial, "final"), 0o700)
+    except OSError as error:
+        wrong = f"cannot make a directory ({error.strerror})"
+        raise OSError(error.errno, wrong, directory) from error
     try:
         refused = _Refused(directory)
         takes_unnamed = _takes_unnamed(trial, refused)
