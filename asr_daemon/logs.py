@@ -38,6 +38,8 @@ def configure(
     handler = LineHandler(stream)
     handler.setFormatter(_formatter(style, journal=journal))
     root = logging.getLogger()
+    for before in root.handlers:
+        before.flush()
     # In one step: another thread may be logging.
     root.handlers = [handler]
     root.setLevel(level.upper())

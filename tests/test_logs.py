@@ -197,3 +197,19 @@ def test_another_format_while_others_speak() -> None:
     logging.getLogger().handlers, logging.getLogger().level = configured
     lines = [line.partition(" ")[2] for line in stream.getvalue().splitlines()]
     assert lines == [f"WARNING line {number}" for number in range(20_000)]
+
+
+def test_lines_before_another_format_come_first() -> None:
+    stream = StringIO()
+
+    async def log() -> None:
+        configure("info", "text", stream)
+        logging.getLogger("x").info("before")
+        configure("info", "text", stream)
+        logging.getLogger("x").info("after")
+
+    root = logging.getLogger()
+    configured = root.handlers, root.level
+    asyncio.run(log())
+    root.handlers, root.level = configured
+    assert [line.split()[-1] for line in stream.getvalue().splitlines()] == ["before", "after"]

@@ -128,10 +128,9 @@ def _rows(status: Status) -> Iterator[_Row]:
 def _configuration_rows(status: Status) -> Iterator[_Row]:
     configuration = status.configuration
     yield "configuration", configuration.file or "built-in defaults"
-    if configuration.valid:
-        yield "", f"active since {configuration.loaded_at}"
-    else:
-        yield "", f"NOT VALID: the one of {configuration.loaded_at} stays active"
+    if not configuration.valid:
+        yield "", "configuration not applied, the previous one stays active"
+    yield "", f"active since {configuration.loaded_at}"
     yield from (("", problem) for problem in configuration.problems)
     if status.needs_restart:
         yield "", f"changed, and needs a restart: {', '.join(status.needs_restart)}"

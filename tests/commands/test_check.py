@@ -1,5 +1,7 @@
 """`asr-daemon check` does what a start does."""
 
+import errno
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -61,11 +63,19 @@ def test_warnings_are_shown_with_mistakes(tmp_path: Path, run: Run) -> None:
     )
 
 
-def test_a_root_that_cannot_be_made(tmp_path: Path, run: Run) -> None:
+def test_a_root_that_cannot_be_made(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reason and the directory are named, not what was tried there."""
+
+    def refuse(path: str, _mode: int) -> None:
+        raise OSError(errno.ENOENT, "No such file or directory", path)
+
+    monkeypatch.setattr(os, "makedirs", refuse)
     right = "write a directory that is there for this daemon alone"
-    wrong = "cannot be used: cannot make a directory (No such file or directory): /proc"
+    wrong = f"cannot be used: cannot make a directory (No such file or directory): {tmp_path}"
     file = tmp_path / "asr-daemon.yaml"
-    file.write_text(f"output: {{root: /proc/transcripts}}\nstate: {tmp_path}/state\n")
+    file.write_text(f"output: {{root: {tmp_path}/root}}\nstate: {tmp_path}/state\n")
     assert run("check", "-c", file) == (78, "", f"{file}:1: output.root: {wrong}; {right}\n")
 
 

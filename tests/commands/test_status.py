@@ -111,13 +111,14 @@ def test_a_daemon_in_trouble(admin: Admin, config: Path, run: Run) -> None:
     answer(admin, ready=False, obstacles=obstacles, warnings=warnings, configuration=broken)
     status, out, _ = run("status", "-c", config)
     assert status == 1
-    assert out.splitlines()[1:8] == [
+    assert out.splitlines()[1:9] == [
         "ready          no",
         "               disk full",
         "               read-only",
         "warning        c.pem expires soon",
         "configuration  /etc/asr-daemon/asr-daemon.yaml",
-        "               NOT VALID: the one of 2026-11-21T12:34:56.789Z stays active",
+        "               configuration not applied, the previous one stays active",
+        "               active since 2026-11-21T12:34:56.789Z",
         f"               {problem}",
     ]
 

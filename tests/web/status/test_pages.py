@@ -179,7 +179,7 @@ def test_what_is_wrong(server: Server) -> None:
     assert "not ready: callbacks are refused" in page
     assert "disk full" in page
     assert "a.yaml:3: mistake" in page
-    assert "The file is no longer valid: what it says now is not applied." in page
+    assert "configuration not applied, the previous one stays active" in page
 
 
 def test_filter(server: Server) -> None:
