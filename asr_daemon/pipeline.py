@@ -1,4 +1,4 @@
-"""One callback on one screen: parse, place, render, commit, acknowledge."""
+"""The path of one callback: parse, place, render, commit, acknowledge."""
 
 import asyncio
 import logging
@@ -95,7 +95,7 @@ class Converter(Struct, frozen=True):
 
 
 class Commit(Protocol):
-    """What makes a result durable: `Committer`, or a double in tests."""
+    """What makes a result durable: `Fetcher`, which wraps `Committer`, or a double in tests."""
 
     async def commit(self, result: Result) -> Stored:
         """Return when the result is on stable storage; raise `CannotStore` if it is not."""

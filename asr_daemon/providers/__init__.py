@@ -1,1 +1,1 @@
-"""The vendors: one module each, and the protocol that they follow."""
+"""The vendors: one package each, and the protocol that they follow."""

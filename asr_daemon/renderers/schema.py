@@ -1,4 +1,4 @@
-"""The JSON Schema of the document that `json.py` writes: its types, and what the fields mean.
+"""The JSON Schema of the document that `document.py` writes: its types, and what the fields mean.
 
 New fields may come within `schema_version` 1, so readers have to let unknown ones pass; the schema
 does too. Of each field `x-source` says who states it (the vendor, asr-daemon, or the callback URL),
