@@ -148,5 +148,6 @@ def test_provider_that_cannot_be_loaded_is_reported_in_a_sentence(
             "(ModuleNotFoundError: No module named 'acme_is_gone'); "
             "repair or uninstall the distribution that adds it"
         ),
+        "not tried until these are fixed: certificates, directories, ports",
     ]
     assert run(environ, tmp_path, "send", "--help")[0] == 0
