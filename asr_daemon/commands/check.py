@@ -20,16 +20,13 @@ def run(options: Namespace) -> int:
         _warn(map(str, error.warnings))
         raise ConfigError(error.problems, remark=NOT_TRIED) from None
     warnings = [str(warning) for warning in found]
-    obstacles = check_start(
+    problems = check_start(
         config, lambda key, sentence: warnings.append(warning_at(file, key, sentence))
     )
     _warn(warnings)
-    if obstacles:
+    if problems:
         raise ConfigError(
-            [
-                problem_at(file, obstacle.key, obstacle.wrong, obstacle.right)
-                for obstacle in obstacles
-            ]
+            [problem_at(file, problem.key, problem.wrong, problem.right) for problem in problems]
         )
     print(f"{file or 'built-in defaults'}: ok{_number_of(warnings)}")
     return DONE

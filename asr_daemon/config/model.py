@@ -99,7 +99,7 @@ class AdminSettings(Struct, frozen=True, kw_only=True):
     hosts: tuple[HostName, ...] = ()
     """Names under which browsers and scrapers reach this listener, besides localhost, address and
     every IP address. Requests for any other host are refused with 421: a page in a browser could
-    make them for a stranger, by a name that leads here (DNS rebinding)."""
+    make them for an attacker, by a name that leads here (DNS rebinding)."""
 
 
 if TYPE_CHECKING:

@@ -142,6 +142,9 @@ class Fetcher:
         except IndexUnavailable as error:
             _log.debug("texts to be fetched not looked for: %s", error)
             return
+        except Exception:  # noqa: BLE001 - it is tried again, and it is logged
+            _log.exception("texts to be fetched not looked for")
+            return
         self._settled &= {job.path for job in jobs}
         for job in jobs:
             self._add(job, min(max(now_s - job.since_s, FIRST_S), SOON_S))

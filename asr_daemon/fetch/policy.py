@@ -1,6 +1,6 @@
 """Decide what may be fetched: which URL, and which address its name may stand for. Pure.
 
-A URL comes from outside and is fetched from inside the network: without these rules whoever sends
+A URL comes from outside and is fetched from inside the network: without these rules any sender of
 callbacks could read what only this machine reaches. So a URL is taken apart once, by the strictest
 reading, and put together again of the parts that were checked: no other parser has a say.
 """

@@ -90,7 +90,7 @@ class Result(Struct, frozen=True):
     failure: str | None = None
     """The vendor's code of a task that failed there; only counted."""
     follow_up: str | None = None
-    """What is to be done for it later; remembered with it, and anything to whoever does it."""
+    """What is to be done for it later; remembered with it."""
 
     @property
     def marker(self) -> str:

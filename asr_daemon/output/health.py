@@ -78,7 +78,9 @@ class StorageHealth:
     @property
     def refused(self) -> dict[str, str]:
         """Why the results of some providers are refused."""
-        reasons = {provider: health.reason for provider, health in self._providers.items()}
+        # At once: the committer's thread asks too, while the event loop adds providers.
+        known = tuple(self._providers.items())
+        reasons = {provider: health.reason for provider, health in known}
         return {provider: reason for provider, reason in reasons.items() if reason is not None}
 
     def silent(self, reason: str) -> None:
