@@ -32,7 +32,7 @@ PATIENCE_S = 5.0
 """How long a callback waits for its commit: senders give up after about that long."""
 
 LOOK_S = 0.5
-"""How often storage is checked while no results come, or while some are refused."""
+"""How often an idle committer looks whether results could be stored."""
 
 _SILENT = "storage does not answer"
 _ENDED = "the committer has ended; the log says why, and a restart helps"
@@ -66,7 +66,6 @@ class Committer:
         self._to_thread: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
         self._is_busy = False
         self._busy_since_s: float | None = None
-        self._looked_at_s = 0.0
         self._health = StorageHealth()
         self._stopped = False
         self._ended = asyncio.Event()
@@ -199,10 +198,6 @@ class Committer:
         self._busy_since_s = None
         self._observe(len(batch), time.monotonic() - began_s)
         self._loop.call_soon_threadsafe(self._release, batch, outcomes)
-        is_refused = any(isinstance(outcome, CannotStore) for outcome in outcomes)
-        # Under load the queue is never empty; what one provider meets may be true of all.
-        if is_refused and time.monotonic() - self._looked_at_s >= LOOK_S:
-            self._look()
         return True
 
     def _store(self, results: list[Result]) -> list[Outcome]:
@@ -215,7 +210,7 @@ class Committer:
             return [refusal] * len(results)
 
     def _look(self) -> None:
-        """Check storage, besides what commits show of it."""
+        """Check storage while nothing is to be stored."""
         self._busy_since_s = time.monotonic()
         refused, reasons = self._health.refused, dict[str, str | None]()
         is_unhealthy = bool(refused) or self._health.reason is not None
@@ -227,5 +222,4 @@ class Committer:
             _log.exception("checking storage failed")
             reason = f"internal error: {error}"
         self._busy_since_s = None
-        self._looked_at_s = time.monotonic()
         self._loop.call_soon_threadsafe(self._health.checked, reason, reasons)

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import cast
 from weakref import ref
@@ -271,29 +270,6 @@ def test_a_batch_is_bounded() -> None:
     asyncio.run(run())
     assert sum(map(len, output.batches)) == 400
     assert max(map(len, output.batches)) == MOST_FILES // 2
-
-
-def test_storage_is_checked_under_load_when_one_provider_is_refused() -> None:
-    """The queue is never empty then, and the other provider sends nothing that would show it."""
-    output = Output()
-    output.found = "disk full"
-    output.refused = {f"{number}" for number in range(100_000)}
-
-    async def run() -> str | None:
-        committer = make(output)
-        committer.start()
-        other = Result("huawei", "x", "d", "succeeded", "x", "d", "", "x", ((".json", b"{}"),))
-        await committer.commit(other)
-        ends_s = time.monotonic() + 5
-        numbers = iter(output.refused)
-        while committer.unhealthy is None and time.monotonic() < ends_s:
-            with pytest.raises(CannotStore):
-                await commit(committer, next(numbers))
-        reason = committer.unhealthy
-        await committer.stop()
-        return reason
-
-    assert asyncio.run(run()) == "disk full"
 
 
 def test_a_refusal_reaches_its_sender_alone() -> None:
