@@ -1,5 +1,6 @@
 """What goes wrong with the disk below a running daemon, and then is over."""
 
+import ctypes
 import errno
 import os
 import shutil
@@ -76,13 +77,22 @@ def renamed(root: Path) -> Iterator[Path]:
 
 @contextmanager
 def replaced_by_link(root: Path, elsewhere: Path) -> Iterator[None]:
-    """Have a link to elsewhere in the place of the root while the block runs."""
-    with renamed(root):
-        root.symlink_to(elsewhere)
-        try:
-            yield
-        finally:
-            root.unlink()
+    """Have a link to elsewhere in the place of the root while the block runs, and never nothing."""
+    away = root.with_name("away")
+    away.symlink_to(elsewhere)
+    _exchange(root, away)
+    try:
+        yield
+    finally:
+        _exchange(root, away)
+        away.unlink()
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Exchange two names at once (renameat2(2))."""
+    names = os.fsencode(one), os.fsencode(other)
+    if ctypes.CDLL(None, use_errno=True).renameat2(-100, names[0], -100, names[1], 2) != 0:
+        raise OSError(ctypes.get_errno(), "cannot exchange", str(one), None, str(other))
 
 
 @contextmanager
