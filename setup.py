@@ -98,6 +98,8 @@ setup(
             "pytest>=8,<10",
             # Runs the everyday tests on two cores; tried with 3.8.
             "pytest-xdist>=3.6,<4",
+            # Ends a test that hangs, and shows where it did; tried with 2.4.
+            "pytest-timeout>=2.3,<3",
             # The event loop fixtures of the listener's tests.
             "pytest-tornado>=0.8.1,<0.9",
             # pytest-tornado imports pkg_resources, which setuptools 81 removed. Packages are built

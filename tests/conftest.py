@@ -32,10 +32,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long tests out of an everyday run."""
-    if _is_long(config):
-        return
+    """Leave the long tests out of an everyday run, and give them time in another."""
     long = [item for item in items if item.get_closest_marker("long")]
+    if _is_long(config):
+        for item in long:
+            item.add_marker(pytest.mark.timeout(1200))
+        return
     config.hook.pytest_deselected(items=long)
     items[:] = [item for item in items if item not in long]
 
