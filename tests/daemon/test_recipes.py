@@ -197,10 +197,10 @@ def test_rsync(bed: Bed) -> None:
         with senders(daemon.port, ledger, 4):
             for count in (50, 100, 150):
                 eventually(lambda: len(ledger.acknowledged) >= count, "load")  # noqa: B023
-                subprocess.run(script, check=True)
+                subprocess.run(script, check=True, timeout=LONG_S)
                 for json in there.rglob("*.json"):
                     assert json.with_suffix(".txt").exists()
-        subprocess.run(script, check=True)
+        subprocess.run(script, check=True, timeout=LONG_S)
     assert {path.stem for path in there.rglob("*.json")} == ledger.acknowledged
     assert not ledger.refused
     assert list(bed.root.rglob("*.json")) == []
@@ -233,8 +233,8 @@ def test_cron(bed: Bed) -> None:
         with senders(daemon.port, ledger, 4):
             for count in (50, 100, 150):
                 eventually(lambda: len(ledger.acknowledged) >= count, "load")  # noqa: B023
-                subprocess.run(script, check=True)
-        subprocess.run(script, check=True)
+                subprocess.run(script, check=True, timeout=LONG_S)
+        subprocess.run(script, check=True, timeout=LONG_S)
     names = {f"{id_}.json" for id_ in ledger.acknowledged}
     assert set(bed.processed()) == names
     assert bed.incomplete(names) == []
