@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from msgspec import Struct
 
 from asr_daemon.errors import CallbackError, CannotStore, NoRoomForRejected, NotUnderstood
+from asr_daemon.large_bodies import Worker, WorkerFailed
 from asr_daemon.layout import Layout, Place
 from asr_daemon.output.base import Content, Result, Spool, Stored
 from asr_daemon.providers.base import Answer, Callback, Head, Provider
@@ -20,7 +21,6 @@ from asr_daemon.renderers.base import Omitted, Renderer
 from asr_daemon.renderers.document import JsonRenderer, render_follow_up
 from asr_daemon.renderers.rejection import Rejection
 from asr_daemon.transcript import Transcript
-from asr_daemon.worker import Worker, WorkerFailed
 
 if TYPE_CHECKING:
     # A worker imports this module too, and counts nothing.

@@ -15,7 +15,7 @@ from asr_daemon.daemon.sockets import Ports
 from asr_daemon.errors import UnusableSetting
 from asr_daemon.web.connection import Timeouts
 from asr_daemon.web.connections import Connections
-from asr_daemon.web.in_flight import InFlight
+from asr_daemon.web.requests_in_flight import InFlight
 from asr_daemon.web.routing import Router
 from tests.free_port import free_port
 

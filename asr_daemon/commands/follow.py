@@ -16,7 +16,7 @@ from asr_daemon.commands.base import DONE, Command, CommandFailed
 from asr_daemon.commands.results import add_filters, facts_of, filter_in, places_in
 from asr_daemon.index.feed import Feed, Item, first_cursor
 from asr_daemon.index.queries import Cursor, IndexUnavailable, InvalidCursor, Queries
-from asr_daemon.output.filesystem.ways import sync_directory
+from asr_daemon.output.filesystem.sync import sync_directory
 
 POLL_S = 0.2
 """How often the index is looked at."""

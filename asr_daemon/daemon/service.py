@@ -26,7 +26,7 @@ from asr_daemon.web.access_log import AccessLog
 from asr_daemon.web.admin import AdminServer
 from asr_daemon.web.connection import Timeouts
 from asr_daemon.web.connections import Connections, affordable_connections
-from asr_daemon.web.in_flight import InFlight
+from asr_daemon.web.requests_in_flight import InFlight
 from asr_daemon.web.routing import Router
 from asr_daemon.web.throttle import Throttle
 

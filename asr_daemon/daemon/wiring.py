@@ -16,6 +16,7 @@ from asr_daemon.fetch.origin import Origin
 from asr_daemon.fetch.pending import find_pending
 from asr_daemon.fetch.policy import Policy, is_public
 from asr_daemon.index.index import Index
+from asr_daemon.large_bodies import Worker
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics
 from asr_daemon.output.base import Output
@@ -32,7 +33,6 @@ from asr_daemon.web.access_log import AccessLog
 from asr_daemon.web.intake import Endpoint, Intake
 from asr_daemon.web.throttle import Throttle
 from asr_daemon.web.tls import Tls, load_tls
-from asr_daemon.worker import Worker
 
 
 def make_output(config: Config) -> FilesystemOutput:

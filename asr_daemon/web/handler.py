@@ -37,9 +37,9 @@ from asr_daemon.networks import Client, find_client, network_of
 from asr_daemon.providers.base import Answer, Head
 from asr_daemon.web.access_log import Refusal
 from asr_daemon.web.connection import Connection
-from asr_daemon.web.in_flight import InFlight
 from asr_daemon.web.intake import HEALTH_PATH, MEMORY_BYTES, Body, Endpoint, Routing, Spool
 from asr_daemon.web.request_head import RequestHead, read_head
+from asr_daemon.web.requests_in_flight import InFlight
 
 _log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from asr_daemon.networks import unmapped
 from asr_daemon.web.connection import Connection
 from asr_daemon.web.connections import Connections
 from asr_daemon.web.handler import CallbackRequest
-from asr_daemon.web.in_flight import InFlight
 from asr_daemon.web.intake import Routing
+from asr_daemon.web.requests_in_flight import InFlight
 
 ACCEPT_AGAIN_S = 0.1
 """How long nothing is accepted if file descriptors run out, or no connection can be evicted."""

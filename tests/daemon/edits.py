@@ -117,7 +117,7 @@ GOOD: dict[str, Callable[[Editor, str], None]] = {
     "with its folder away": Editor.with_folder_away,
     "by another folder": Editor.by_another_folder,
 }
-"""Ways to put a sound text in place; when they return, it is there."""
+"""Capabilities to put a sound text in place; when they return, it is there."""
 
 
 def _instead(editor: Editor, put: Callable[[Path], None]) -> None:
@@ -148,4 +148,4 @@ BAD: dict[str, Callable[[Editor, str], None]] = {
     "a folder": lambda editor, text: _instead(editor, Path.mkdir),
     "a pipe": lambda editor, text: _instead(editor, os.mkfifo),
 }
-"""Ways to spoil a file whose text is sound; after none of them it may be used."""
+"""Capabilities to spoil a file whose text is sound; after none of them it may be used."""

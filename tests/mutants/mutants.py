@@ -5,20 +5,20 @@ from typing import NamedTuple
 _TREE = "asr_daemon/output/filesystem/tree.py"
 _NAMES = "asr_daemon/output/filesystem/names.py"
 _STAGING = "asr_daemon/output/filesystem/staging.py"
-_EXCLUSIVE = "asr_daemon/output/filesystem/exclusive.py"
-_SYNCS = "asr_daemon/output/filesystem/syncs.py"
+_LOCK = "asr_daemon/output/filesystem/lock.py"
+_SYNC = "asr_daemon/output/filesystem/sync.py"
 _OUTPUT = "asr_daemon/output/filesystem/output.py"
 _COMMITTER = "asr_daemon/output/committer.py"
 _PIPELINE = "asr_daemon/pipeline.py"
 _HANDLER = "asr_daemon/web/handler.py"
-_IN_FLIGHT = "asr_daemon/web/in_flight.py"
+_IN_FLIGHT = "asr_daemon/web/requests_in_flight.py"
 
 _CHECK_SPACE = "self._space.check(settings.free_space_bytes)"
 _LINK = "            _each(attempts, partial(self._link, plan_again))\n"
 
 _FOLDER = "tests/output/filesystem"
 OUTPUT_TESTS = (f"{_FOLDER}/test_tree.py", f"{_FOLDER}/test_output.py")
-SYNCS_TESTS = (f"{_FOLDER}/test_syncs.py",)
+SYNC_TESTS = (f"{_FOLDER}/test_sync.py",)
 STAGING_TESTS = (f"{_FOLDER}/test_staging.py",)
 COMMITTER_TESTS = ("tests/output/test_committer.py",)
 PIPELINE_TESTS = ("tests/test_pipeline.py",)
@@ -78,7 +78,7 @@ OPENING = (
     ),
     Mutant(
         "open does not lock the tree",
-        _EXCLUSIVE,
+        _LOCK,
         "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
         "pass",
         STAGING_TESTS,
@@ -181,7 +181,7 @@ SYNCS = (
     Mutant(
         "a staged file is not synced",
         _TREE,
-        "_each(attempts, _sync_given)",
+        "_each(attempts, _sync_spooled)",
         "pass",
     ),
     Mutant(
@@ -220,24 +220,24 @@ SYNCS = (
 AT_ONCE = (
     Mutant(
         "syncing many files at once does nothing",
-        _SYNCS,
+        _SYNC,
         "if _libc.syncfs(descriptor) != 0:",
         "if False:",
-        SYNCS_TESTS,
+        SYNC_TESTS,
     ),
     Mutant(
         "syncing many files at once fails unnoticed",
-        _SYNCS,
+        _SYNC,
         "            raise OSError(number, os.strerror(number))",
         "            pass",
-        SYNCS_TESTS,
+        SYNC_TESTS,
     ),
     Mutant(
         "syncing many files at once is trusted on any file system",
-        _SYNCS,
+        _SYNC,
         "_REPORTS_ERRORS and _kind(descriptor) in _TRUSTED",
         "_REPORTS_ERRORS",
-        SYNCS_TESTS,
+        SYNC_TESTS,
     ),
     Mutant(
         "what was done at once where it cannot be trusted counts",
@@ -248,21 +248,21 @@ AT_ONCE = (
     Mutant(
         "files that could not be synced at once are not written anew",
         _TREE,
-        "            _each(attempts, _sync_again)\n            return",
+        "            _each(attempts, _stage_and_sync_again)\n            return",
         "            return",
     ),
     Mutant(
         "files that could not be synced at once are synced one by one",
         _TREE,
-        "_each(attempts, _sync_again)\n            return",
+        "_each(attempts, _stage_and_sync_again)\n            return",
         "_each(attempts, _sync_own)\n            return",
     ),
     Mutant(
         "a sync of all that takes long counts",
-        _SYNCS,
+        _SYNC,
         "            self._slow = running\n            return False",
         "            self._slow = running\n            return True",
-        SYNCS_TESTS,
+        SYNC_TESTS,
     ),
     Mutant(
         "a text is linked beside the JSON of another result",

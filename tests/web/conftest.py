@@ -13,8 +13,8 @@ from asr_daemon.providers.base import Answer, Head
 from asr_daemon.web.access_log import AccessLog
 from asr_daemon.web.connection import Timeouts
 from asr_daemon.web.connections import Connections
-from asr_daemon.web.in_flight import InFlight
 from asr_daemon.web.intake import Body, Intake
+from asr_daemon.web.requests_in_flight import InFlight
 from asr_daemon.web.routing import Router
 from asr_daemon.web.server import CallbackServer
 from asr_daemon.web.throttle import Throttle

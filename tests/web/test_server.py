@@ -20,8 +20,8 @@ from tornado.netutil import bind_sockets
 from asr_daemon.web.access_log import AccessLog
 from asr_daemon.web.connection import Timeouts
 from asr_daemon.web.connections import Connections
-from asr_daemon.web.in_flight import InFlight
 from asr_daemon.web.intake import Intake
+from asr_daemon.web.requests_in_flight import InFlight
 from asr_daemon.web.routing import Router
 from asr_daemon.web.server import CallbackServer
 from asr_daemon.web.throttle import Throttle

@@ -11,7 +11,6 @@ from msgspec import Struct, structs
 from asr_daemon.errors import CannotStore, NoRoomForRejected
 from asr_daemon.index.index import Entry, Index, Known
 from asr_daemon.output.base import Outcome, Result, Stored, reason_of, refusal_of
-from asr_daemon.output.filesystem.ahead import Ahead, Expected, none_expected
 from asr_daemon.output.filesystem.finder import Finder, Found, ReadEntry, no_entry
 from asr_daemon.output.filesystem.names import (
     UNNAMEABLE,
@@ -26,6 +25,7 @@ from asr_daemon.output.filesystem.space import Room, Space
 from asr_daemon.output.filesystem.spool import SpooledBody
 from asr_daemon.output.filesystem.staging import Modes, StagedFile, Staging
 from asr_daemon.output.filesystem.tree import Tree
+from asr_daemon.output.filesystem.upcoming import Expected, UpcomingDirectories, none_expected
 
 REJECTED = "rejected"
 """The status, and the first folder below the root, of rejected bodies."""
@@ -93,7 +93,7 @@ class FilesystemOutput:
         self._root = path
         self._space = Space(root)
         self._quota = Quota(root / REJECTED)
-        self._ahead = Ahead(self._tree.prepare, self.clock.now)
+        self._upcoming = UpcomingDirectories(self._tree.prepare, self.clock.now)
         self._directory_mode = settings.modes.directory
         self.apply(settings)
 
@@ -114,7 +114,7 @@ class FilesystemOutput:
         self.clock.know(self._index.newest_s())
         self.clock.warn()
         self._quota.start_count()
-        self._ahead.make(self._settings.expected, at_once=True)
+        self._upcoming.make(self._settings.expected, at_once=True)
 
     def close(self) -> None:
         """Let another process have the tree."""
@@ -165,7 +165,7 @@ class FilesystemOutput:
         syncs, and a second one in a batch shares the fate of the first.
         """
         settings = self._settings
-        self._make_ahead(settings)
+        self._make_upcoming(settings)
         identities = {result.identity for result in batch}
         known = self._index.find(identities, settings.duplicate_window_s)
         again = {identity for identity, one in known.items() if self._is_to_confirm(one)}
@@ -196,7 +196,7 @@ class FilesystemOutput:
                 self._tree.probe()
             else:
                 self._tree.check_root()
-                self._make_ahead(self._settings)
+                self._make_upcoming(self._settings)
                 self._fill(FOUND_WHILE_IDLE)
         except OSError as error:
             return reason_of(error)
@@ -234,13 +234,13 @@ class FilesystemOutput:
         """Return what was left on each disk; nothing if that is not known of the root's."""
         return [] if self._space.room is None else [self._space.room, *self._tree.rooms]
 
-    def _make_ahead(self, settings: Settings) -> None:
+    def _make_upcoming(self, settings: Settings) -> None:
         """Make the next directories; those that wait for results get a mode that is new."""
         if settings.modes.directory != self._directory_mode:
-            for directory in self._ahead.made:
+            for directory in self._upcoming.made:
                 self._tree.change_mode(directory, self._directory_mode)
             self._directory_mode = settings.modes.directory
-        self._ahead.make(settings.expected)
+        self._upcoming.make(settings.expected)
 
     def _store_new(self, results: Sequence[Result], settings: Settings) -> list[Outcome]:
         try:

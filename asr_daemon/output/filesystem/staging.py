@@ -15,19 +15,19 @@ from threading import Lock
 
 from msgspec import Struct
 
-from asr_daemon.output.filesystem.exclusive import is_left, lock, temporary_prefix
-from asr_daemon.output.filesystem.territory import territory_of
-from asr_daemon.output.filesystem.ways import (
+from asr_daemon.output.filesystem.boundaries import boundaries_of
+from asr_daemon.output.filesystem.capabilities import (
     NAMED,
     OPEN_FILES,
     UNNAMED,
-    Ways,
-    find_ways,
+    Capabilities,
+    find_capabilities,
     is_trial,
     remove_trial,
     rename,
-    sync_directory,
 )
+from asr_daemon.output.filesystem.lock import is_left, lock_directory, temporary_prefix
+from asr_daemon.output.filesystem.sync import sync_directory
 
 STAGING = ".staging"
 
@@ -188,7 +188,7 @@ class StagedFile:
             FileExistsError: the name is not free.
             OSError: it cannot have it.
         """
-        placing = self.staging.ways.placing
+        placing = self.staging.capabilities.placing
         if not self._is_closed:
             # Finer than the kernel's own, which is the same for all that is named within a tick:
             # results are read from the tree in this order.
@@ -238,7 +238,7 @@ class Staging:
         self._prefix = temporary_prefix()
         self._numbers = count()
         self._lock: int | None = None
-        self._ways: Ways | None = None
+        self._capabilities: Capabilities | None = None
         self._mark = ""
         self._identity: _Identity | None = None
 
@@ -250,16 +250,16 @@ class Staging:
     @property
     def was_tried(self) -> bool:
         """Whether files could be made here."""
-        return self._ways is not None
+        return self._capabilities is not None
 
     @property
-    def ways(self) -> Ways:
+    def capabilities(self) -> Capabilities:
         """What works here. Raise `OSError` if that cannot be found out, as on a full disk."""
-        if self._ways is None:
-            self._ways = find_ways(self.path)
-            for sentence in self._ways.weaker:
+        if self._capabilities is None:
+            self._capabilities = find_capabilities(self.path)
+            for sentence in self._capabilities.weaker:
                 _log.warning("%s", sentence)
-        return self._ways
+        return self._capabilities
 
     def open(self) -> None:
         """Make it, lock it, empty it, and find or make its mark, durably.
@@ -269,7 +269,7 @@ class Staging:
         """
         with suppress(FileExistsError):
             self.make_directory(self.path)
-        self._lock = lock(self.path)
+        self._lock = lock_directory(self.path)
         try:
             self._empty(self._lock)
             self._mark = self._mark or f"{_MARK}{token_hex(8)}"
@@ -277,7 +277,7 @@ class Staging:
             os.close(os.open(os.path.join(self.path, self._mark), flags, self.modes.file))
             if _inherits_other(self.folder, self.path):
                 self._renew()
-            self._find_ways()
+            self._find_capabilities()
         except OSError:
             self.close()
             raise
@@ -291,16 +291,16 @@ class Staging:
             os.close(self._lock)
             self._lock = None
 
-    def check(self) -> Ways:
+    def check(self) -> Capabilities:
         """Find out whether `open` would succeed, and what works; only a trial is made and removed.
 
         Raises:
             OSError: it would not.
         """
         if not os.path.lexists(self.path):
-            return find_ways(check_writable(self.folder))
+            return find_capabilities(check_writable(self.folder))
         os.close(os.open(self.path, _DIRECTORY))
-        return find_ways(check_writable(self.path))
+        return find_capabilities(check_writable(self.path))
 
     def check_folder(self) -> None:
         """Raise `OSError` unless the folder is the one that `open` found; on any thread.
@@ -328,13 +328,13 @@ class Staging:
         Where the file system can do it the file has no name until it is linked: that is one change
         of a directory less at each end, and nothing is left when the process is killed.
         """
-        if self.ways.takes_unnamed:
+        if self.capabilities.takes_unnamed:
             staged = StagedFile(self, os.open(self.path, UNNAMED, 0o600), None)
         else:
             path = os.path.join(self.path, f"{self._prefix}{next(self._numbers)}~")
             staged = StagedFile(self, os.open(path, NAMED, 0o600), path)
         try:
-            if self.ways.keeps_modes:
+            if self.capabilities.keeps_modes:
                 # Whatever the umask.
                 os.fchmod(staged.descriptor, self.modes.file)
         except OSError:
@@ -353,7 +353,7 @@ class Staging:
 
         A reader may have been quicker and taken it, or given it to somebody else.
         """
-        if self.ways.placing == "link":
+        if self.capabilities.placing == "link":
             with suppress(OSError):
                 os.close(os.open(path, _ANNOUNCED))
 
@@ -390,10 +390,10 @@ class Staging:
         finally:
             os.close(descriptor)
 
-    def _find_ways(self) -> None:
+    def _find_capabilities(self) -> None:
         """Find out what works; a disk that is full or broken may be asked again later."""
         try:
-            _ = self.ways
+            _ = self.capabilities
         except OSError as error:
             if error.errno not in _FOR_NOW:
                 raise
@@ -424,7 +424,7 @@ class Staging:
             _log.warning("files do not take group and ACL of %s: empty %s", self.folder, self.path)
             return
         self.close()
-        self._lock = lock(self.path)
+        self._lock = lock_directory(self.path)
 
 
 def check_writable(path: str) -> str:
@@ -446,7 +446,7 @@ def check_writable(path: str) -> str:
 
 def _inherits_other(folder: str, staging: str) -> bool:
     """Return whether new files get another group or ACL in the staging folder than next to it."""
-    here, there = territory_of(folder), territory_of(staging)
+    here, there = boundaries_of(folder), boundaries_of(staging)
     return (here.group, here.acl) != (there.group, there.acl)
 
 

@@ -15,7 +15,6 @@ from functools import partial
 from itertools import groupby
 from typing import NamedTuple
 
-from asr_daemon.output.filesystem.areas import Areas
 from asr_daemon.output.filesystem.names import UNNAMEABLE, Plan
 from asr_daemon.output.filesystem.space import Room
 from asr_daemon.output.filesystem.staging import (
@@ -24,7 +23,8 @@ from asr_daemon.output.filesystem.staging import (
     Staging,
     check_writable,
 )
-from asr_daemon.output.filesystem.syncs import FileSystemSync
+from asr_daemon.output.filesystem.staging_folders import StagingFolders
+from asr_daemon.output.filesystem.sync import FileSystemSync, begin_writeback
 
 _MOST_DURABLE_DIRECTORIES = 4096
 _PROBE = ".probe~"
@@ -87,8 +87,8 @@ class Tree:
         """
         self._root = root
         self._staging = staging
-        self._areas = Areas(staging)
-        self._at_once = FileSystemSync()
+        self._staging_folders = StagingFolders(staging)
+        self._file_system = FileSystemSync()
         self._durable_directories: dict[str, _Identity] = {}
         self._entered: dict[str, _Entered] = {}
         self._failed: dict[str, str] = {}
@@ -116,7 +116,7 @@ class Tree:
 
     def close(self) -> None:
         """Let another process have the tree."""
-        self._areas.close()
+        self._staging_folders.close()
         self._staging.close()
 
     def apply(self, modes: Modes, free_space_bytes: int) -> None:
@@ -124,13 +124,13 @@ class Tree:
 
         On any thread.
         """
-        self._areas.apply(modes)
-        self._areas.free_space_bytes = free_space_bytes
+        self._staging_folders.apply(modes)
+        self._staging_folders.free_space_bytes = free_space_bytes
 
     @property
     def rooms(self) -> list[Room]:
         """What was left on other disks than the root's; on any thread."""
-        return self._areas.rooms
+        return self._staging_folders.rooms
 
     def change_mode(self, directory: str, old_mode: int) -> None:
         """Give a directory that holds no results yet the mode that holds now; and its parents.
@@ -156,7 +156,7 @@ class Tree:
         weaker = [*self._staging.check().weaker]
         for directory in directories:
             there = check_writable(os.path.join(self._root, directory))
-            weaker += self._areas.try_out(there)
+            weaker += self._staging_folders.try_out(there)
         return list(dict.fromkeys(weaker))
 
     def prepare(self, directory: str) -> None:
@@ -194,10 +194,10 @@ class Tree:
     def probe_failed(self, provider: str) -> None:
         """Do the same where the provider's last result failed."""
         if provider in self._failed:
-            self._areas.check(self._failed[provider])
+            self._staging_folders.check(self._failed[provider])
             directory = check_writable(self._failed[provider])
-            staging = self._areas.of(directory, _identity(directory))
-            self._areas.check_room(staging)
+            staging = self._staging_folders.of(directory, _identity(directory))
+            self._staging_folders.check_room(staging)
             _probe(staging)
 
     def write(self, plans: Sequence[Plan], plan_again: PlanAgain) -> list[Plan | OSError]:
@@ -241,24 +241,24 @@ class Tree:
         """Sync what was staged, in one staging folder after another."""
         if not self._staging.is_durable:
             return
-        _each(attempts, _sync_given)
+        _each(attempts, _sync_spooled)
         going = [attempt for attempt in attempts if attempt.error is None]
         going.sort(key=lambda attempt: attempt.staging.path)
         for _, together in groupby(going, lambda attempt: attempt.staging.path):
-            self._sync_together(list(together))
+            self._sync_folder(list(together))
 
-    def _sync_together(self, attempts: Sequence[_Attempt]) -> None:
+    def _sync_folder(self, attempts: Sequence[_Attempt]) -> None:
         """Sync what was staged in one folder: many files at once, or a few one by one."""
         files = [staged for attempt in attempts for staged in attempt.own]
         try:
-            done = len(files) >= _MANY_FILES and self._at_once.sync(files[0].descriptor)
+            done = len(files) >= _MANY_FILES and self._file_system.sync(files[0].descriptor)
         except OSError:
-            _each(attempts, _sync_again)
+            _each(attempts, _stage_and_sync_again)
             return
         if not done:
             for staged in files:
-                _begin_writing(staged.descriptor)
-            _each(attempts, _sync_staged)
+                begin_writeback(staged.descriptor)
+            _each(attempts, _sync_or_stage_again)
 
     def _link(self, plan_again: PlanAgain, attempt: _Attempt) -> None:
         try:
@@ -269,10 +269,10 @@ class Tree:
             # The name was taken meanwhile; a reader that tidies up has removed a folder that
             # was still empty; rsync has taken a staged file away; or something was mounted.
             self._entered.clear()
-            self._areas.forget()
+            self._staging_folders.forget()
             attempt.plan = plan_again(attempt.plan)
             self._enter(attempt)
-            _sync_again(attempt, again=True)
+            _stage_and_sync_again(attempt, again=True)
             self._place(attempt)
 
     def _place(self, attempt: _Attempt) -> None:
@@ -320,7 +320,7 @@ class Tree:
         One that was there before this process may have been made by one that was killed before the
         sync, so its parents are synced the first time it is seen.
         """
-        self._areas.check(directory)
+        self._staging_folders.check(directory)
         # A root that went away meanwhile is not made again: its mount point would be filled.
         for missing in _missing(directory, self._root):
             self._staging.make_directory(missing)
@@ -330,8 +330,8 @@ class Tree:
         unsynced = [directory]
         if self._durable_directories.get(directory) != identity:
             unsynced += _parents(directory, self._root)
-        staging = self._areas.of(directory, identity)
-        self._areas.check_room(staging)
+        staging = self._staging_folders.of(directory, identity)
+        self._staging_folders.check_room(staging)
         return _Entered(directory, identity, staging, frozenset(unsynced))
 
     def _sync_directories(self, attempts: Sequence[_Attempt]) -> None:
@@ -409,7 +409,7 @@ def _stage(attempt: _Attempt, *, again: bool = False) -> None:
 
 def _is_placeable(content: StagedFile, staging: Staging) -> bool:
     """Return whether what others have written can get a name; to be renamed it would be closed."""
-    return content.staging is staging and staging.ways.placing == "link"
+    return content.staging is staging and staging.capabilities.placing == "link"
 
 
 def _release(attempt: _Attempt) -> None:
@@ -419,14 +419,14 @@ def _release(attempt: _Attempt) -> None:
     attempt.staged.clear()
 
 
-def _sync_staged(attempt: _Attempt) -> None:
+def _sync_or_stage_again(attempt: _Attempt) -> None:
     try:
         _sync_own(attempt)
     except OSError:
-        _sync_again(attempt)
+        _stage_and_sync_again(attempt)
 
 
-def _sync_again(attempt: _Attempt, *, again: bool = False) -> None:
+def _stage_and_sync_again(attempt: _Attempt, *, again: bool = False) -> None:
     """Stage a result once more, after a sync that failed.
 
     A page that could not be written may be marked clean, so that a second sync of the same file
@@ -442,7 +442,7 @@ def _sync_own(attempt: _Attempt) -> None:
         staged.sync()
 
 
-def _sync_given(attempt: _Attempt) -> None:
+def _sync_spooled(attempt: _Attempt) -> None:
     """Sync what others have staged; what fails then cannot be staged again."""
     for (_, content), staged in zip(attempt.plan.result.files, attempt.staged, strict=True):
         if content is staged:
@@ -453,16 +453,6 @@ def _failure(entered: _Entered, failures: Mapping[str, OSError]) -> OSError | No
     """Return why a name in a directory may not be durable, `None` if it is."""
     failed = entered.unsynced & failures.keys()
     return failures[min(failed)] if failed else None
-
-
-def _begin_writing(descriptor: int) -> None:
-    """Have the system start to write a file to the disk; to be followed by a sync.
-
-    When all files of a batch are under way before the first is synced, the file system can put
-    them into one transaction of its journal, where it would make one for each.
-    """
-    with suppress(OSError):
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _identity(path: str) -> _Identity:

@@ -17,7 +17,7 @@ from asr_daemon.output.base import Result, Stored
 from asr_daemon.output.filesystem.names import ReadFingerprint
 from asr_daemon.output.filesystem.output import FilesystemOutput, Reading, Settings
 from asr_daemon.output.filesystem.staging import Modes, StagedFile
-from asr_daemon.output.filesystem.syncs import FileSystemSync
+from asr_daemon.output.filesystem.sync import FileSystemSync
 from asr_daemon.renderers.document import read_fingerprint
 
 MakeOutput = Callable[..., FilesystemOutput]

@@ -24,7 +24,7 @@ def temporary_prefix() -> str:
     return f".{_host()}.{token_hex(4)}-"
 
 
-def lock(path: str) -> int:
+def lock_directory(path: str) -> int:
     """Lock a directory while the descriptor that is returned is open.
 
     Raises:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from asr_daemon.output.filesystem import syncs
-from asr_daemon.output.filesystem.syncs import CALM_S, FileSystemSync, reports_every_error
+from asr_daemon.output.filesystem import sync
+from asr_daemon.output.filesystem.sync import CALM_S, FileSystemSync, reports_every_error
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_kinds_that_are_trusted(
 ) -> None:
     """On any other file system nothing is done, and the caller is told so."""
     libc = Libc(kind)
-    monkeypatch.setattr(syncs, "_libc", libc)
+    monkeypatch.setattr(sync, "_libc", libc)
     monkeypatch.setattr(os, "dup", lambda number: number)
     monkeypatch.setattr(os, "close", lambda number: None)
     assert FileSystemSync().sync(7) is bool(synced)
@@ -61,14 +61,14 @@ def test_kinds_that_are_trusted(
 
 def test_error(monkeypatch: pytest.MonkeyPatch, descriptor: int) -> None:
     """What the system reports is raised."""
-    monkeypatch.setattr(syncs, "_libc", Libc(0xEF53, errno.EIO))
+    monkeypatch.setattr(sync, "_libc", Libc(0xEF53, errno.EIO))
     with pytest.raises(OSError, match="Input/output error"):
         FileSystemSync().sync(descriptor)
 
 
 def test_real_calls(monkeypatch: pytest.MonkeyPatch, descriptor: int) -> None:
     """The C library has them, and takes what it is given; nothing is left open."""
-    monkeypatch.setattr(syncs, "SLOW_S", 60.0)
+    monkeypatch.setattr(sync, "SLOW_S", 60.0)
     before = os.listdir("/proc/self/fd")
     assert FileSystemSync().sync(descriptor) in (True, False)
     assert os.listdir("/proc/self/fd") == before
@@ -93,21 +93,21 @@ def test_sync_that_waits_for_another_programs_data(
 ) -> None:
     """It is not waited for; none is begun before it has ended, and for a while afterwards."""
     now, threads = [100.0], Threads()
-    monkeypatch.setattr(syncs, "ThreadPoolExecutor", lambda *args, **names: threads)
-    monkeypatch.setattr(syncs, "_libc", Libc(0xEF53))
-    monkeypatch.setattr(syncs, "SLOW_S", 0.01)
+    monkeypatch.setattr(sync, "ThreadPoolExecutor", lambda *args, **names: threads)
+    monkeypatch.setattr(sync, "_libc", Libc(0xEF53))
+    monkeypatch.setattr(sync, "SLOW_S", 0.01)
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    sync = FileSystemSync()
-    assert not sync.sync(descriptor)
+    file_system = FileSystemSync()
+    assert not file_system.sync(descriptor)
     now[0] += 60.0
-    assert not sync.sync(descriptor)
+    assert not file_system.sync(descriptor)
     threads.begun[0].set_result(None)
-    assert not sync.sync(descriptor)
+    assert not file_system.sync(descriptor)
     now[0] += CALM_S - 1
-    assert not sync.sync(descriptor)
+    assert not file_system.sync(descriptor)
     assert len(threads.begun) == 1
     now[0] += 1
-    assert not sync.sync(descriptor)
+    assert not file_system.sync(descriptor)
     assert len(threads.begun) == 2
 
 

@@ -24,7 +24,7 @@ def none_expected(moment: datetime) -> Collection[str]:
     return ()
 
 
-class Ahead:
+class UpcomingDirectories:
     """Makes the directories of now and of soon. Used by one thread."""
 
     def __init__(self, make: Callable[[str], None], now: Callable[[], datetime]) -> None:

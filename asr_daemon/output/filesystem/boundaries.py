@@ -21,8 +21,8 @@ _DEFAULT_ACL = "system.posix_acl_default"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
-class Territory(Struct, frozen=True):
-    """What two directories have in common if a file of one may get a name in the other."""
+class Boundaries(Struct, frozen=True):
+    """What bounds a directory: a file may get a name in another one of equal boundaries."""
 
     device: int
     mount: int
@@ -34,12 +34,12 @@ class Territory(Struct, frozen=True):
     """The default ACL as the kernel stores it."""
 
 
-def territory_of(directory: str) -> Territory:
-    """Return the territory of a directory. Raise `OSError` if it cannot be opened."""
+def boundaries_of(directory: str) -> Boundaries:
+    """Return the boundaries of a directory. Raise `OSError` if it cannot be opened."""
     descriptor = os.open(directory, _DIRECTORY)
     try:
         status = os.fstat(descriptor)
-        return Territory(
+        return Boundaries(
             device=status.st_dev,
             mount=_mount_of(descriptor),
             project=_project_of(descriptor),
@@ -51,11 +51,11 @@ def territory_of(directory: str) -> Territory:
 
 
 def outermost(directory: str, root: str) -> str:
-    """Return the outermost directory from `root` to `directory` that is of its territory."""
-    territory = territory_of(directory)
+    """Return the outermost directory from `root` to `directory` of the same boundaries."""
+    boundaries = boundaries_of(directory)
     while directory != root:
         parent = os.path.dirname(directory)
-        if territory_of(parent) != territory:
+        if boundaries_of(parent) != boundaries:
             break
         directory = parent
     return directory

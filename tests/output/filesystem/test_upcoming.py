@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from asr_daemon.output.filesystem.ahead import AHEAD, Ahead
+from asr_daemon.output.filesystem.upcoming import AHEAD, UpcomingDirectories
 from tests.output.filesystem.test_tree import SETTINGS, output_at
 
 Expected = Callable[[datetime], list[str]]
@@ -44,7 +44,7 @@ def test_directories_of_now_and_soon_are_made(tmp_path: Path) -> None:
 def test_each_is_made_once() -> None:
     """A reader that tidies up is not worked against."""
     made: list[str] = []
-    ahead, expected = Ahead(made.append, moment), now_and_soon()
+    ahead, expected = UpcomingDirectories(made.append, moment), now_and_soon()
     for _ in range(2):
         ahead.make(expected, at_once=True)
     assert made == ["now", "soon"]
@@ -59,7 +59,7 @@ def test_directory_that_cannot_be_made(caplog: pytest.LogCaptureFixture) -> None
             raise PermissionError(13, "Permission denied", "/x/now")
         made.append(directory)
 
-    ahead, expected = Ahead(make, moment), now_and_soon()
+    ahead, expected = UpcomingDirectories(make, moment), now_and_soon()
     for _ in range(2):
         ahead.make(expected, at_once=True)
     assert made == ["soon"]

@@ -13,7 +13,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from asr_daemon.output.filesystem.territory import kind_of
+from asr_daemon.output.filesystem.boundaries import kind_of
 
 OPEN_FILES = "/proc/self/fd"
 NAMED = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -42,13 +42,10 @@ _FOR_NOW = {
 }
 """What says nothing about the kind of a file system."""
 
-_NOT_FOR_DIRECTORIES = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}
-"""What `fsync` answers where it does nothing for a directory; a failure is another number."""
-
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class Ways(Struct, frozen=True):
+class Capabilities(Struct, frozen=True):
     """What works in a directory."""
 
     takes_unnamed: bool = True
@@ -58,7 +55,7 @@ class Ways(Struct, frozen=True):
     """What does not work, a sentence each."""
 
 
-def find_ways(directory: str) -> Ways:
+def find_capabilities(directory: str) -> Capabilities:
     """Try out, in a new directory below `directory` that is removed again, what works there.
 
     Raises:
@@ -76,7 +73,7 @@ def find_ways(directory: str) -> Ways:
         placing = _placing(trial, refused)
         keeps_modes = _keeps_modes(trial, refused)
         _try_directory_sync(trial, refused)
-        return Ways(takes_unnamed, placing, keeps_modes, tuple(refused.sentences))
+        return Capabilities(takes_unnamed, placing, keeps_modes, tuple(refused.sentences))
     finally:
         remove_trial(trial)
 
@@ -110,15 +107,6 @@ def rename(old: str, new: str, placing: Placing) -> None:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new)
     else:
         os.rename(old, new)
-
-
-def sync_directory(descriptor: int) -> None:
-    """Put the entries of an open directory on stable storage, where the file system knows how."""
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _NOT_FOR_DIRECTORIES:
-            raise
 
 
 class _Refused:

@@ -1,10 +1,12 @@
-"""One sync for many files, where it promises as much as one of each, and bounded in time."""
+"""How files and directories come to be on stable storage, and one sync for many files."""
 
 import ctypes
+import errno
 import os
 import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 
 _TRUSTED = {0xEF53: "ext2, ext3 and ext4", 0x58465342: "XFS"}
 """By the number that `statfs` gives: kinds on which a sync of all is as good as one of each file.
@@ -24,14 +26,36 @@ CALM_S = 10.0
 _STATFS_BYTES = 256
 """More than any `struct statfs`, whose first word is the kind."""
 
+_NOT_FOR_DIRECTORIES = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}
+"""What `fsync` answers where it does nothing for a directory; a failure is another number."""
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def sync_directory(descriptor: int) -> None:
+    """Put the entries of an open directory on stable storage, where the file system knows how."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NOT_FOR_DIRECTORIES:
+            raise
+
+
+def begin_writeback(descriptor: int) -> None:
+    """Have the system start to write a file to the disk; to be followed by a sync.
+
+    When all files of a batch are under way before the first is synced, the file system can put
+    them into one transaction of its journal, where it would make one for each.
+    """
+    with suppress(OSError):
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 class FileSystemSync:
-    """A sync of the whole file system in place of one of each file. Used by one thread.
+    """A sync of the whole file system where it promises as much as one of each file.
 
     It waits for what other programs have written as well, which may take minutes. So it runs on a
-    thread of its own, which is left behind when it takes too long.
+    thread of its own, which is left behind when it takes too long. Used by one thread.
     """
 
     def __init__(self) -> None:

@@ -9,16 +9,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from asr_daemon.output.filesystem.boundaries import boundaries_of, outermost
 from asr_daemon.output.filesystem.space import Room, Space
 from asr_daemon.output.filesystem.staging import Modes, Staging
-from asr_daemon.output.filesystem.territory import outermost, territory_of
 
 _MOST_KNOWN = 4096
 
 _Identity = tuple[int, int]
 
 
-class Areas:
+class StagingFolders:
     """The staging folders of one tree. Used by one thread."""
 
     def __init__(self, root: Staging) -> None:
@@ -96,7 +96,7 @@ class Areas:
         return ()
 
     def _find(self, directory: str) -> Staging:
-        if territory_of(directory) == territory_of(self._root.folder):
+        if boundaries_of(directory) == boundaries_of(self._root.folder):
             return self._root
         folder = outermost(directory, self._root.folder)
         if folder == self._root.folder:
