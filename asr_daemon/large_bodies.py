@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Struct, structs
 
 import asr_daemon
+from asr_daemon.body import OpenSpool, Spool
 from asr_daemon.errors import (
     AsrDaemonError,
     CallbackError,
@@ -28,7 +29,7 @@ from asr_daemon.errors import (
     NotUnderstood,
     Unauthorized,
 )
-from asr_daemon.output.base import Content, OpenSpool, Result, Spool, refusal_of
+from asr_daemon.output.base import Content, Result, refusal_of
 from asr_daemon.providers.base import Callback, Head
 
 TIMEOUT_S = 60.0

@@ -8,14 +8,15 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
 
+from asr_daemon.body import Body, Spool
 from asr_daemon.errors import CallbackError, CannotStore, NoRoomForRejected, NotUnderstood
 from asr_daemon.large_bodies import Worker, WorkerFailed
 from asr_daemon.layout import Layout, Place
-from asr_daemon.output.base import Content, Result, Spool, Stored
+from asr_daemon.output.base import Commits, Content, Result, Stored
 from asr_daemon.providers.base import Answer, Callback, Head, Provider
 from asr_daemon.renderers.base import Omitted, Renderer
 from asr_daemon.renderers.document import JsonRenderer, render_follow_up
@@ -31,9 +32,6 @@ SMALL_BODY_BYTES = 32 * 1024
 
 LARGE_BODY_BYTES = 4 * 1024 * 1024
 """Beyond this size a body is converted in a child process: it takes ten times its size."""
-
-Body = bytes | Spool
-"""A body in memory, or spooled where it is longer."""
 
 T = TypeVar("T")
 
@@ -94,14 +92,6 @@ class Converter(Struct, frozen=True):
         return (*files, (self.document.suffix, self.document.render(transcript, omitted)))
 
 
-class Commit(Protocol):
-    """What makes a result durable: `Fetcher`, which wraps `Committer`, or a double in tests."""
-
-    async def commit(self, result: Result) -> Stored:
-        """Return when the result is on stable storage; raise `CannotStore` if it is not."""
-        ...
-
-
 class Pipeline:
     """The endpoint for the callbacks of one provider."""
 
@@ -111,7 +101,7 @@ class Pipeline:
     def __init__(
         self,
         converter: Converter,
-        committer: Commit,
+        committer: Commits,
         medium: Executor,
         worker: Worker,
         metrics: "Metrics",

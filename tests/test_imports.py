@@ -70,6 +70,7 @@ def test_one_place_knows_how_results_are_stored() -> None:
         ("config", ("tornado", "asr_daemon.web", "asr_daemon.output")),
         ("transcript", ("asr_daemon",)),
         ("errors", ("asr_daemon",)),
+        ("body", ("asr_daemon",)),
         ("layout", ("tornado", "os", "pathlib", "asr_daemon.config", "asr_daemon.output")),
         ("pipeline", ("tornado", "os", "pathlib", "asr_daemon.web", "asr_daemon.config")),
     ],

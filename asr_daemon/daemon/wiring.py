@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from datetime import datetime
 from functools import partial
-from typing import cast
 
 from asr_daemon.clock import Clock
 from asr_daemon.config.checks import enabled_vendors
@@ -19,13 +18,12 @@ from asr_daemon.index.index import Index
 from asr_daemon.large_bodies import Worker
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics
-from asr_daemon.output.base import Output
+from asr_daemon.output.base import Commits, Output
 from asr_daemon.output.filesystem.output import FilesystemOutput, Reading, Settings
 from asr_daemon.output.filesystem.staging import Modes, check_writable
-from asr_daemon.pipeline import Commit, Converter, Pipeline
+from asr_daemon.pipeline import Converter, Pipeline
 from asr_daemon.providers.base import Provider
 from asr_daemon.providers.registry import SIBLINGS
-from asr_daemon.providers.vendor import Interface
 from asr_daemon.reading import read_entry
 from asr_daemon.renderers.document import read_fingerprint
 from asr_daemon.renderers.registry import make_document_renderer, make_renderers
@@ -73,7 +71,7 @@ def _expected(config: Config) -> Callable[[datetime], list[str]]:
 
 def make_endpoints(
     config: Config,
-    committer: Commit,
+    committer: Commits,
     output: Output,
     medium: Executor,
     metrics: Metrics,
@@ -86,15 +84,14 @@ def make_endpoints(
         metrics.expect(provider.name)
         return Pipeline(converter(provider), committer, medium, worker, metrics)
 
-    endpoints: dict[str, Pipeline | Interface] = {}
+    endpoints: dict[str, Endpoint] = {}
     for vendor, settings in enabled_vendors(config):
         endpoints[settings.path] = pipeline(vendor.make_provider(settings, SIBLINGS))
         endpoints.update(vendor.make_interfaces(settings))
-    # An endpoint gets the spools that `open_spool` returned.
-    return cast(Mapping[str, Endpoint], endpoints)
+    return endpoints
 
 
-def make_fetcher(config: Config, committer: Commit, metrics: Metrics, clock: Clock) -> Fetcher:
+def make_fetcher(config: Config, committer: Commits, metrics: Metrics, clock: Clock) -> Fetcher:
     """Return what fetches texts that lie elsewhere; `make_origins` says where from."""
     client = Client(Policy(is_public))
     return Fetcher(client, committer, partial(find_pending, config.state), metrics, clock)

@@ -20,7 +20,7 @@ from asr_daemon.fetch.origin import Job, Origin, read_job
 from asr_daemon.fetch.policy import FetchRefused
 from asr_daemon.index.queries import FollowUp, IndexUnavailable
 from asr_daemon.metrics import Fetch, Metrics
-from asr_daemon.output.base import Result, Stored
+from asr_daemon.output.base import Commits, Result, Stored
 
 LIFE_S = 24 * 3600.0
 """So long the vendor keeps a task."""
@@ -47,14 +47,6 @@ class Fetches(Protocol):
 
     async def fetch(self, url: str, hosts: tuple[str, ...]) -> Download:
         """Return what is at a URL of one of the hosts; raise `FetchRefused` or `FetchFailed`."""
-        ...
-
-
-class Commits(Protocol):
-    """What makes a result durable: `Committer`, or a double in tests."""
-
-    async def commit(self, result: Result) -> Stored:
-        """Return when the result is on stable storage; raise `CannotStore` if it is not."""
         ...
 
 

@@ -1,70 +1,13 @@
 """What a store of results promises: a batch in, and for each result what became of it."""
 
 import os
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
+from asr_daemon.body import Spool, StagedContent
 from asr_daemon.errors import CannotStore
-
-
-class StagedContent(Protocol):
-    """Content that is too large for memory: written already, not yet part of a result.
-
-    It stays its owner's, who discards it after the commit. Used on any thread.
-    """
-
-    @property
-    def size_bytes(self) -> int:
-        """Its size, also where a child process has written to it."""
-        ...
-
-    def fileno(self) -> int:
-        """Return the descriptor of an open file, which a child process may read and write."""
-        ...
-
-    def pieces(self) -> Iterator[bytes]:
-        """Yield it from the start."""
-        ...
-
-    def digest(self) -> str:
-        """Return its SHA-256 in hex digits."""
-        ...
-
-    def discard(self) -> None:
-        """Delete it unless it is part of a result; again does nothing."""
-        ...
-
-
-class Spool(Protocol):
-    """Takes a large content while it arrives. Used on the event loop, which never waits for it."""
-
-    @property
-    def size_bytes(self) -> int:
-        """What was written."""
-        ...
-
-    @property
-    def content(self) -> StagedContent:
-        """What was written, for a result or a child process."""
-        ...
-
-    async def write(self, chunk: bytes) -> None:
-        """Append to it; raise `CannotStore`."""
-        ...
-
-    def read(self) -> bytes:
-        """Return all of it; on any thread but the event loop's. Raise `CannotStore`."""
-        ...
-
-    def discard(self) -> None:
-        """Delete it; again does nothing."""
-        ...
-
-
-OpenSpool = Callable[[], Awaitable[Spool]]
-"""Returns an empty spool; raises `CannotStore` if there is no room for it."""
 
 Content = bytes | bytearray | StagedContent
 """What a part of a result is to hold."""
@@ -155,6 +98,14 @@ class Output(Protocol):
 
     def close(self) -> None:
         """Store no more: another process may use the store from now on."""
+        ...
+
+
+class Commits(Protocol):
+    """What stores one result: `Committer`, `Fetcher` around it, or a double in tests."""
+
+    async def commit(self, result: Result) -> Stored:
+        """Return when the result is on stable storage; raise `CannotStore` if it is not."""
         ...
 
 

@@ -5,7 +5,6 @@ refusal is sent at once. What the sender is still uploading then is read and dis
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable
 from contextlib import suppress
@@ -24,24 +23,20 @@ from tornado.httputil import (
     ResponseStartLine,
 )
 
+from asr_daemon.body import Body, Spool
 from asr_daemon.errors import (
     BodyTooLarge,
     CallbackError,
-    CannotStore,
-    MethodNotAllowed,
     ShuttingDown,
-    UnsupportedBody,
     WrongCredentials,
 )
-from asr_daemon.networks import Client, find_client, network_of
-from asr_daemon.providers.base import Answer, Head
+from asr_daemon.networks import network_of
+from asr_daemon.providers.base import Answer
 from asr_daemon.web.access_log import Refusal
 from asr_daemon.web.connection import Connection
-from asr_daemon.web.intake import HEALTH_PATH, MEMORY_BYTES, Body, Endpoint, Routing, Spool
-from asr_daemon.web.request_head import RequestHead, read_head
+from asr_daemon.web.intake import MEMORY_BYTES, Routing, internal_error
+from asr_daemon.web.request_head import JudgedHead, RequestHead, judge_head
 from asr_daemon.web.requests_in_flight import InFlight
-
-_log = logging.getLogger(__name__)
 
 
 class CallbackRequest(HTTPMessageDelegate):
@@ -57,10 +52,7 @@ class CallbackRequest(HTTPMessageDelegate):
         self._http = http
         self._routing = routing
         self._in_flight = in_flight
-        self._endpoint: Endpoint
-        self._head: Head
-        self._client: Client
-        self._request: RequestHead | None = None
+        self._judged: JudgedHead
         self._method = ""
         self._request_headers: HTTPHeaders
         self._chunks: list[bytes] = []
@@ -84,11 +76,13 @@ class CallbackRequest(HTTPMessageDelegate):
         self._began_s = time.monotonic()
         self._intake = self._routing.intake
         self._method, self._request_headers = line.method, headers
-        error = self._judge(line, headers)
-        if isinstance(error, WrongCredentials):
-            return self._refuse_attempt(error)
-        if error is not None:
-            self._refuse(error)
+        self._judged = judged = judge_head(line, headers, self._connection.address, self._routing)
+        if judged.request is not None:
+            self._receive_as_judged(judged.request, headers)
+        if isinstance(judged.error, WrongCredentials):
+            return self._refuse_attempt(judged.error)
+        if judged.error is not None:
+            self._refuse(judged.error)
         else:
             self._in_flight.begin(self)
             self._connection.receive_body()
@@ -102,8 +96,8 @@ class CallbackRequest(HTTPMessageDelegate):
         self._in_flight.received_bytes += len(chunk)
         self._chunks.append(chunk)
         self._held_bytes += len(chunk)
-        if self._received_bytes > self._most_bytes:
-            self._refuse(self._too_large())
+        if self._received_bytes > self._judged.most_bytes:
+            self._refuse(BodyTooLarge(f"the body is larger than {self._judged.most_bytes} bytes"))
         elif self._held_bytes > MEMORY_BYTES:
             return self._spool_held()
         return None
@@ -130,59 +124,13 @@ class CallbackRequest(HTTPMessageDelegate):
         else:
             self._refuse(ShuttingDown("the daemon is shutting down"))
 
-    # The head
-
-    def _judge(self, line: RequestStartLine, headers: HTTPHeaders) -> CallbackError | None:
-        self._endpoint = self._routing.find("")
-        self._head = Head(b"", b"", {}, self._connection.address)
-        try:
-            self._request = request = read_head(line, headers)
-            self._endpoint = self._find(request.path)
-            self._head = self._read(request, headers)
-            self._check_head(request, headers)
-        except CallbackError as error:
-            return error
-        except Exception:  # noqa: BLE001 - it is logged, and the sender is owed an answer
-            return self._internal_error()
-        return None
-
-    def _find(self, path: str) -> Endpoint:
-        is_health_check = path == HEALTH_PATH and self._method in ("GET", "HEAD")
-        return self._routing.health if is_health_check else self._routing.find(path)
-
-    def _read(self, request: RequestHead, headers: HTTPHeaders) -> Head:
-        """Return the head for the endpoint, and have Tornado receive the body accordingly."""
+    def _receive_as_judged(self, request: RequestHead, headers: HTTPHeaders) -> None:
+        """Have Tornado receive the body as the head announces it."""
         self._http.set_max_body_size(maxsize if request.length is None else request.length)
         if request.expects_continue:
             headers["Expect"] = "100-continue"  # Tornado takes only this spelling
         else:
             headers.pop("Expect", None)
-        intake = self._intake
-        self._client = find_client(
-            self._connection.address, headers, intake.trusted_proxies, intake.client_address_header
-        )
-        path, query = request.path.encode("latin-1"), request.query.encode("latin-1")
-        return Head(path, query, headers, self._client.address)
-
-    def _check_head(self, request: RequestHead, headers: HTTPHeaders) -> None:
-        if self._endpoint is not self._routing.health:
-            if self._method != "POST":
-                raise MethodNotAllowed("only POST is served here")
-            self._intake.access_log.note_client(self._client)
-        self._endpoint.admit(self._head)
-        if headers.get("Content-Encoding", "identity").lower() not in ("identity", ""):
-            raise UnsupportedBody("compressed bodies are not accepted")
-        if headers.get("Content-Type", "").lower().startswith("multipart/"):
-            raise UnsupportedBody("multipart bodies are not accepted")
-        if request.length is not None and request.length > self._most_bytes:
-            raise self._too_large()
-
-    @property
-    def _most_bytes(self) -> int:
-        return min(self._intake.body_bytes, self._endpoint.anonymous_bytes or maxsize)
-
-    def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(f"the body is larger than {self._most_bytes} bytes")
 
     # The body
 
@@ -194,7 +142,7 @@ class CallbackRequest(HTTPMessageDelegate):
             except CallbackError as error:
                 self._refuse(error)
             except Exception:  # noqa: BLE001 - it is logged, and the sender is owed an answer
-                self._refuse(self._internal_error())
+                self._refuse(internal_error(self._judged.endpoint))
         if self._is_answered:
             self._release()
 
@@ -237,18 +185,16 @@ class CallbackRequest(HTTPMessageDelegate):
 
     async def _result(self, received_at: datetime) -> Answer | CallbackError:
         try:
-            return await self._endpoint.respond(self._head, await self._take_body(), received_at)
+            return await self._judged.endpoint.respond(
+                self._judged.head, await self._take_body(), received_at
+            )
         except WrongCredentials as error:
             await self._delay()
             return error
         except CallbackError as error:
             return error
         except Exception:  # noqa: BLE001 - it is logged, and the sender is owed an answer
-            return self._internal_error()
-
-    def _internal_error(self) -> CannotStore:
-        _log.exception("a request to %s failed", self._endpoint.name)
-        return CannotStore("internal error")
+            return internal_error(self._judged.endpoint)
 
     async def _refuse_attempt(self, error: WrongCredentials) -> None:
         await self._delay()
@@ -257,16 +203,16 @@ class CallbackRequest(HTTPMessageDelegate):
             self._refuse(error)
 
     async def _delay(self) -> None:
-        delay_s = self._intake.throttle.count(network_of(self._head.address))
+        delay_s = self._intake.throttle.count(network_of(self._judged.head.address))
         if delay_s:
             self._connection.delay()
             await self._intake.throttle.wait(delay_s)
 
     def _refuse(self, error: CallbackError) -> None:
-        answer = self._endpoint.refuse(error)
+        answer = self._judged.endpoint.refuse(error)
         self._log_refusal(error, answer)
         self._release()
-        request = self._request
+        request = self._judged.request
         # If the end of the request is unclear, nothing more is read.
         is_clear = request is not None and not (
             request.length is None or request.expects_continue or isinstance(error, ShuttingDown)
@@ -275,11 +221,11 @@ class CallbackRequest(HTTPMessageDelegate):
 
     def _log_refusal(self, error: CallbackError, answer: Answer) -> None:
         refusal = Refusal(
-            provider=self._endpoint.name,
+            provider=self._judged.endpoint.name,
             error=error,
             status=answer.status,
-            address=self._head.address,
-            network=network_of(self._head.address),
+            address=self._judged.head.address,
+            network=network_of(self._judged.head.address),
             body_bytes=self._received_bytes,
             took_s=time.monotonic() - self._began_s,
         )
@@ -288,8 +234,8 @@ class CallbackRequest(HTTPMessageDelegate):
     def _send(self, answer: Answer, *, is_last: bool = False) -> None:
         """Send the answer; Tornado reads what is left of the body, unless it is the last one."""
         self._is_answered = True
-        self._intake.answered(self._endpoint.name, answer.status)
-        is_last |= self._request is None or self._request.is_last
+        self._intake.answered(self._judged.endpoint.name, answer.status)
+        is_last |= self._judged.request is None or self._judged.request.is_last
         is_last |= self._connection.is_last or self._in_flight.is_draining
         headers = _headers_of(answer)
         if is_last:
@@ -307,7 +253,7 @@ class CallbackRequest(HTTPMessageDelegate):
             future_add_done_callback(sent, lambda _: self._connection.close())
         elif self._is_complete:
             self._http.finish()
-        elif self._request is not None and self._request.length:
+        elif self._judged.request is not None and self._judged.request.length:
             self._connection.discard()
 
 

@@ -1,12 +1,14 @@
-"""The interfaces between `web` and the rest: endpoints, and spools for large bodies."""
+"""The interfaces between `web` and the rest: endpoints, and what applies to every request."""
 
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
 from msgspec import Struct
 
-from asr_daemon.errors import CallbackError
+from asr_daemon.body import Body, OpenSpool
+from asr_daemon.errors import CallbackError, CannotStore
 from asr_daemon.networks import CLIENT_HEADERS, Network
 from asr_daemon.providers.base import Answer, Head
 from asr_daemon.web.access_log import AccessLog
@@ -19,24 +21,7 @@ HEALTH_PATH = "/healthz"
 """The path of health checks, by GET or HEAD."""
 
 
-class Spool(Protocol):
-    """A large body on disk."""
-
-    @property
-    def size_bytes(self) -> int:
-        """What was written."""
-        ...
-
-    async def write(self, chunk: bytes) -> None:
-        """Append to it; raise `CannotStore`."""
-        ...
-
-    def discard(self) -> None:
-        """Delete it; idempotent."""
-        ...
-
-
-Body = bytes | Spool
+_log = logging.getLogger(__name__)
 
 
 class Endpoint(Protocol):
@@ -65,6 +50,12 @@ class Endpoint(Protocol):
         ...
 
 
+def internal_error(endpoint: Endpoint) -> CannotStore:
+    """Log the exception that is being handled, and return the refusal of its request."""
+    _log.exception("a request to %s failed", endpoint.name)
+    return CannotStore("internal error")
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -78,8 +69,8 @@ class Intake(Struct, frozen=True, kw_only=True):
     """Networks of the proxies whose `client_address_header` is believed."""
     client_address_header: str = CLIENT_HEADERS[0]
     """The only header that names the client of a proxy, in lower case."""
-    open_spool: Callable[[], Awaitable[Spool]]
-    """Returns a spool for a large body; raises `CannotStore`."""
+    open_spool: OpenSpool
+    """For a large body."""
     now: Callable[[], datetime] = _utc_now
     """Returns when a body was complete."""
     throttle: Throttle

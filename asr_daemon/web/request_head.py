@@ -1,15 +1,25 @@
-"""The head of a request, if it can be read in one way only.
+"""The head of a request: it is read in one way only, and judged before the body is received.
 
 Tornado has parsed it, strictly (RFC 9112). What it leaves to others is refused here, so that no
 proxy in front can have read another request.
 """
 
 import re
+from sys import maxsize
 
 from msgspec import Struct
 from tornado.httputil import HTTPHeaders, RequestStartLine
 
-from asr_daemon.errors import MalformedRequest
+from asr_daemon.errors import (
+    BodyTooLarge,
+    CallbackError,
+    MalformedRequest,
+    MethodNotAllowed,
+    UnsupportedBody,
+)
+from asr_daemon.networks import find_client
+from asr_daemon.providers.base import Head
+from asr_daemon.web.intake import HEALTH_PATH, Endpoint, Routing, internal_error
 
 MAX_PARAMETERS = 1000
 """Of a URL; a sender without credentials could have a hundred thousand of them parsed."""
@@ -31,6 +41,76 @@ class RequestHead(Struct, frozen=True):
     """No request follows on the same connection."""
     expects_continue: bool
     """The sender waits for `100 Continue` before it sends the body, but not forever."""
+
+
+class JudgedHead(Struct, frozen=True):
+    """Whether the body of a request is to be received."""
+
+    endpoint: Endpoint
+    """What serves the request, or refuses it."""
+    head: Head
+    """For the endpoint; without path and headers if they could not be read."""
+    request: RequestHead | None
+    """`None` if it could not be read: then the end of the request is not known."""
+    most_bytes: int
+    """The largest body."""
+    error: CallbackError | None = None
+    """Why the request is refused unread; `None` if it is admitted."""
+
+
+def judge_head(
+    line: RequestStartLine, headers: HTTPHeaders, address: str, routing: Routing
+) -> JudgedHead:
+    """Judge a request by its head: path, method, credentials, encoding and length of its body.
+
+    Args:
+        line: the method, target and version.
+        headers: all of them.
+        address: where it comes from.
+        routing: what is served now.
+    """
+    intake = routing.intake
+    try:
+        request = read_head(line, headers)
+    except MalformedRequest as malformed:
+        unread = Head(b"", b"", {}, address)
+        return JudgedHead(routing.find(""), unread, None, intake.body_bytes, malformed)
+    is_health_check = request.path == HEALTH_PATH and line.method in ("GET", "HEAD")
+    endpoint = routing.health if is_health_check else routing.find(request.path)
+    client = find_client(address, headers, intake.trusted_proxies, intake.client_address_header)
+    path, query = request.path.encode("latin-1"), request.query.encode("latin-1")
+    head = Head(path, query, headers, client.address)
+    most_bytes = min(intake.body_bytes, endpoint.anonymous_bytes or maxsize)
+    error: CallbackError | None
+    if line.method == "POST" or is_health_check:
+        error = _admit(endpoint, head) or _check_body(headers, request.length, most_bytes)
+    else:
+        error = MethodNotAllowed("only POST is served here")
+    if line.method == "POST":
+        intake.access_log.note_client(client)
+    return JudgedHead(endpoint, head, request, most_bytes, error)
+
+
+def _admit(endpoint: Endpoint, head: Head) -> CallbackError | None:
+    try:
+        endpoint.admit(head)
+    except CallbackError as error:
+        return error
+    except Exception:  # noqa: BLE001 - it is logged, and the sender is owed an answer
+        return internal_error(endpoint)
+    return None
+
+
+def _check_body(
+    headers: HTTPHeaders, length: int | None, most_bytes: int
+) -> UnsupportedBody | BodyTooLarge | None:
+    if headers.get("Content-Encoding", "identity").lower() not in ("identity", ""):
+        return UnsupportedBody("compressed bodies are not accepted")
+    if headers.get("Content-Type", "").lower().startswith("multipart/"):
+        return UnsupportedBody("multipart bodies are not accepted")
+    if length is not None and length > most_bytes:
+        return BodyTooLarge(f"the body is larger than {most_bytes} bytes")
+    return None
 
 
 def read_head(line: RequestStartLine, headers: HTTPHeaders) -> RequestHead:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from asr_daemon.body import Body
 from asr_daemon.errors import (
     BodyTooLarge,
     CallbackError,
@@ -16,7 +17,7 @@ from asr_daemon.errors import (
 )
 from asr_daemon.providers.base import Answer, Head
 from asr_daemon.providers.urls import rest_of_path
-from asr_daemon.web.intake import Body, Endpoint, Intake
+from asr_daemon.web.intake import Endpoint, Intake
 
 
 class Router:

@@ -8,8 +8,9 @@ from weakref import ref
 
 import pytest
 
+from asr_daemon.body import Spool
 from asr_daemon.errors import CannotStore, NoRoomForRejected, ShuttingDown
-from asr_daemon.output.base import Outcome, Result, Spool, Stored
+from asr_daemon.output.base import Outcome, Result, Stored
 from asr_daemon.output.committer import MOST_FILES, Committer
 
 

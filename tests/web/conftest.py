@@ -8,12 +8,13 @@ from datetime import datetime
 import pytest
 from tornado.ioloop import IOLoop
 
+from asr_daemon.body import Body, StagedContent
 from asr_daemon.errors import BodyTooLarge, CallbackError, NotFound, WrongCredentials
 from asr_daemon.providers.base import Answer, Head
 from asr_daemon.web.access_log import AccessLog
 from asr_daemon.web.connection import Timeouts
 from asr_daemon.web.connections import Connections
-from asr_daemon.web.intake import Body, Intake
+from asr_daemon.web.intake import Intake
 from asr_daemon.web.requests_in_flight import InFlight
 from asr_daemon.web.routing import Router
 from asr_daemon.web.server import CallbackServer
@@ -35,6 +36,15 @@ class MemorySpool:
     def size_bytes(self) -> int:
         """What was written."""
         return len(self.written)
+
+    @property
+    def content(self) -> StagedContent:
+        """Nothing on this side asks for it."""
+        raise NotImplementedError
+
+    def read(self) -> bytes:
+        """Return what was written."""
+        return self.written
 
     async def write(self, chunk: bytes) -> None:
         """Append, or fail."""

@@ -1,10 +1,31 @@
-"""What the head of a request says, where it can be read in one way only."""
+"""What the head of a request says, where it can be read in one way only, and how it is judged."""
 
 import pytest
 from tornado.httputil import HTTPHeaders, parse_request_start_line
 
-from asr_daemon.errors import MalformedRequest
-from asr_daemon.web.request_head import MAX_PARAMETERS, RequestHead, read_head
+from asr_daemon.errors import (
+    BodyTooLarge,
+    CallbackError,
+    CannotStore,
+    MalformedRequest,
+    MethodNotAllowed,
+    NotFound,
+    UnsupportedBody,
+    WrongCredentials,
+)
+from asr_daemon.providers.base import Head
+from asr_daemon.web.access_log import AccessLog
+from asr_daemon.web.intake import Intake
+from asr_daemon.web.request_head import (
+    MAX_PARAMETERS,
+    JudgedHead,
+    RequestHead,
+    judge_head,
+    read_head,
+)
+from asr_daemon.web.routing import Router
+from asr_daemon.web.throttle import Throttle
+from tests.web.conftest import MemorySpool, Recorder
 
 
 def head_of(*lines: str, start: str = "POST /in HTTP/1.1", host: str = "Host: x") -> RequestHead:
@@ -157,3 +178,75 @@ def test_most_parameters(before: str) -> None:
     assert head_of(start=f"POST {enough} HTTP/1.1").length == 0
     with pytest.raises(MalformedRequest, match="parameters"):
         head_of(start=f"POST {enough}&a HTTP/1.1")
+
+
+async def _open_spool() -> MemorySpool:
+    return MemorySpool()
+
+
+def judged(start: str, *lines: str, endpoint: Recorder | None = None) -> JudgedHead:
+    """Return how a head is judged where bodies have 100 bytes at most."""
+    router = Router()
+    intake = Intake(
+        body_bytes=100,
+        open_spool=_open_spool,
+        throttle=Throttle(),
+        access_log=AccessLog(),
+        answered=lambda name, status: None,
+    )
+    router.serve({"/in": endpoint or Recorder()}, intake)
+    headers = HTTPHeaders.parse("".join(f"{line}\r\n" for line in ("Host: x", *lines)))
+    return judge_head(parse_request_start_line(f"{start} HTTP/1.1"), headers, "192.0.2.1", router)
+
+
+def test_admitted() -> None:
+    """The endpoint gets path, query, headers and the client's address."""
+    head = judged("POST /in?key=good", "Content-Length: 100", "X-A: b")
+    assert (head.endpoint.name, head.most_bytes, head.error) == ("recorder", 100, None)
+    headers = HTTPHeaders({"Host": "x", "Content-Length": "100", "X-A": "b"})
+    assert head.head == Head(b"/in", b"key=good", headers, "192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("start", "lines", "error"),
+    [
+        ("POST /out", ["Content-Length: 101"], NotFound),
+        ("PUT /in", ["Content-Length: 101"], MethodNotAllowed),
+        ("POST /in?key=bad", ["Content-Length: 101"], WrongCredentials),
+        ("POST /in?key=good", ["Content-Length: 101", "Content-Encoding: gzip"], UnsupportedBody),
+        ("POST /in?key=good", ["Content-Type: multipart/form-data"], UnsupportedBody),
+        ("POST /in?key=good", ["Content-Length: 101"], BodyTooLarge),
+    ],
+)
+def test_refused_unread(start: str, lines: list[str], error: type[CallbackError]) -> None:
+    """Who has no credentials learns no more than that."""
+    head = judged(start, *lines)
+    assert type(head.error) is error
+    assert head.request is not None
+
+
+def test_head_that_cannot_be_read() -> None:
+    """Nobody knows where the request ends."""
+    head = judged("POST /in?key=good", "Content-Length: x")
+    assert (head.endpoint.name, head.request) == ("nowhere", None)
+    assert isinstance(head.error, MalformedRequest)
+
+
+def test_endpoint_that_fails(caplog: pytest.LogCaptureFixture) -> None:
+    """The sender may try again, and the log says why."""
+
+    class Broken(Recorder):
+        def admit(self, head: Head) -> None:
+            raise ZeroDivisionError
+
+    head = judged("POST /in", endpoint=Broken())
+    assert isinstance(head.error, CannotStore)
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize(("method", "served"), [("GET", "health"), ("POST", "nowhere")])
+def test_health_checks(method: str, served: str) -> None:
+    """They need no credentials; their body has a limit of its own."""
+    head = judged(f"{method} /healthz", "Content-Length: 100")
+    assert head.endpoint.name == served
+    assert (head.error is None) is (served == "health")

@@ -10,8 +10,9 @@ from typing import BinaryIO
 
 from msgspec import Struct, structs
 
+from asr_daemon.body import StagedContent
 from asr_daemon.clock import EARLIEST
-from asr_daemon.output.base import Content, Result, StagedContent
+from asr_daemon.output.base import Content, Result
 
 _MOST_MARKERS = 16 * 1024
 
