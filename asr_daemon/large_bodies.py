@@ -51,7 +51,7 @@ class WorkerFailed(AsrDaemonError):
     """A child process did not get through a body; the message says why."""
 
 
-class Job(Struct, frozen=True):
+class Conversion(Struct, frozen=True):
     """What a child process is to do."""
 
     convert: Convert
@@ -63,7 +63,7 @@ class Job(Struct, frozen=True):
     memory_bytes: int
 
 
-class Reply(Struct, frozen=True):
+class Converted(Struct, frozen=True):
     """What a child process has done: a result whose files are written, or why there is none."""
 
     result: dict[str, str | None] | None = None
@@ -110,7 +110,7 @@ class Worker:
             try:
                 for suffix in suffixes:
                     files[suffix] = await self._open_spool()
-                job = Job(
+                conversion = Conversion(
                     convert,
                     head,
                     received_at,
@@ -118,12 +118,12 @@ class Worker:
                     tuple((suffix, spool.content.fileno()) for suffix, spool in files.items()),
                     BASE_MEMORY_BYTES + MEMORY_PER_BODY_BYTE * body.size_bytes,
                 )
-                return _read(await self._run(job), files)
+                return _read(await self._run(conversion), files)
             finally:
                 for unused in files.values():
                     unused.discard()
 
-    async def _run(self, job: Job) -> Reply:
+    async def _run(self, conversion: Conversion) -> Converted:
         """Run one child; it ends when the other end of `lifeline` is closed, also by a crash."""
         if _program() != _PROGRAM:
             raise WorkerFailed(_REPLACED)
@@ -135,7 +135,11 @@ class Worker:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": _python_path()},
-                pass_fds=[lifeline, job.body_descriptor, *(number for _, number in job.files)],
+                pass_fds=[
+                    lifeline,
+                    conversion.body_descriptor,
+                    *(number for _, number in conversion.files),
+                ],
             )
         except OSError as error:
             os.close(held)
@@ -144,7 +148,7 @@ class Worker:
             os.close(lifeline)
         try:
             async with asyncio.timeout(self._timeout_s):
-                encoded, _ = await process.communicate(pickle.dumps(job))
+                encoded, _ = await process.communicate(pickle.dumps(conversion))
         except TimeoutError:
             raise WorkerFailed(f"processing it takes more than {self._timeout_s:g} s") from None
         finally:
@@ -154,7 +158,7 @@ class Worker:
             await process.wait()
         if process.returncode != 0:
             raise WorkerFailed(_how_it_ended(process.returncode))
-        return msgspec.msgpack.decode(encoded, type=Reply)
+        return msgspec.msgpack.decode(encoded, type=Converted)
 
 
 def _program() -> tuple[int, int] | None:
@@ -178,13 +182,13 @@ def _python_path() -> str:
     return os.pathsep.join(filter(None, (own, os.environ.get("PYTHONPATH"))))
 
 
-def _read(reply: Reply, files: dict[str, Spool]) -> Result:
-    if reply.result is None:
-        if reply.error in _PASSED_ON:
-            raise _PASSED_ON[reply.error](reply.reason)
-        raise WorkerFailed(reply.reason)
-    contents = tuple((suffix, files.pop(suffix).content) for suffix in reply.suffixes)
-    return Result(**reply.result, files=contents)  # type: ignore[arg-type]
+def _read(converted: Converted, files: dict[str, Spool]) -> Result:
+    if converted.result is None:
+        if converted.error in _PASSED_ON:
+            raise _PASSED_ON[converted.error](converted.reason)
+        raise WorkerFailed(converted.reason)
+    contents = tuple((suffix, files.pop(suffix).content) for suffix in converted.suffixes)
+    return Result(**converted.result, files=contents)  # type: ignore[arg-type]
 
 
 def _how_it_ended(status: int | None) -> str:
@@ -194,14 +198,14 @@ def _how_it_ended(status: int | None) -> str:
 
 
 def main() -> None:
-    """Do one job, which comes on standard input, and write the reply to standard output."""
+    """Do the conversion that comes on standard input; write its end to standard output."""
     Thread(target=_end_with_daemon, args=(int(sys.argv[1]),), daemon=True).start()
-    job: Job = pickle.load(sys.stdin.buffer)  # noqa: S301 - the daemon has written it
-    resource.setrlimit(resource.RLIMIT_AS, (job.memory_bytes, job.memory_bytes))
+    conversion: Conversion = pickle.load(sys.stdin.buffer)  # noqa: S301 - the daemon has written it
+    resource.setrlimit(resource.RLIMIT_AS, (conversion.memory_bytes, conversion.memory_bytes))
     # Where the machine's memory is short, this process goes and the daemon stays.
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    sys.stdout.buffer.write(msgspec.msgpack.encode(_do(job)))
+    sys.stdout.buffer.write(msgspec.msgpack.encode(_do(conversion)))
 
 
 def _end_with_daemon(lifeline: int) -> None:
@@ -210,32 +214,34 @@ def _end_with_daemon(lifeline: int) -> None:
     os._exit(1)
 
 
-def _do(job: Job) -> Reply:
+def _do(conversion: Conversion) -> Converted:
     try:
-        with open(job.body_descriptor, "rb", closefd=False) as file:
+        with open(conversion.body_descriptor, "rb", closefd=False) as file:
             file.seek(0)
             body = file.read()
-            if len(body) < os.fstat(job.body_descriptor).st_size:
+            if len(body) < os.fstat(conversion.body_descriptor).st_size:
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
-        result = job.convert(Callback(job.head, body, job.received_at))
-        descriptors = dict(job.files)
+        result = conversion.convert(Callback(conversion.head, body, conversion.received_at))
+        descriptors = dict(conversion.files)
         for suffix, content in result.files:
             _write(content, descriptors[suffix])
     except (NotUnderstood, Unauthorized) as error:
-        return Reply(error=type(error).__name__, reason=str(error))
+        return Converted(error=type(error).__name__, reason=str(error))
     except MemoryError:
-        limit_mib = job.memory_bytes // 2**20
-        return Reply(
+        limit_mib = conversion.memory_bytes // 2**20
+        return Converted(
             error="memory", reason=f"processing it takes more than {limit_mib} MiB of memory"
         )
     except OSError as error:
         refusal = refusal_of(error)
-        return Reply(error=type(refusal).__name__, reason=str(refusal))
+        return Converted(error=type(refusal).__name__, reason=str(refusal))
     except Exception as error:  # noqa: BLE001 - the daemon logs it
-        return Reply(error="internal", reason=f"internal error: {type(error).__name__}: {error}")
+        return Converted(
+            error="internal", reason=f"internal error: {type(error).__name__}: {error}"
+        )
     facts = structs.asdict(structs.replace(result, files=()))
     del facts["files"]
-    return Reply(result=facts, suffixes=tuple(suffix for suffix, _ in result.files))
+    return Converted(result=facts, suffixes=tuple(suffix for suffix, _ in result.files))
 
 
 def _write(content: Content, descriptor: int) -> None:

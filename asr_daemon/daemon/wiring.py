@@ -9,7 +9,7 @@ from functools import partial
 from asr_daemon.clock import Clock
 from asr_daemon.config.checks import enabled_vendors
 from asr_daemon.config.model import Config, ListenSettings
-from asr_daemon.fetch.client import Client
+from asr_daemon.fetch.client import Downloader
 from asr_daemon.fetch.fetcher import Fetcher
 from asr_daemon.fetch.origin import Origin
 from asr_daemon.fetch.pending import find_pending
@@ -19,7 +19,7 @@ from asr_daemon.large_bodies import Worker
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics
 from asr_daemon.output.base import Commits, Output
-from asr_daemon.output.filesystem.output import FilesystemOutput, Reading, Settings
+from asr_daemon.output.filesystem.output import FilesystemOutput, MarkerReaders, Settings
 from asr_daemon.output.filesystem.staging import Modes, check_writable
 from asr_daemon.pipeline import Converter, Pipeline
 from asr_daemon.providers.base import Provider
@@ -39,7 +39,7 @@ def make_output(config: Config) -> FilesystemOutput:
     return FilesystemOutput(
         output.root,
         Index(config.state),
-        Reading(read_fingerprint, read_entry),
+        MarkerReaders(read_fingerprint, read_entry),
         output_settings(config),
         durable=output.durability == "fsync",
     )
@@ -93,7 +93,7 @@ def make_endpoints(
 
 def make_fetcher(config: Config, committer: Commits, metrics: Metrics, clock: Clock) -> Fetcher:
     """Return what fetches texts that lie elsewhere; `make_origins` says where from."""
-    client = Client(Policy(is_public))
+    client = Downloader(Policy(is_public))
     return Fetcher(client, committer, partial(find_pending, config.state), metrics, clock)
 
 

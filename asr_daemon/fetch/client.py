@@ -116,7 +116,7 @@ class CheckedResolver(Resolver):
         return found
 
 
-class Client:
+class Downloader:
     """Downloads texts. Used on the event loop."""
 
     def __init__(

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 from asr_daemon.clock import Clock
 from asr_daemon.errors import CannotStore, NotUnderstood
 from asr_daemon.fetch.client import MOST_AT_ONCE, Download, FetchFailed
-from asr_daemon.fetch.origin import Job, Origin, read_job
+from asr_daemon.fetch.origin import Origin, PendingText, read_pending
 from asr_daemon.fetch.policy import FetchRefused
 from asr_daemon.index.queries import FollowUp, IndexUnavailable
 from asr_daemon.metrics import Fetch, Metrics
@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 
 class Fetches(Protocol):
-    """What downloads: `Client`, or a double in tests."""
+    """What downloads: `Downloader`, or a double in tests."""
 
     async def fetch(self, url: str, hosts: tuple[str, ...]) -> Download:
         """Return what is at a URL of one of the hosts; raise `FetchRefused` or `FetchFailed`."""
@@ -109,8 +109,8 @@ class Fetcher:
         """Commit a result as the committer does, and have its text fetched if that is elsewhere."""
         stored = await self._committer.commit(result)
         if result.follow_up is not None and not stored.duplicate:
-            job = read_job(FollowUp(stored.path, result.follow_up, self._clock.now_s()))
-            self._add(job, FIRST_S)
+            pending = read_pending(FollowUp(stored.path, result.follow_up, self._clock.now_s()))
+            self._add(pending, FIRST_S)
         return stored
 
     async def _look_on(self) -> None:
@@ -130,85 +130,85 @@ class Fetcher:
     async def _look(self) -> None:
         now_s = self._clock.now_s()
         try:
-            jobs = await self._in_thread(lambda: self._find_jobs(now_s - LIFE_S))
+            texts = await self._in_thread(lambda: self._find_texts(now_s - LIFE_S))
         except IndexUnavailable as error:
             _log.debug("texts to be fetched not looked for: %s", error)
             return
         except Exception:  # noqa: BLE001 - it is tried again, and it is logged
             _log.exception("texts to be fetched not looked for")
             return
-        self._settled &= {job.path for job in jobs}
-        for job in jobs:
-            self._add(job, min(max(now_s - job.since_s, FIRST_S), SOON_S))
+        self._settled &= {pending.path for pending in texts}
+        for pending in texts:
+            self._add(pending, min(max(now_s - pending.since_s, FIRST_S), SOON_S))
 
-    def _find_jobs(self, since_s: float) -> list[Job]:
+    def _find_texts(self, since_s: float) -> list[PendingText]:
         """Return what is pending, with what is refused; on a thread."""
         found = self._find(since_s, MOST_PENDING + len(self._settled))
-        return [job for job in map(read_job, found) if job is not None]
+        return [pending for pending in map(read_pending, found) if pending is not None]
 
-    def _add(self, job: Job | None, wait_s: float) -> None:
-        if job is None or job.transcript.provider not in self._origins:
+    def _add(self, pending: PendingText | None, wait_s: float) -> None:
+        if pending is None or pending.transcript.provider not in self._origins:
             return
-        path = job.path
+        path = pending.path
         if path in self._tasks or path in self._settled or len(self._tasks) >= MOST_PENDING:
             return
-        task = self._tasks[path] = asyncio.create_task(self._pursue(job, wait_s))
+        task = self._tasks[path] = asyncio.create_task(self._pursue(pending, wait_s))
         task.add_done_callback(lambda _: self._tasks.pop(path))
 
-    async def _pursue(self, job: Job, wait_s: float) -> None:
+    async def _pursue(self, pending: PendingText, wait_s: float) -> None:
         """Try until it is settled, or nothing is fetched for this provider any more."""
         tries = 0
         while True:
             await asyncio.sleep(wait_s)
             async with self._free:
-                origin = self._origins.get(job.transcript.provider)
+                origin = self._origins.get(pending.transcript.provider)
                 if origin is None:
                     return
-                if self._age_s(job) > LIFE_S:
-                    self._note(job, "expired", logging.WARNING, reason="a day is over")
+                if self._age_s(pending) > LIFE_S:
+                    self._note(pending, "expired", logging.WARNING, reason="a day is over")
                     break
-                if await self._try(job, origin, is_first=not tries):
+                if await self._try(pending, origin, is_first=not tries):
                     break
             tries += 1
-            wait_s = next_wait_s(self._age_s(job))
-        self._settled.add(job.path)
+            wait_s = next_wait_s(self._age_s(pending))
+        self._settled.add(pending.path)
 
-    async def _try(self, job: Job, origin: Origin, *, is_first: bool) -> bool:
+    async def _try(self, pending: PendingText, origin: Origin, *, is_first: bool) -> bool:
         """Fetch a text and commit it; say whether it is settled."""
         began_s = time.monotonic()
         try:
-            download = await self._client.fetch(job.url, origin.hosts)
+            download = await self._client.fetch(pending.url, origin.hosts)
             now = self._clock.now()
-            result = await self._in_thread(lambda: origin.complete(job, download, now))
+            result = await self._in_thread(lambda: origin.complete(pending, download, now))
             stored = await self._committer.commit(result)
         except (FetchRefused, NotUnderstood) as error:
-            self._note(job, "refused", logging.WARNING, reason=str(error))
+            self._note(pending, "refused", logging.WARNING, reason=str(error))
             return True
         except (FetchFailed, CannotStore) as error:
             level = logging.WARNING if is_first else logging.INFO
-            wait_s = round(next_wait_s(self._age_s(job)))
-            self._note(job, "failed", level, reason=str(error), again_in_s=wait_s)
+            wait_s = round(next_wait_s(self._age_s(pending)))
+            self._note(pending, "failed", level, reason=str(error), again_in_s=wait_s)
             return False
         except Exception:  # noqa: BLE001 - it is tried again, and it is logged
-            _log.exception("fetching the text of %s failed", job.path)
-            self._metrics.fetch(job.transcript.provider, "failed")
+            _log.exception("fetching the text of %s failed", pending.path)
+            self._metrics.fetch(pending.transcript.provider, "failed")
             return False
         took_ms = round((time.monotonic() - began_s) * 1000, 1)
         size = len(download.content)
-        self._note(job, "fetched", logging.INFO, text=stored.path, bytes=size, ms=took_ms)
+        self._note(pending, "fetched", logging.INFO, text=stored.path, bytes=size, ms=took_ms)
         return True
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    def _age_s(self, job: Job) -> float:
-        return self._clock.now_s() - job.since_s
+    def _age_s(self, pending: PendingText) -> float:
+        return self._clock.now_s() - pending.since_s
 
-    def _note(self, job: Job, outcome: Fetch, level: int, **facts: Any) -> None:
+    def _note(self, pending: PendingText, outcome: Fetch, level: int, **facts: Any) -> None:
         """Log and count a try."""
-        provider = job.transcript.provider
+        provider = pending.transcript.provider
         self._metrics.fetch(provider, outcome)
-        fields = {"provider": provider, "id": job.transcript.id, "path": job.path, **facts}
+        fields = {"provider": provider, "id": pending.transcript.id, "path": pending.path, **facts}
         _log.log(level, _SENTENCES[outcome], extra={"fields": fields})
 
 

@@ -20,7 +20,7 @@ MARKER = ".json"
 """Ends the name of a document."""
 
 
-class Job(Struct, frozen=True):
+class PendingText(Struct, frozen=True):
     """A text to be fetched."""
 
     path: str
@@ -41,19 +41,19 @@ class Origin(Struct, frozen=True):
     result: Callable[[Transcript, Place], Result]
     """Renders a transcript for its place."""
 
-    def complete(self, job: Job, download: Download, at: datetime) -> Result:
+    def complete(self, pending: PendingText, download: Download, at: datetime) -> Result:
         """Return the result of a text that was fetched.
 
         Raises:
             NotUnderstood: it is no text.
         """
-        directory, name = os.path.split(job.path)
-        transcript = self.with_text(job.transcript, download.content, download.content_type)
+        directory, name = os.path.split(pending.path)
+        transcript = self.with_text(pending.transcript, download.content, download.content_type)
         transcript = structs.replace(transcript, text_url=None, fetched=Fetched(name, at))
         return self.result(transcript, Place(directory, name.removesuffix(MARKER) + SUFFIX))
 
 
-def read_job(follow_up: FollowUp) -> Job | None:
+def read_pending(follow_up: FollowUp) -> PendingText | None:
     """Return what is to be fetched for a result; `None` if nothing is."""
     name = name_in(os.path.basename(follow_up.path).removesuffix(MARKER))
     try:
@@ -62,4 +62,4 @@ def read_job(follow_up: FollowUp) -> Job | None:
         return None
     if transcript.text_url is None:
         return None
-    return Job(follow_up.path, follow_up.committed_at, transcript, transcript.text_url)
+    return PendingText(follow_up.path, follow_up.committed_at, transcript, transcript.text_url)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from asr_daemon.fetch.client import Client, Download, FetchFailed, Limits, SystemResolver
+from asr_daemon.fetch.client import Download, Downloader, FetchFailed, Limits, SystemResolver
 from asr_daemon.fetch.policy import FetchRefused, Policy, is_public
 from tests.fetch.tls_server import Names, Serve, TlsServer, redirect, response, serving, status
 
@@ -35,7 +35,7 @@ def download(  # noqa: PLR0913 - each is what a test is about
         async with serving(answers) as server:
             lookup = Names(names or LOOPBACK)
             tls = server.trusting if trusts else None
-            client = Client(Policy(allowed, server.port), limits, lookup, tls)
+            client = Downloader(Policy(allowed, server.port), limits, lookup, tls)
             try:
                 return await client.fetch(server.url(path, host), HOSTS), server, lookup
             except (FetchFailed, FetchRefused) as error:
@@ -73,7 +73,7 @@ def test_redirects_are_followed_to_allowed_hosts() -> None:
         async with serving(answers) as server:
             answers["/t"] = redirect(server.url("/u", "a.example.net"))
             policy = Policy(lambda _: True, server.port)
-            client = Client(policy, LIMITS, Names(LOOPBACK), server.trusting)
+            client = Downloader(policy, LIMITS, Names(LOOPBACK), server.trusting)
             return await client.fetch(server.url("/t"), HOSTS), server
 
     done, server = asyncio.run(run())
@@ -138,7 +138,7 @@ def test_redirect_to_the_name_of_a_private_address_is_not_followed() -> None:
             answers["/t"] = redirect(server.url("/u", "a.example.net"))
             names = Names({**LOOPBACK, "a.example.net": ["127.0.0.2"]})
             policy = Policy(lambda address: address == "127.0.0.1", server.port)
-            client = Client(policy, LIMITS, names, server.trusting)
+            client = Downloader(policy, LIMITS, names, server.trusting)
             with pytest.raises(FetchRefused) as refused:
                 await client.fetch(server.url("/t"), HOSTS)
             return str(refused.value), server
@@ -160,7 +160,7 @@ def test_name_is_resolved_once_and_the_checked_address_is_used() -> None:
         async with serving({"/t": response(TEXT)}) as server:
             lookup = Rebinding(LOOPBACK)
             policy = Policy(lambda address: address == "127.0.0.1", server.port)
-            client = Client(policy, LIMITS, lookup, server.trusting)
+            client = Downloader(policy, LIMITS, lookup, server.trusting)
             assert (await client.fetch(server.url("/t"), HOSTS)).content == TEXT
             return list(lookup.asked)
 
@@ -183,7 +183,7 @@ def test_lookup_that_hangs_ends_soon_and_says_nothing(caplog: pytest.LogCaptureF
 
     async def run() -> None:
         policy, limits = Policy(lambda _: True, 443), Limits(lookup_s=0.1)
-        client = Client(policy, limits, Hanging({}))
+        client = Downloader(policy, limits, Hanging({}))
         with pytest.raises(FetchFailed, match="Timeout"):
             await client.fetch("https://text.example.com/t", HOSTS)
 
@@ -201,7 +201,9 @@ def test_certificate_of_another_name_is_not_trusted() -> None:
     async def run() -> TlsServer:
         async with serving({"/t": response(TEXT)}) as server:
             lookup = Names({"a.b.example.net": ["127.0.0.1"]})
-            client = Client(Policy(lambda _: True, server.port), LIMITS, lookup, server.trusting)
+            client = Downloader(
+                Policy(lambda _: True, server.port), LIMITS, lookup, server.trusting
+            )
             with pytest.raises(FetchFailed, match=r"certificate is not valid: .*mismatch"):
                 await client.fetch(server.url("/t", "a.b.example.net"), HOSTS)
             return server
@@ -347,7 +349,7 @@ def test_plain_server_is_no_tls_server() -> None:
         listening = await asyncio.start_server(serve, "127.0.0.1", 0)
         port = listening.sockets[0].getsockname()[1]
         tls = ssl.create_default_context()
-        client = Client(Policy(lambda _: True, port), LIMITS, Names(LOOPBACK), tls)
+        client = Downloader(Policy(lambda _: True, port), LIMITS, Names(LOOPBACK), tls)
         with pytest.raises(FetchFailed):
             await client.fetch(f"https://text.example.com:{port}/t", HOSTS)
         listening.close()

@@ -52,7 +52,7 @@ class Settings(Struct, frozen=True):
     """The directories of the results of a moment, which are made ahead."""
 
 
-class Reading(Struct, frozen=True):
+class MarkerReaders(Struct, frozen=True):
     """What reads markers, which the output has only bytes of."""
 
     fingerprint: ReadFingerprint
@@ -66,7 +66,7 @@ class FilesystemOutput:
         self,
         root: Path,
         index: Index,
-        reading: Reading,
+        reading: MarkerReaders,
         settings: Settings,
         *,
         durable: bool,

@@ -38,7 +38,7 @@ _MEMBERS = frozenset(["lid", "begin", "end", "spk", "onebest", *_ENGINE_FORMS])
 """What is read of a lattice, in lower case."""
 
 
-class Result(Struct, frozen=True):
+class HuaweiResult(Struct, frozen=True):
     """One result; without segments where the task failed."""
 
     aid: str
@@ -46,7 +46,7 @@ class Result(Struct, frozen=True):
     segments: tuple[Segment, ...]
 
 
-def read_result(document: object) -> Result:
+def read_result(document: object) -> HuaweiResult:
     """Read the decoded body of a callback.
 
     Raises:
@@ -62,7 +62,7 @@ def read_result(document: object) -> Result:
     error = _read_error(
         {} if look_up(outer, "state") is None else _object(outer, "state", "body.state")
     )
-    return Result(aid, error, () if error else _read_segments(inner))
+    return HuaweiResult(aid, error, () if error else _read_segments(inner))
 
 
 def _object(parent: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from msgspec import structs
 from asr_daemon.errors import CannotStore, NoRoomForRejected
 from asr_daemon.index.index import Index
 from asr_daemon.output.base import Result, Stored
-from asr_daemon.output.filesystem.output import FilesystemOutput, Reading, Settings
+from asr_daemon.output.filesystem.output import FilesystemOutput, MarkerReaders, Settings
 from asr_daemon.output.filesystem.staging import Modes
 from asr_daemon.renderers.document import read_fingerprint
 
@@ -36,7 +36,9 @@ def make_output(tmp_path: Path) -> Iterator[MakeOutput]:
         close()
         index = Index(tmp_path / "state")
         root = tmp_path / "root"
-        output = FilesystemOutput(root, index, Reading(read_fingerprint), SETTINGS, durable=durable)
+        output = FilesystemOutput(
+            root, index, MarkerReaders(read_fingerprint), SETTINGS, durable=durable
+        )
         output.open()
         opened.append(output)
         return output

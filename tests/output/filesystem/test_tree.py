@@ -15,7 +15,7 @@ from asr_daemon.errors import CannotStore
 from asr_daemon.index.index import Entry, Index, Known
 from asr_daemon.output.base import Result, Stored
 from asr_daemon.output.filesystem.names import ReadFingerprint
-from asr_daemon.output.filesystem.output import FilesystemOutput, Reading, Settings
+from asr_daemon.output.filesystem.output import FilesystemOutput, MarkerReaders, Settings
 from asr_daemon.output.filesystem.staging import Modes, StagedFile
 from asr_daemon.output.filesystem.sync import FileSystemSync
 from asr_daemon.renderers.document import read_fingerprint
@@ -57,7 +57,7 @@ def output_at(
 ) -> FilesystemOutput:
     """Return the output at `folder/root`, without an index; not yet open."""
     index = LostIndex(folder / "state")
-    return FilesystemOutput(folder / "root", index, Reading(read), SETTINGS, durable=durable)
+    return FilesystemOutput(folder / "root", index, MarkerReaders(read), SETTINGS, durable=durable)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from asr_daemon.errors import NotUnderstood
-from asr_daemon.providers.huawei.result import Result, read_result
+from asr_daemon.providers.huawei.result import HuaweiResult, read_result
 from asr_daemon.transcript import Segment, VendorError, Word
 
 
@@ -24,7 +24,7 @@ def test_capitals() -> None:
     """The names of the vendor's table, and any other case, are those of its example."""
     lattice = {"LID": 0, "Begin": 1, "END": 2, "oneBest": "a", "SPK": 3}
     capitals = {"Body": {"State": {"Success": True}, "BODY": {"Aid": "x", "Lattices": [lattice]}}}
-    assert read_result(capitals) == Result("x", None, (Segment("a", 1, 2, "3"),))
+    assert read_result(capitals) == HuaweiResult("x", None, (Segment("a", 1, 2, "3"),))
 
 
 @pytest.mark.parametrize(
@@ -178,13 +178,13 @@ def test_aid(aid: object, expected: str) -> None:
 )
 def test_success(state: dict[str, object]) -> None:
     """`success` says that a task succeeded, and without it a code that is zero or not there."""
-    assert read_result(document([], **state)) == Result("a", None, ())
+    assert read_result(document([], **state)) == HuaweiResult("a", None, ())
 
 
 def test_no_state() -> None:
     """A result without any state is one."""
     result = {"body": {"state": None, "body": {"aid": "a", "lattices": [{"onebest": "b"}]}}}
-    assert read_result(result) == Result("a", None, (Segment("b"),))
+    assert read_result(result) == HuaweiResult("a", None, (Segment("b"),))
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_no_state() -> None:
 @pytest.mark.parametrize("lattices", [None, [], [{"onebest": "a"}], "", 7])
 def test_failure(state: dict[str, object], error: VendorError, lattices: object) -> None:
     """A task that failed has an error, and no segments whatever its lattices are."""
-    assert read_result(document(lattices, **state)) == Result("a", error, ())
+    assert read_result(document(lattices, **state)) == HuaweiResult("a", error, ())
 
 
 def test_failure_without_lattices() -> None:
