@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 _TREE = "asr_daemon/output/filesystem/tree.py"
+_DIRECTORIES = "asr_daemon/output/filesystem/directories.py"
 _NAMES = "asr_daemon/output/filesystem/names.py"
 _STAGING = "asr_daemon/output/filesystem/staging.py"
 _LOCK = "asr_daemon/output/filesystem/lock.py"
@@ -17,7 +18,9 @@ _CHECK_SPACE = "self._space.check(settings.free_space_bytes)"
 _LINK = "            _each(attempts, partial(self._link, plan_again))\n"
 
 _FOLDER = "tests/output/filesystem"
-OUTPUT_TESTS = (f"{_FOLDER}/test_tree.py", f"{_FOLDER}/test_output.py")
+OUTPUT_TESTS = tuple(
+    f"{_FOLDER}/test_{part}.py" for part in ("tree", "directories", "names", "output")
+)
 SYNC_TESTS = (f"{_FOLDER}/test_sync.py",)
 STAGING_TESTS = (f"{_FOLDER}/test_staging.py",)
 COMMITTER_TESTS = ("tests/output/test_committer.py",)
@@ -47,13 +50,13 @@ class Mutant(NamedTuple):
 OPENING = (
     Mutant(
         "open does not sync the parent of a root that it made",
-        _TREE,
+        _DIRECTORIES,
         "self._staging.sync(os.path.dirname(directory))",
         "pass",
     ),
     Mutant(
         "open does not sync the parent of a root that was there",
-        _TREE,
+        _DIRECTORIES,
         "self._staging.sync(os.path.dirname(self._root))",
         "pass",
     ),
@@ -106,55 +109,55 @@ SYNCS = (
     ),
     Mutant(
         "the directory of a result is not synced",
-        _TREE,
+        _DIRECTORIES,
         "unsynced = [directory]",
         "unsynced = []",
     ),
     Mutant(
         "the parents of a directory are not synced",
-        _TREE,
+        _DIRECTORIES,
         "unsynced += _parents(directory, self._root)",
         "pass",
     ),
     Mutant(
         "only the nearest parent of a directory is synced",
-        _TREE,
+        _DIRECTORIES,
         "unsynced += _parents(directory, self._root)",
         "unsynced += _parents(directory, self._root)[:1]",
     ),
     Mutant(
         "only the first directory that was there at start is distrusted",
-        _TREE,
-        "if self._durable_directories.get(directory) != identity:",
-        "if not self._durable_directories:",
+        _DIRECTORIES,
+        "if self._durable.get(directory) != identity:",
+        "if not self._durable:",
     ),
     Mutant(
         "a directory in the place of another is trusted",
-        _TREE,
-        "if self._durable_directories.get(directory) != identity:",
-        "if directory not in self._durable_directories:",
+        _DIRECTORIES,
+        "if self._durable.get(directory) != identity:",
+        "if directory not in self._durable:",
     ),
     Mutant(
         "a directory that was made anew is trusted if it has the inode of the old one",
-        _TREE,
-        "self._durable_directories.pop(missing, None)",
+        _DIRECTORIES,
+        "self._durable.pop(missing, None)",
         "pass",
     ),
     Mutant(
         "a directory whose parents could not be synced is trusted",
-        _TREE,
-        "distrusted = taken | {",
-        "distrusted = taken and {",
+        _DIRECTORIES,
+        "for directory in entered - failed.keys()",
+        "for directory in entered",
     ),
     Mutant(
         "a directory that cannot be synced does not matter",
-        _TREE,
-        "failures[directory] = error",
+        _DIRECTORIES,
+        "failures[path] = error",
         "pass",
     ),
     Mutant(
         "files that are found are not synced",
-        _TREE,
+        _DIRECTORIES,
         "self._staging.sync(path)",
         "pass",
     ),
@@ -388,7 +391,7 @@ TREE = (
     ),
     Mutant(
         "a root that went away is made anew",
-        _TREE,
+        _DIRECTORIES,
         "_missing(directory, self._root)",
         "_missing(directory)",
     ),

@@ -8,13 +8,12 @@ may move or delete files at any time, and nobody else adds any.
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
-from typing import NamedTuple
 
+from asr_daemon.output.filesystem.directories import Directories, Directory
 from asr_daemon.output.filesystem.names import UNNAMEABLE, Plan
 from asr_daemon.output.filesystem.space import Room
 from asr_daemon.output.filesystem.staging import (
@@ -26,29 +25,15 @@ from asr_daemon.output.filesystem.staging import (
 from asr_daemon.output.filesystem.staging_folders import StagingFolders
 from asr_daemon.output.filesystem.sync import FileSystemSync, begin_writeback
 
-_MOST_DURABLE_DIRECTORIES = 4096
 _PROBE = ".probe~"
 
 _MANY_FILES = 6
 """From so many on, one sync of the whole file system takes less than one of each file."""
 
-_Identity = tuple[int, int]
-
 _WORTH_ANOTHER_TRY = (errno.EEXIST, errno.ENOENT, errno.EXDEV)
 
 PlanAgain = Callable[[Plan], Plan]
 """Returns another plan for a result whose name turned out to be taken, or its folder away."""
-
-
-class _Entered(NamedTuple):
-    """A directory as it was when the batch first came to it."""
-
-    path: str
-    identity: _Identity
-    staging: Staging
-    """Where files for it are written."""
-    unsynced: frozenset[str]
-    """What has to be synced for a name in it to be durable: itself, and perhaps its parents."""
 
 
 @dataclass(slots=True)
@@ -58,7 +43,7 @@ class _Attempt:
     plan: Plan
     staged: list[StagedFile] = field(default_factory=list)
     """Of each file, in their order; held, and some of them made by others."""
-    entered: _Entered | None = None
+    directory: Directory | None = None
     error: OSError | None = None
 
     @property
@@ -69,10 +54,10 @@ class _Attempt:
 
     @property
     def staging(self) -> Staging:
-        """Where its files are written; known once its folder was entered."""
-        if self.entered is None:
+        """Where its files are written; known once its directory was entered."""
+        if self.directory is None:
             raise OSError(errno.ENOENT, "its directory was not entered")
-        return self.entered.staging
+        return self.directory.staging
 
 
 class Tree:
@@ -89,8 +74,7 @@ class Tree:
         self._staging = staging
         self._staging_folders = StagingFolders(staging)
         self._file_system = FileSystemSync()
-        self._durable_directories: dict[str, _Identity] = {}
-        self._entered: dict[str, _Entered] = {}
+        self._directories = Directories(root, staging, self._staging_folders)
         self._failed: dict[str, str] = {}
 
     @property
@@ -105,13 +89,7 @@ class Tree:
         Raises:
             OSError: the root cannot be made, read or written, or another daemon has it.
         """
-        for directory in _missing(self._root):
-            self._staging.make_directory(directory)
-            self._staging.sync(os.path.dirname(directory))
-        # The root may have been made by a process that was killed before it was synced; where its
-        # parent may not be read, it was not.
-        with suppress(PermissionError):
-            self._staging.sync(os.path.dirname(self._root))
+        self._directories.make_root()
         self._staging.open()
 
     def close(self) -> None:
@@ -133,16 +111,8 @@ class Tree:
         return self._staging_folders.rooms
 
     def change_mode(self, directory: str, old_mode: int) -> None:
-        """Give a directory that holds no results yet the mode that holds now; and its parents.
-
-        One that has been given another mode meanwhile keeps it.
-        """
-        path, child = os.path.join(self._root, directory).rstrip("/"), ""
-        with suppress(OSError):
-            while path != self._root and set(os.listdir(path)) <= {child}:
-                if os.stat(path).st_mode & 0o777 == old_mode:
-                    self._staging.set_directory_mode(path)
-                path, child = os.path.split(path)
+        """Do as `Directories.change_mode` does, for a directory relative to the root."""
+        self._directories.change_mode(directory, old_mode)
 
     def check(self, directories: Iterable[str]) -> list[str]:
         """Return what does not work, if `open` would succeed, and results be stored in directories.
@@ -168,10 +138,10 @@ class Tree:
             OSError: it cannot be made, or results could not be stored there.
         """
         self.check_root()
-        self._make(os.path.join(self._root, directory).rstrip("/"))
+        self._directories.make(self._directories.path_of(directory))
         failed = os.path.join(self._root, "failed")
         if directory and os.path.isdir(os.path.join(failed, directory.partition("/")[0])):
-            self._make(os.path.join(failed, directory))
+            self._directories.make(os.path.join(failed, directory))
 
     def check_root(self) -> None:
         """Raise `OSError` unless the root is the one that was opened; on any thread."""
@@ -194,11 +164,7 @@ class Tree:
     def probe_failed(self, provider: str) -> None:
         """Do the same where the provider's last result failed."""
         if provider in self._failed:
-            self._staging_folders.check(self._failed[provider])
-            directory = check_writable(self._failed[provider])
-            staging = self._staging_folders.of(directory, _identity(directory))
-            self._staging_folders.check_room(staging)
-            _probe(staging)
+            _probe(self._directories.staging_of(self._failed[provider]))
 
     def write(self, plans: Sequence[Plan], plan_again: PlanAgain) -> list[Plan | OSError]:
         """Make each result durable; return for each, in order, as what it was stored, or why not.
@@ -206,7 +172,7 @@ class Tree:
         One that fails does not hold up the others. Files that were found are made durable too.
         """
         attempts = [_Attempt(plan) for plan in plans]
-        self._entered.clear()
+        self._directories.begin_batch()
         try:
             self.check_root()
             self._staging.ensure()
@@ -232,10 +198,10 @@ class Tree:
         if attempt.error is None:
             self._failed.pop(provider, None)
         elif _is_of_storage(attempt.error):
-            self._failed[provider] = self._directory(attempt.plan)
+            self._failed[provider] = self._path_of(attempt.plan)
 
-    def _directory(self, plan: Plan) -> str:
-        return os.path.join(self._root, plan.result.directory).rstrip("/")
+    def _path_of(self, plan: Plan) -> str:
+        return self._directories.path_of(plan.result.directory)
 
     def _sync_files(self, attempts: Sequence[_Attempt]) -> None:
         """Sync what was staged, in one staging folder after another."""
@@ -268,8 +234,7 @@ class Tree:
                 raise
             # The name was taken meanwhile; a reader that tidies up has removed a folder that
             # was still empty; rsync has taken a staged file away; or something was mounted.
-            self._entered.clear()
-            self._staging_folders.forget()
+            self._directories.forget()
             attempt.plan = plan_again(attempt.plan)
             self._enter(attempt)
             _stage_and_sync_again(attempt, again=True)
@@ -302,62 +267,15 @@ class Tree:
         ]
 
     def _enter(self, attempt: _Attempt) -> None:
-        """Make the folder of a result; note what has to be synced for its name to be durable."""
-        path = self._directory(attempt.plan)
-        entered = self._entered.get(path)
-        if entered is None:
-            try:
-                entered = self._make(path)
-            except (FileExistsError, FileNotFoundError):
-                # Somebody else makes or removes folders just now.
-                entered = self._make(path)
-            self._entered[path] = entered
-        attempt.entered = entered
-
-    def _make(self, directory: str) -> _Entered:
-        """Make a directory if it is missing.
-
-        One that was there before this process may have been made by one that was killed before the
-        sync, so its parents are synced the first time it is seen.
-        """
-        self._staging_folders.check(directory)
-        # A root that went away meanwhile is not made again: its mount point would be filled.
-        for missing in _missing(directory, self._root):
-            self._staging.make_directory(missing)
-            # A reader may have removed one whose inode the new one has got.
-            self._durable_directories.pop(missing, None)
-        identity = _identity(directory)
-        unsynced = [directory]
-        if self._durable_directories.get(directory) != identity:
-            unsynced += _parents(directory, self._root)
-        staging = self._staging_folders.of(directory, identity)
-        self._staging_folders.check_room(staging)
-        return _Entered(directory, identity, staging, frozenset(unsynced))
+        attempt.directory = self._directories.enter(self._path_of(attempt.plan))
 
     def _sync_directories(self, attempts: Sequence[_Attempt]) -> None:
-        """Sync each directory once; a failure is one of every result that needs the directory."""
-        failures: dict[str, OSError] = {}
-        taken: set[str] = set()
-        entered = {attempt.entered for attempt in attempts if attempt.entered is not None}
-        for directory in sorted({path for one in entered for path in one.unsynced}):
-            try:
-                self._staging.sync(directory)
-            except FileNotFoundError:
-                # A reader was quicker: it has taken the folder away, with all that was in it. That
-                # the root is still there is checked afterwards.
-                taken.add(directory)
-            except OSError as error:
-                failures[directory] = error
-        if len(self._durable_directories) > _MOST_DURABLE_DIRECTORIES:
-            self._durable_directories.clear()
-        errors = {one: _failure(one, failures) for one in entered}
-        distrusted = taken | {one.path for one in entered if errors[one] is not None}
-        self._durable_directories.update(
-            (one.path, one.identity) for one in entered if one.path not in distrusted
-        )
+        """Sync each directory; a failure is one of every result that needs the directory."""
+        entered = {attempt.directory for attempt in attempts if attempt.directory is not None}
+        failures = self._directories.sync(entered)
         for attempt in attempts:
-            if attempt.entered is not None and errors[attempt.entered] is not None:
-                attempt.error = errors[attempt.entered]
+            if attempt.directory is not None and attempt.directory in failures:
+                attempt.error = failures[attempt.directory]
 
 
 def _is_of_storage(error: OSError) -> bool:
@@ -447,32 +365,3 @@ def _sync_spooled(attempt: _Attempt) -> None:
     for (_, content), staged in zip(attempt.plan.result.files, attempt.staged, strict=True):
         if content is staged:
             staged.sync()
-
-
-def _failure(entered: _Entered, failures: Mapping[str, OSError]) -> OSError | None:
-    """Return why a name in a directory may not be durable, `None` if it is."""
-    failed = entered.unsynced & failures.keys()
-    return failures[min(failed)] if failed else None
-
-
-def _identity(path: str) -> _Identity:
-    status = os.stat(path)
-    return status.st_dev, status.st_ino
-
-
-def _missing(directory: str, top: str = "/") -> list[str]:
-    """Return `directory` and its parents below `top` that are missing, the outermost first."""
-    missing = []
-    while directory != top and not os.path.isdir(directory):
-        missing.append(directory)
-        directory = os.path.dirname(directory)
-    return missing[::-1]
-
-
-def _parents(directory: str, root: str) -> list[str]:
-    """Return the directories whose entries lead from `root` to `directory`."""
-    parents = []
-    while directory != root:
-        directory = os.path.dirname(directory)
-        parents.append(directory)
-    return parents

@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from asr_daemon.output.filesystem.upcoming import AHEAD, UpcomingDirectories
-from tests.output.filesystem.test_tree import SETTINGS, output_at
+from tests.output.filesystem.conftest import SETTINGS, output_at
 
 Expected = Callable[[datetime], list[str]]
 
