@@ -31,6 +31,10 @@ class MalformedRequest(CallbackError):
     """What was sent is not HTTP/1.1, or can be read in more than one way."""
 
 
+class NotHttp(MalformedRequest):
+    """What a client sends is no request at all, or in a protocol that is not served."""
+
+
 class NotUnderstood(CallbackError):
     """The body is not a result of this vendor."""
 

@@ -13,6 +13,7 @@ from asr_daemon.errors import (
     MalformedRequest,
     MethodNotAllowed,
     NotFound,
+    NotHttp,
     Unauthorized,
 )
 from asr_daemon.networks import Client
@@ -21,8 +22,8 @@ QUIET_S = 60.0
 """How long the same refusal of the same client is counted only."""
 
 QUIET_ABOUT_PROBES_S = 86_400.0
-"""The same for other methods than POST, and for clients that a proxy does not name: health checks
-come every few seconds for years."""
+"""The same for other methods than POST, what is no HTTP, and clients that a proxy does not name:
+health checks come every few seconds for years."""
 
 MAX_CLIENTS = 1000
 """How many of these are remembered; the one that was logged first is forgotten first."""
@@ -76,7 +77,8 @@ class AccessLog:
             "ms": round(refusal.took_s * 1000, 1),
         }
         if isinstance(error, _LIMITED):
-            quiet_s = QUIET_ABOUT_PROBES_S if isinstance(error, MethodNotAllowed) else QUIET_S
+            is_probe = isinstance(error, MethodNotAllowed | NotHttp)
+            quiet_s = QUIET_ABOUT_PROBES_S if is_probe else QUIET_S
             more = self._count((refusal.provider, type(error).__name__, refusal.network), quiet_s)
             if more is None:
                 return

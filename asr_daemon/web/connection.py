@@ -32,6 +32,11 @@ EVICTABLE_AFTER_S = 0.5
 
 _DISCARD_BYTES = 64 * 1024
 
+_TLS_HANDSHAKE = b"\x16\x03"
+_PROXY_PROTOCOL = (b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n")
+_BEGIN_BYTES = 16
+_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+
 _PARAMETERS = HTTP1ConnectionParameters(max_header_size=MAX_HEAD_BYTES, max_body_size=0)
 """Each request sets the limit of its body when its head is checked."""
 
@@ -50,6 +55,9 @@ class State(Enum):
     DISCARDING = "receives the body of a refused request, which is discarded"
     CLOSING = "has sent its last answer"
     CLOSED = "is closed"
+
+
+_READING = (State.NEW, State.IDLE, State.HEAD, State.BODY)
 
 
 class Timeouts(Struct, frozen=True, kw_only=True):
@@ -98,6 +106,10 @@ class Listener(Protocol):
         """Return what receives the next request of a connection."""
         ...
 
+    def note_malformed(self, connection: "Connection", reason: str) -> None:
+        """Note that a connection is closed, as what it sends is no request."""
+        ...
+
 
 class Connection(HTTPServerConnectionDelegate):
     """One accepted connection. Used on the event loop."""
@@ -115,6 +127,8 @@ class Connection(HTTPServerConnectionDelegate):
         self._listener = listener
         self._owner = owner
         self._received_bytes = 0
+        self._begin = b""
+        self._is_closing = False
         self._window: deque[tuple[float, int]] = deque()
         self._is_paused = False
 
@@ -189,6 +203,7 @@ class Connection(HTTPServerConnectionDelegate):
 
     def close(self) -> None:
         """Close it when the client has read what was sent, or after `LINGER_S`."""
+        self._is_closing = True
         if self._stream is not None:
             self._stream.close()
 
@@ -234,13 +249,28 @@ class Connection(HTTPServerConnectionDelegate):
         expected_bytes = (now_s - began_s - grace_s) * expected_bytes_per_s
         return self._received_bytes - began_bytes < expected_bytes
 
-    def _received(self, size_bytes: int) -> None:
-        self._received_bytes += size_bytes
+    def _received(self, data: bytearray | memoryview) -> None:
+        if not self._received_bytes:
+            self._begin = bytes(data[:_BEGIN_BYTES])
+        self._received_bytes += len(data)
         if self.state is State.IDLE:
             self._move(State.HEAD, self._owner.timeouts.header_s)
+        elif self._begin.startswith(_TLS_HANDSHAKE) and self.state is State.NEW:
+            self._refuse_tls()
+
+    def _refuse_tls(self) -> None:
+        """Answer what begins with TLS at a listener without, for its client would wait."""
+        reason = "this is TLS, and the listener has none: use http://, or set tls for it"
+        self._listener.note_malformed(self, reason)
+        stream = cast(AcceptedStream, self._stream)
+        asyncio.get_running_loop().call_soon(stream.write, _BAD_REQUEST)
+        asyncio.get_running_loop().call_soon(self.close)
 
     def _linger(self, lingering: socket.socket) -> None:
         """Shut down the sending half, and discard what is received until the client closes."""
+        if self.state in _READING and self._received_bytes and not self._is_closing:
+            # Tornado has closed it: it could not read what it has received.
+            self._listener.note_malformed(self, self._why_malformed())
         try:
             lingering.shutdown(socket.SHUT_WR)
         except OSError:
@@ -250,6 +280,11 @@ class Connection(HTTPServerConnectionDelegate):
         self._socket = lingering
         asyncio.get_running_loop().add_reader(lingering, self._discard_some)
         self._move(State.CLOSING, LINGER_S)
+
+    def _why_malformed(self) -> str:
+        if self._begin.startswith(_PROXY_PROTOCOL):
+            return "this is the PROXY protocol, which is not supported: turn it off in the proxy"
+        return "no request of HTTP/1.1, or one that can be read in two ways"
 
     def _discard_some(self) -> None:
         try:

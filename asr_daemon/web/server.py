@@ -12,7 +12,9 @@ import ssl
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPMessageDelegate
 
+from asr_daemon.errors import NotHttp
 from asr_daemon.networks import unmapped
+from asr_daemon.web.access_log import Refusal
 from asr_daemon.web.connection import Connection
 from asr_daemon.web.connections import Connections
 from asr_daemon.web.handler import CallbackRequest
@@ -26,6 +28,8 @@ _ACCEPTED_AT_ONCE = 64
 
 _BACKLOG = 4096
 """With Tornado's 128 a new connection waits a second during a flood: its SYN is dropped."""
+
+_BAD_REQUEST = 400
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +92,21 @@ class CallbackServer:
     def make_request(self, connection: Connection, http: HTTP1Connection) -> HTTPMessageDelegate:
         """Return what receives the next request of a connection."""
         return CallbackRequest(connection, http, self._routing, self._in_flight)
+
+    def note_malformed(self, connection: Connection, reason: str) -> None:
+        """Log and count a connection that is closed, as what it sends is no request."""
+        endpoint, intake = self._routing.find(""), self._routing.intake
+        refusal = Refusal(
+            provider=endpoint.name,
+            error=NotHttp(reason),
+            status=_BAD_REQUEST,
+            address=connection.address,
+            network=connection.network,
+            body_bytes=0,
+            took_s=0.0,
+        )
+        intake.access_log.note(refusal)
+        intake.answered(endpoint.name, _BAD_REQUEST)
 
     def _accept(self, listening: socket.socket) -> None:
         if not self._accept_waiting(listening, _ACCEPTED_AT_ONCE):

@@ -39,8 +39,8 @@ _DUMMY = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 class AcceptedStream(IOStream):
     """The stream of an accepted connection: reports what it receives, and how it is closed."""
 
-    on_received: Callable[[int], None]
-    """Called with the size of what was received."""
+    on_received: Callable[[bytearray | memoryview], None]
+    """Called with what was received."""
     on_lingering: Callable[[socket.socket], None]
     """Called with the open socket, in place of closing it, if the client may still be sending."""
     is_aborted = False
@@ -54,7 +54,7 @@ class AcceptedStream(IOStream):
             self.is_aborted = True
             raise ConnectionResetError(errno.ECONNRESET, str(error)) from error
         if size:
-            self.on_received(size)
+            self.on_received(buf[:size])
         elif size == 0:
             self.is_aborted = True
         return size

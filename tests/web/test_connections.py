@@ -41,6 +41,9 @@ class Bed:
         """Return what does not answer."""
         return Deaf()
 
+    def note_malformed(self, connection: Connection, reason: str) -> None:
+        """Do nothing."""
+
     def accept(self, address: str = "192.0.2.1") -> Connection:
         """Have one more connection from an address."""
         ours, theirs = socket.socketpair()
