@@ -27,7 +27,7 @@ class Clock:
         system: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take what the system shows, in Unix seconds, and what only ever goes on."""
+        """`system` returns Unix seconds, `monotonic` seconds that only ever go on."""
         self._system = system
         self._monotonic = monotonic
         self._began_s = monotonic()

@@ -76,4 +76,4 @@ class NoRoomForRejected(CannotStore):
 
 
 class ShuttingDown(CannotStore):
-    """The daemon is leaving and takes no more results."""
+    """The daemon is shutting down and takes no more results."""

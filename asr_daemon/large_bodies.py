@@ -77,7 +77,7 @@ class Worker:
     """Runs child processes, a few at a time; the other bodies wait on the disk."""
 
     def __init__(self, open_spool: OpenSpool, most: int, timeout_s: float = TIMEOUT_S) -> None:
-        """Take what opens spools, and how many children run at a time."""
+        """Run at most so many children at a time."""
         self._open_spool = open_spool
         self._free = asyncio.Semaphore(most)
         self._timeout_s = timeout_s

@@ -99,7 +99,7 @@ class Layout:
     """Names results by `output.layout` in `output.timezone`."""
 
     def __init__(self, layout: str, timezone: tzinfo) -> None:
-        """Take a layout that `check_layout` finds nothing wrong with."""
+        """`layout` is one that `check_layout` finds nothing wrong with."""
         self._layout = layout
         self._timezone = timezone
 

@@ -63,7 +63,6 @@ class LineHandler(logging.Handler):
     """
 
     def __init__(self, stream: TextIO) -> None:
-        """Take the stream."""
         super().__init__()
         self._stream = stream
         self._records: list[logging.LogRecord] = []
@@ -139,7 +138,6 @@ class JournalFormatter(logging.Formatter):
     """What another formatter makes, each line with the priority of its record before it."""
 
     def __init__(self, inner: logging.Formatter) -> None:
-        """Take the other formatter."""
         super().__init__()
         self._inner = inner
 

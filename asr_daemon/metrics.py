@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from asr_daemon import __version__
 
-Outcome = Literal["committed", "duplicate", "failed", "rejected"]
+CallbackOutcome = Literal["committed", "duplicate", "failed", "rejected"]
 """The outcome of a request: `failed` could not be stored, `rejected` is the sender's mistake."""
 Reload = Literal["applied", "invalid"]
 """The outcome of a reload of the configuration."""
@@ -175,7 +175,7 @@ class Metrics:
 
     def expect(self, provider: str) -> None:
         """Expose the counters of a provider from zero: alerts miss a first increase otherwise."""
-        for outcome in get_args(Outcome):
+        for outcome in get_args(CallbackOutcome):
             self._answers.labels(provider, outcome)
         for status in ("succeeded", "failed"):
             self._results.labels(provider, status)
@@ -198,7 +198,9 @@ class Metrics:
         """Count an answer of any endpoint."""
         self._statuses.labels(endpoint, status).inc()
 
-    def acknowledged(self, provider: str, outcome: Outcome, body_bytes: int, took_s: float) -> None:
+    def acknowledged(
+        self, provider: str, outcome: CallbackOutcome, body_bytes: int, took_s: float
+    ) -> None:
         """Count a request that was acknowledged."""
         self._answers.labels(provider, outcome).inc()
         self._bytes.labels(provider).inc(body_bytes)
@@ -212,7 +214,7 @@ class Metrics:
         if conflict:
             self._conflicts.labels(provider).inc()
 
-    def refused(self, provider: str, outcome: Outcome, reason: str) -> None:
+    def refused(self, provider: str, outcome: CallbackOutcome, reason: str) -> None:
         """Count a request that was refused; `reason` is the name of an error class."""
         self._answers.labels(provider, outcome).inc()
         self._refusals.labels(provider, reason).inc()

@@ -25,7 +25,7 @@ from asr_daemon.transcript import Transcript
 
 if TYPE_CHECKING:
     # A worker imports this module too, and counts nothing.
-    from asr_daemon.metrics import Metrics, Outcome
+    from asr_daemon.metrics import CallbackOutcome, Metrics
 
 SMALL_BODY_BYTES = 32 * 1024
 """Up to this size a body is converted on the event loop: that takes a millisecond or two."""
@@ -160,7 +160,7 @@ class Pipeline:
 
     def refuse(self, error: CallbackError) -> Answer:
         """Return the answer to a callback that is not acknowledged."""
-        outcome: Outcome = "failed" if isinstance(error, CannotStore) else "rejected"
+        outcome: CallbackOutcome = "failed" if isinstance(error, CannotStore) else "rejected"
         self._metrics.refused(self.name, outcome, type(error).__name__)
         return self._provider.refuse(error)
 
@@ -237,7 +237,7 @@ class Pipeline:
 
     def _record(self, result: Result, stored: Stored, body_bytes: int, took_s: float) -> None:
         """Log and count a result that is acknowledged."""
-        outcome: Outcome = "duplicate" if stored.duplicate else "committed"
+        outcome: CallbackOutcome = "duplicate" if stored.duplicate else "committed"
         self._metrics.acknowledged(self.name, outcome, body_bytes, took_s)
         if not stored.duplicate:
             conflict = stored.path != result.marker

@@ -13,9 +13,9 @@ from jsonschema import Draft202012Validator
 
 from asr_daemon.config.model import OutputSettings
 from asr_daemon.renderers.document import JsonRenderer
+from asr_daemon.renderers.document_schema import transcript_schema
 from asr_daemon.renderers.read_json import read_transcript
 from asr_daemon.renderers.registry import FORMATS, make_renderers
-from asr_daemon.renderers.schema import transcript_schema
 from tests.durability.requirements import require
 
 PAGE = (Path(__file__).parents[1] / "docs/files.md").read_text(encoding="utf-8")

@@ -21,7 +21,6 @@ class Progress:
         unit: str,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take where it is shown, and what is counted."""
         self._stream = stream
         self._total = total
         self._unit = unit

@@ -12,10 +12,10 @@ from msgspec import Struct
 
 from asr_daemon.commands.base import DONE, FAILED, Command, CommandFailed, configuration
 from asr_daemon.commands.progress import Progress
+from asr_daemon.commands.simulators import callback_url, make_simulator
 from asr_daemon.config.model import Config
 from asr_daemon.providers.registry import VENDORS
 from asr_daemon.providers.simulator import SendError, Simulator
-from asr_daemon.send import callback_url, make_simulator
 
 BODY, REASON = ".body", ".json"
 GIVES_UP_AFTER = 3
@@ -37,7 +37,6 @@ class Sender:
     """Sends bodies as their vendors do, over one connection as long as the URL stays the same."""
 
     def __init__(self, config: Config) -> None:
-        """Take the configuration of the running daemon."""
         self._config = config
         self._key: tuple[str, Query] | None = None
         self._simulator: Simulator | None = None

@@ -6,7 +6,7 @@ import msgspec
 
 from asr_daemon.commands.base import DONE, Command
 from asr_daemon.config.load import packaged
-from asr_daemon.renderers.schema import transcript_schema
+from asr_daemon.renderers.document_schema import transcript_schema
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 

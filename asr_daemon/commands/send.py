@@ -5,8 +5,8 @@ from pathlib import Path
 
 from asr_daemon.commands.base import DONE, FAILED, Command, CommandFailed, configuration
 from asr_daemon.commands.progress import show_progress
+from asr_daemon.commands.simulators import make_simulator
 from asr_daemon.providers.registry import VENDORS
-from asr_daemon.send import make_simulator
 
 _VENDORS = {vendor.name: vendor for vendor in VENDORS}
 

@@ -21,7 +21,7 @@ class History:
     """Turns counters that only grow into counts of a minute."""
 
     def __init__(self, read: Callable[[], Mapping[str, Mapping[str, int]]]) -> None:
-        """Take what returns the counters: by provider, then by outcome."""
+        """`read` returns the counters: by provider, then by outcome."""
         self._read = read
         self._totals: dict[int, Counter[tuple[str, str]]] = {}
 

@@ -50,7 +50,7 @@ class Service:
     """
 
     def __init__(self, ports: Ports, metrics: Metrics, admin: Application) -> None:
-        """Take what outlives a reload; `start` opens the rest."""
+        """`start` opens what is not given."""
         self._ports = ports
         self._metrics = metrics
         self._admin = AdminServer(admin)

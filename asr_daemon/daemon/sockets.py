@@ -22,7 +22,7 @@ class Ports:
     """Opens ports; an inherited socket serves the listener that is configured with its port."""
 
     def __init__(self, inherited: Sequence[socket.socket] = ()) -> None:
-        """Take listening sockets that stay open when the daemon ends."""
+        """`inherited` are listening, and stay open when the daemon ends."""
         self._inherited: dict[int, list[socket.socket]] = {}
         for listening in inherited:
             if listening.family in _FAMILIES:

@@ -33,7 +33,7 @@ class Storage:
     """Stores the results of one process. Used on the event loop."""
 
     def __init__(self, config: Config, metrics: Metrics) -> None:
-        """Name the output; `open` touches it."""
+        """Nothing is touched before `open`."""
         self._metrics = metrics
         self._root = str(config.output.root.absolute())
         self.output = make_output(config)

@@ -19,7 +19,6 @@ class Manager:
     """The service manager that started this process, if one did."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        """Take the environment that the manager set."""
         self._address = environ.get("NOTIFY_SOCKET", "")
         self._environ = environ
 

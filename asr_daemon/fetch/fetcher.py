@@ -1,7 +1,7 @@
 """Fetches the texts that callbacks have only the URL of, until they are there or a day is over.
 
 It stands between the pipelines and the committer, and sees each result once it is committed. What
-is to be done is not stored anew: a start, a lost index or another configuration has it looked for
+is to be done is not stored again: a start, a lost index or another configuration has it looked for
 (`pending.py`). How long to wait follows from the age of a callback, so that too needs no memory.
 """
 
@@ -66,7 +66,7 @@ class Fetcher:
     def __init__(
         self, client: Fetches, committer: Commits, find: Find, metrics: Metrics, clock: Clock
     ) -> None:
-        """Take what it works with; nothing is fetched until `apply` says where from."""
+        """Nothing is fetched until `apply` says where from."""
         self._client = client
         self._committer = committer
         self._find = find

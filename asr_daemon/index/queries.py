@@ -161,7 +161,7 @@ class Queries:
     """Reads the index below one `state` directory. Used by one thread."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the directory; the database need not be there yet."""
+        """`folder` need not hold a database yet."""
         self._file = folder / FILE
         self._wal = f"{self._file}-wal"
         self._connection: sqlite3.Connection | None = None

@@ -59,7 +59,7 @@ class Committer:
     """
 
     def __init__(self, output: Output, observe: Observe) -> None:
-        """Take an output that is open, and what observes each batch."""
+        """`output` is open; `observe` is called after each batch."""
         self._output = output
         self._observe = observe
         self._queued: deque[_Waiting] = deque()

@@ -15,7 +15,6 @@ class SrtRenderer:
     suffix = ".srt"
 
     def __init__(self, limits: LineLimits) -> None:
-        """Take `output.captions`."""
         self._limits = limits
 
     def render(self, transcript: Transcript) -> bytes | Omitted:

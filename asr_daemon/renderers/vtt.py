@@ -15,7 +15,6 @@ class VttRenderer:
     suffix = ".vtt"
 
     def __init__(self, limits: LineLimits) -> None:
-        """Take `output.captions`."""
         self._limits = limits
 
     def render(self, transcript: Transcript) -> bytes | Omitted:

@@ -56,7 +56,7 @@ class AccessLog:
     """Logs refusals, and counts those that it does not log."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin with nothing logged; `clock` returns seconds."""
+        """`clock` returns seconds."""
         self._clock = clock
         self._logged_at_s: OrderedDict[_Key, float] = OrderedDict()
         self._unlogged: dict[_Key, int] = {}

@@ -97,7 +97,7 @@ class AdminServer:
     """The admin listener."""
 
     def __init__(self, application: web.Application) -> None:
-        """Take what it serves from `start` on."""
+        """Serve nothing until `start`."""
         self._server = HTTPServer(application)
 
     def start(self, sockets: Iterable[socket.socket]) -> None:

@@ -25,7 +25,7 @@ class Throttle:
     """Delays refusals: each address has a bucket of attempts that fills by one each interval."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin with full buckets; `clock` returns seconds."""
+        """`clock` returns seconds."""
         self._clock = clock
         self._full_at_s: OrderedDict[str, float] = OrderedDict()
         self._released = asyncio.Event()

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from asr_daemon.config.reference import schema as config_schema
-from asr_daemon.renderers.schema import transcript_schema
+from asr_daemon.renderers.document_schema import transcript_schema
 from tests.commands.conftest import Run
 
 

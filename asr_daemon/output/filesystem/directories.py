@@ -28,7 +28,6 @@ class Directories:
     """The directories below one root. Used by one thread."""
 
     def __init__(self, root: str, staging: Staging, folders: StagingFolders) -> None:
-        """Take the root, its staging folder, and those of directories that need their own."""
         self._root = root
         self._staging = staging
         self._folders = folders

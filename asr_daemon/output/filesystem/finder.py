@@ -40,7 +40,7 @@ class Finder:
     """Looks for results on a thread of its own. `start` and `take` are one other thread's."""
 
     def __init__(self, root: str, read_entry: ReadEntry) -> None:
-        """Take the root, absolute, and what reads a marker."""
+        """`root` is absolute."""
         self._root = root
         self._read_entry = read_entry
         self._found: Queue[Found | None] = Queue(_MOST_WAITING)

@@ -63,7 +63,7 @@ class Names:
     """The names below one root. Used by one thread."""
 
     def __init__(self, root: str, read_fingerprint: ReadFingerprint) -> None:
-        """Take the root, absolute, and what reads a marker."""
+        """`root` is absolute."""
         self._root = root
         self._read_fingerprint = read_fingerprint
         self._markers: dict[str, _Marker] = {}

@@ -26,7 +26,7 @@ class Quota:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Take the folder, which need not be there; nothing is counted yet."""
+        """`folder` need not be there; nothing is counted yet."""
         self._folder = folder
         self._used_bytes = 0
         self._lock = Lock()

@@ -27,7 +27,6 @@ class Space:
     """Compares what is free below a folder with a reserve."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the folder."""
         self._folder = folder
         self.room: Room | None = None
         """What was left at the last check; `None` before the first, or if it failed."""

@@ -19,7 +19,6 @@ class SpooledBody:
     """The body of a request, on the disk. Used on the event loop, which never waits for it."""
 
     def __init__(self, file: StagedFile, executor: Executor) -> None:
-        """Take an empty file, and where it is written; see `open`."""
         self.content = file
         self.size_bytes = 0
         self._executor = executor

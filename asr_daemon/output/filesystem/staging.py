@@ -62,7 +62,7 @@ class StagedFile:
     """
 
     def __init__(self, staging: "Staging", descriptor: int, name: str | None) -> None:
-        """Take an open file, and the path of its temporary name if it has one."""
+        """`name` is the path of its temporary name, if it has one."""
         self.descriptor = descriptor
         self.path = name or f"{OPEN_FILES}/{descriptor}"
         """Leads to it while it is open."""

@@ -22,7 +22,7 @@ class StagingFolders:
     """The staging folders of one tree. Used by one thread."""
 
     def __init__(self, root: Staging) -> None:
-        """Take the root's, which others opens and closes."""
+        """`root` is opened and closed elsewhere."""
         self._root = root
         self._others: dict[str, Staging] = {}
         self._spaces: dict[str, Space] = {}

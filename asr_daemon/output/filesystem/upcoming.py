@@ -28,7 +28,7 @@ class UpcomingDirectories:
     """Makes the directories of now and of soon. Used by one thread."""
 
     def __init__(self, make: Callable[[str], None], now: Callable[[], datetime]) -> None:
-        """Take what makes a directory, relative to the root, and raises `OSError`; and the time."""
+        """`make` makes a directory, relative to the root, and may raise `OSError`."""
         self._make = make
         self._now = now
         self.made: frozenset[str] = frozenset()

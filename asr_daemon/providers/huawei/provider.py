@@ -1,7 +1,7 @@
 """Huawei CEC/OIAP: the callback of offline conversion, and the tokens that its senders ask for.
 
 This daemon stands where OIAP stands. A sender first posts its app key and secret to the token
-interface, then each result with the token, and asks anew when the token is over.
+interface, then each result with the token, and asks again when the token is over.
 """
 
 import time

@@ -17,7 +17,6 @@ class HuaweiSimulator:
     """Gets a token, then posts JSON with it; a token that has expired is requested again."""
 
     def __init__(self, url: str, token_url: str, app_key: str, app_secret: bytes) -> None:
-        """Take the addresses of both interfaces, and the credentials that were agreed on."""
         self._post = Poster(url).post
         self._post_for_token = Poster(token_url).post
         self._credentials = {"appKey": app_key, "appSecret": app_secret.decode()}

@@ -29,7 +29,7 @@ class TokenInterface:
     """The credentials are in the body: nobody is let in by the head, so little is taken."""
 
     def __init__(self, settings: HuaweiSettings, clock: Callable[[], float] = time.time) -> None:
-        """Take the settings, and what tells the time in Unix seconds."""
+        """`clock` returns Unix seconds."""
         self._settings = settings
         self._secrets = secrets_by_app_key(settings)
         self._clock = clock

@@ -13,7 +13,7 @@ class TencentSimulator:
     """Posts form pairs, once more if they are not acknowledged."""
 
     def __init__(self, url: str) -> None:
-        """Take the callback URL as it would be given to the vendor, with the key."""
+        """`url` is what the vendor would be given, with the key."""
         self._post = Poster(url).post
 
     def send(self, body: bytes, content_type: str | None = None) -> list[Reply]:

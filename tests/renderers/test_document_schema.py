@@ -17,7 +17,7 @@ from asr_daemon.providers.tencent.provider import Tencent
 from asr_daemon.providers.tencent.samples import TENCENT_CALLBACK
 from asr_daemon.providers.tencent.settings import TencentSettings
 from asr_daemon.renderers.document import JsonRenderer
-from asr_daemon.renderers.schema import transcript_schema
+from asr_daemon.renderers.document_schema import transcript_schema
 from asr_daemon.transcript import Segment, Transcript, VendorError
 from tests.providers.callbacks import (
     HUAWEI_EXAMPLE,
