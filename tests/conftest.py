@@ -10,6 +10,9 @@ from hypothesis import settings
 
 from asr_daemon.transcript import Segment, Transcript
 
+LONG_TIMEOUT_S = 1200
+"""For a test of a long run, where much more is generated; pyproject.toml has the everyday one."""
+
 settings.register_profile("everyday", max_examples=100, deadline=None)
 settings.register_profile("long", max_examples=10_000, deadline=None)
 
@@ -32,12 +35,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long tests out of an everyday run, and give them time in another."""
-    long = [item for item in items if item.get_closest_marker("long")]
+    """Leave the long tests out of an everyday run, and give all more time in another."""
     if _is_long(config):
-        for item in long:
-            item.add_marker(pytest.mark.timeout(1200))
+        for item in items:
+            item.add_marker(pytest.mark.timeout(LONG_TIMEOUT_S))
         return
+    long = [item for item in items if item.get_closest_marker("long")]
     config.hook.pytest_deselected(items=long)
     items[:] = [item for item in items if item not in long]
 
