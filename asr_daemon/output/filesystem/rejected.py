@@ -4,6 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock, Thread
 
@@ -88,15 +89,22 @@ class Quota:
             self._used_bytes += counted - before
 
 
-def _sizes_below(folder: Path) -> Iterator[int]:
-    """Yield the sizes of the files below a folder as far as they can be read, with pauses."""
-    seen = 0
-    for directory, _, names in os.walk(folder):
-        for name in names:
-            try:
-                yield os.lstat(os.path.join(directory, name)).st_size
-            except OSError:
-                continue
-            seen += 1
+def _sizes_below(folder: str | Path) -> Iterator[int]:
+    """Yield the sizes of the files below a folder as far as they can be read, with pauses.
+
+    A folder is read as it is walked: a list of hundreds of thousands of names would take memory,
+    and callbacks would wait for it.
+    """
+    try:
+        entries = os.scandir(folder)
+    except OSError:
+        return
+    with entries:
+        for seen, entry in enumerate(entries, 1):
+            with suppress(OSError):
+                if entry.is_dir(follow_symlinks=False):
+                    yield from _sizes_below(entry.path)
+                else:
+                    yield entry.stat(follow_symlinks=False).st_size
             if seen % SLICE == 0:
                 time.sleep(PAUSE_S)
