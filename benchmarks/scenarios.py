@@ -1,5 +1,6 @@
 """What is measured: each scenario starts servers on a new disk, and yields its rows."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ from benchmarks.table import Row, ratios
 
 T = TypeVar("T")
 
-_PAUSE_S = 1
+_PAUSE_S, _IDLE_S = 1, 2
 """After each load: a server may still work on requests whose sender is gone."""
 _SIZES_BYTES, _SIZES_S = (1_000, 100_000, 1_000_000, 5_000_000, 20_000_000), 25
 _STALLED_BYTES, _STALLED_PATIENCE_S = 50_000_000, 60
@@ -122,9 +123,11 @@ def rejected(bench: Bench) -> Iterator[Row]:
         measures = {}
         for name, bodies in (("none", 0), ("many", _REJECTED_BODIES)):
             (disk / name).mkdir()
-            # The daemon makes its root: what it finds in one of its own is its own.
+            # The daemon makes its root: what it finds in one of its own is its own. Idle for a while
+            # it notes that its index is complete, so that it does not read these bodies.
             with running(disk / name, DAEMON) as server:
                 root = server.folder / "root"
+                time.sleep(_IDLE_S)
             _fill(root / "rejected/tencent/2026/11/21", bodies)
             measures[name] = partial(_start_and_reject, disk / name, bench.seconds)
         none, many = _in_turns(bench.rounds, measures).values()
@@ -212,6 +215,7 @@ def _fill(folder: Path, bodies: int) -> None:
         stem = f"{folder}/{number:06}-{number:016x}"
         Path(f"{stem}.body").write_bytes(b"unknown=%d" % number)
         Path(f"{stem}.json").write_bytes(b'{"status":"rejected","reason":"no requestId"}')
+    os.sync()
 
 
 def _start_and_reject(folder: Path, seconds: int) -> tuple[float, Load]:

@@ -54,7 +54,7 @@ class Wrk:
         """Start it, without `seconds` until `stop`; each connection rests `delay_ms` between."""
         self._server = server
         run = new_run()
-        file = server.folder / f"request-{run}"
+        file = server.folder / f"request-{run}-{connections}"
         file.write_bytes(request)
         script = Path(__file__).with_name("callbacks.lua")
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds or _HOUR_S}", "--timeout=60s"]
