@@ -123,8 +123,8 @@ def rejected(bench: Bench) -> Iterator[Row]:
         measures = {}
         for name, bodies in (("none", 0), ("many", _REJECTED_BODIES)):
             (disk / name).mkdir()
-            # The daemon makes its root: what it finds in one of its own is its own. Idle for a while
-            # it notes that its index is complete, so that it does not read these bodies.
+            # The daemon makes its root: what it finds in one of its own is its own. While idle, it
+            # notes that its index is complete, so that it does not read these bodies.
             with running(disk / name, DAEMON) as server:
                 root = server.folder / "root"
                 time.sleep(_IDLE_S)
