@@ -1,5 +1,6 @@
 """Options of the whole suite, and the values that many tests begin with."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from random import Random, SystemRandom
@@ -27,6 +28,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose how much is generated, and name the marker of the long tests."""
+    # Images of containers set it, and every daemon of the tests would compile the package again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     settings.load_profile("long" if _is_long(config) else "everyday")
     config.addinivalue_line("markers", "long: takes minutes; run with --long")
 
