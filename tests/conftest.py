@@ -1,6 +1,7 @@
 """Options of the whole suite, and the values that many tests begin with."""
 
 import os
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from random import Random, SystemRandom
@@ -11,7 +12,7 @@ from hypothesis import settings
 
 from asr_daemon.transcript import Segment, Transcript
 
-settings.register_profile("everyday", max_examples=100, deadline=None)
+settings.register_profile("everyday", max_examples=50, deadline=None)
 settings.register_profile("long", max_examples=10_000, deadline=None)
 
 
@@ -28,8 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose how much is generated, and name the marker of the long tests."""
-    # Images of containers set it, and every daemon of the tests would compile the package again.
+    # Images of containers say so, and then every daemon would compile the whole package again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     settings.load_profile("long" if _is_long(config) else "everyday")
     config.addinivalue_line("markers", "long: takes minutes; run with --long")
 
