@@ -102,7 +102,7 @@ def _is_awake(bed: Bed, ready: str) -> bool:
     return f"{ready}.json" in bed.processed()
 
 
-def load(daemon: Daemon, count: int = 200) -> set[str]:
+def load(daemon: Daemon, count: int = 100) -> set[str]:
     """Store so many results at least, and return the names of their JSON files."""
     ledger = Ledger()
     with senders(daemon.port, ledger, 4):

@@ -136,7 +136,7 @@ def test_change_of_hour(tmp_path: Path, before_s: int, note_figure: NoteFigure) 
         recursive_watchdog(tmp_path / "root") as of_package,
     ):
         assert later.exists() == (before_s < AHEAD_S)
-        with senders(daemon.port, ledger, 4):
+        with senders(daemon.port, ledger, 2):
             eventually(lambda: sum(1 for _ in later.glob("*")) >= 200, "next hour", before_s + 20)
             eventually(lambda: len(ledger.acknowledged) >= 1000, "1,000 results")
         for seen in (of_program, of_package):
