@@ -1,5 +1,7 @@
 """Options of the whole suite, and the values that many tests begin with."""
 
+import os
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from random import Random, SystemRandom
@@ -13,7 +15,7 @@ from asr_daemon.transcript import Segment, Transcript
 LONG_TIMEOUT_S = 1200
 """For a test of a long run, where much more is generated; pyproject.toml has the everyday one."""
 
-settings.register_profile("everyday", max_examples=100, deadline=None)
+settings.register_profile("everyday", max_examples=50, deadline=None)
 settings.register_profile("long", max_examples=10_000, deadline=None)
 
 
@@ -30,6 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose how much is generated, and name the marker of the long tests."""
+    # Images of containers say so, and then every daemon would compile the whole package again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     settings.load_profile("long" if _is_long(config) else "everyday")
     config.addinivalue_line("markers", "long: takes minutes; run with --long")
 

@@ -18,7 +18,8 @@ from asr_daemon.web.connection import EVICTABLE_AFTER_S, Connection, State, Time
 RESERVED_DESCRIPTORS = 384
 """Kept from connections: for the files of a batch, the index, listeners and the admin."""
 
-_SWEEP_S = 0.5
+SWEEP_S = 0.5
+"""Between two looks for connections whose time is over."""
 
 _IDLE = (
     State.NEW,
@@ -50,7 +51,7 @@ class Connections:
         self._queues: dict[str, deque[Connection]] = {}
         self._queued = 0
         self._by_network: Counter[str] = Counter()
-        self._sweeping = PeriodicCallback(self.sweep, _SWEEP_S * 1000)
+        self._sweeping = PeriodicCallback(self.sweep, SWEEP_S * 1000)
 
     def limit(
         self, connections: int, per_address: int, proxies: tuple[Network, ...], timeouts: Timeouts

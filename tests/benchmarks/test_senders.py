@@ -57,7 +57,7 @@ class Hasty(Keeping):
 def serving(handler: type[Keeping]) -> Iterator[Server]:
     """Serve on loopback until the block ends."""
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield Server(Path(), server.server_address[1], os.getpid(), 0.0)
         server.shutdown()
 

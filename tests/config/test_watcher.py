@@ -15,7 +15,7 @@ from tests.durability.requirements import require, user_namespaces, with_inotify
 
 NOTICED_S = 3.0
 """Much less than the poll needs: an event was noticed."""
-QUIET_S = 0.5
+QUIET_S = 0.25
 """Long enough for an event to be noticed."""
 
 
@@ -164,7 +164,7 @@ def test_file_being_written_is_not_complete_before_the_close(file: Path) -> None
     """Not even after several looks, and not because another file has changed."""
 
     async def run() -> None:
-        watcher = Watcher(poll_s=0.1)
+        watcher = Watcher(poll_s=0.05)
         files = frozenset({file, file.with_name("secret")})
         while not await watcher.aim(files):
             pass
@@ -172,7 +172,7 @@ def test_file_being_written_is_not_complete_before_the_close(file: Path) -> None
         with file.open("w") as writer:
             print("half", file=writer, flush=True)
             file.with_name("secret").write_text("changed")
-            assert not await returns(waiting, 1.0)
+            assert not await returns(waiting, 2 * QUIET_S)
             print("rest", file=writer)
         assert await returns(waiting, NOTICED_S)
         assert file.read_text() == "half\nrest\n"
@@ -263,7 +263,7 @@ async def run(file):
         pass
     writer = file.open("w")
     waiting = asyncio.create_task(watcher.changed())
-    for number in range(10):
+    for number in range(6):
         print(number, file=writer, flush=True)
         await asyncio.sleep(0.1)
         print("written", waiting.done())
@@ -297,8 +297,8 @@ def test_without_inotify_files_are_polled_and_that_is_logged_once(
     )
     assert done.stdout.splitlines() == [
         f"inotify unavailable, polling every 5 s instead: {reason}",
-        *["written False"] * 10,
-        "complete 10",
+        *["written False"] * 6,
+        "complete 6",
     ]
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
-LOOK_AGAIN_S = 0.002
+LOOK_AGAIN_S = 0.005
 
 CONFIG = """
 listen: [{{address: 127.0.0.1, port: 0}}]

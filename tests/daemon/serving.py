@@ -17,7 +17,7 @@ PATIENCE_S = 20.0
 """How long a test waits for what is going to happen."""
 FLAT = {"layout": "{provider}/{id}"}
 """An `output` without days, so that a test may run at midnight."""
-_LOOK_AGAIN_S = 0.002
+_LOOK_AGAIN_S = 0.01
 
 T = TypeVar("T")
 Labels = tuple[str, ...]

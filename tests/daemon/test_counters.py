@@ -90,19 +90,16 @@ def tencent(daemon: Daemon, body: bytes, headers: Mapping[str, str] | None = Non
     return daemon.post(f"{TENCENT_PATH}?key={KEY}", body, headers)
 
 
-@pytest.mark.parametrize(
-    ("name", "labels"),
-    [
+def test_nothing_yet(daemon: Daemon) -> None:
+    """What alerts look at is there from zero on: Prometheus sees no increase to a first value."""
+    for name, labels in (
         ("asr_daemon_callbacks_total", ("tencent", "committed")),
         ("asr_daemon_callbacks_total", ("huawei", "failed")),
         ("asr_daemon_rejected_kept_total", ("tencent",)),
         ("asr_daemon_conflicts_total", ("huawei",)),
-    ],
-)
-def test_nothing_yet(daemon: Daemon, name: str, labels: tuple[str, ...]) -> None:
-    """What alerts look at is there from zero on: Prometheus sees no increase to a first value."""
-    names = ("provider", "outcome")[: len(labels)]
-    assert metric(daemon, name, *names)[labels] == 0.0
+    ):
+        names = ("provider", "outcome")[: len(labels)]
+        assert metric(daemon, name, *names)[labels] == 0.0, name
 
 
 def test_results_and_duplicates(daemon: Daemon) -> None:

@@ -111,7 +111,7 @@ def follow_all(folder: Path, results: int, chance: Random) -> tuple[int, int, in
 
 
 def test_each_result_is_taken_in_order(tmp_path: Path, chance: Random) -> None:
-    follow_all(tmp_path, 300, chance)
+    follow_all(tmp_path, 200, chance)
 
 
 @pytest.mark.long

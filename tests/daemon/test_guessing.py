@@ -298,7 +298,7 @@ def check_guessing(
 
 def test_guesses_are_one_a_second(tmp_path: Path, note_figure: NoteFigure) -> None:
     """However many come at once; only the right one among them is answered at once."""
-    check_guessing(tmp_path, 40, 10, 2.0, note_figure)
+    check_guessing(tmp_path, 40, 10, 1.0, note_figure)
 
 
 @pytest.mark.long

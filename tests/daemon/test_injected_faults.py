@@ -156,13 +156,15 @@ class Bed(NamedTuple):
         raise AssertionError(f"{ids[0]} was never tried in less than {LOOK_S} s")
 
 
-@pytest.fixture
-def bed(disk: PosixDisk, tmp_path: Path) -> Iterator[Bed]:
-    """Run a daemon to which one folder is known."""
-    with on(disk, tmp_path) as daemon:
+@pytest.fixture(scope="module")
+def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+    """Run one daemon to which one folder is known; each test has ids and folders of its own."""
+    require(requirements.root, requirements.fuse, requirements.strace)
+    folder = tmp_path_factory.mktemp("bed")
+    with posix_disk() as disk, on(disk, folder) as daemon:
         assert post(daemon, "1-known") == 200
         # Until then the tree is read on another thread.
-        eventually(is_filled(tmp_path, 1), "the index is filled")
+        eventually(is_filled(folder, 1), "the index is filled")
         yield Bed(daemon, disk)
 
 
@@ -184,7 +186,7 @@ def test_calls_of_a_commit(bed: Bed, id_: str, count: dict[str, int]) -> None:
 @pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
 def test_one_call_fails(bed: Bed, error: str) -> None:
     """In a new folder: only a file that could not be synced is made good for."""
-    assert bed.outcomes(NEW_FOLDER, error, "{0}-{0}{1}.{2}") == FAILING_ONCE
+    assert bed.outcomes(NEW_FOLDER, error, f"{{0}}-{error}{{0}}{{1}}.{{2}}") == FAILING_ONCE
 
 
 @pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
@@ -193,7 +195,7 @@ def test_one_call_fails_in_a_known_folder(bed: Bed, error: str) -> None:
     expected = {
         call: FAILING_ONCE_IN_KNOWN_FOLDER[call][:count] for call, count in KNOWN_FOLDER.items()
     }
-    assert bed.outcomes(KNOWN_FOLDER, error, "{0}{1}.{2}-known") == expected
+    assert bed.outcomes(KNOWN_FOLDER, error, f"{error}{{0}}{{1}}.{{2}}-known") == expected
 
 
 @pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
@@ -201,7 +203,7 @@ def test_calls_go_on_failing(bed: Bed, error: str) -> None:
     """From any one on: nothing is acknowledged until it is over."""
     expected = {call: [503] * count for call, count in NEW_FOLDER.items()}
     expected["open"][-2:] = [200, 200]
-    assert bed.outcomes(NEW_FOLDER, error, "{0}-{0}{1}.{2}", "{}+") == expected
+    assert bed.outcomes(NEW_FOLDER, error, f"{{0}}-more{error}{{0}}{{1}}.{{2}}", "{}+") == expected
 
 
 def test_file_that_could_not_be_synced_is_not_used(bed: Bed, tmp_path: Path) -> None:
@@ -209,7 +211,7 @@ def test_file_that_could_not_be_synced_is_not_used(bed: Bed, tmp_path: Path) -> 
     output = tmp_path / "trace"
     options = ["-yy", "-o", str(output), "-e", "trace=fsync,?link,linkat"]
     with attached(bed.daemon.process.pid, *options, "-e", "inject=fsync:error=EIO:when=1"):
-        assert post(bed.daemon, "1-new") == 200
+        assert post(bed.daemon, "1-unsynced") == 200
     ended = [call for call in calls(output.read_text().splitlines()) if call.ended]
     (failed,) = (call for call in ended if not call.succeeded)
     ((_, unsynced),) = descriptors(failed.arguments)

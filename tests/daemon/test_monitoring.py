@@ -20,7 +20,7 @@ from tests.durability.requirements import require
 
 MONITORING = Path(__file__).parents[2] / "docs/monitoring"
 SERIES = re.compile(r"\b(?:asr_daemon|process|python)_\w+")
-_SECONDS = 100
+_SECONDS = 50
 SUFFIXES = re.compile(r"_(?:bucket|sum|count)$")
 
 

@@ -48,9 +48,9 @@ def test_answers_wait_for_their_syncs(tmp_path: Path) -> None:
     """New results, duplicates, names that are taken, failed tasks, folders old and new: 200."""
     require(requirements.strace)
     with running(tmp_path, output=OUTPUT) as daemon:
-        trace = trace_of(daemon, 50)
+        trace = trace_of(daemon, 24)
     assert check_order(trace, str(tmp_path / "root")) == []
-    assert links(trace) == LINKED_BY_A_GROUP * 50
+    assert links(trace) == LINKED_BY_A_GROUP * 24
 
 
 @pytest.mark.parametrize("lacks", [(), ("link",), ("link", "rename-flags")], ids="+".join)

@@ -14,8 +14,7 @@ from tests.conftest import NoteFigure
 from tests.daemon.clients import TENCENT_PATH, body_of
 from tests.daemon.crowd import many_descriptors
 from tests.daemon.process import Daemon
-from tests.daemon.serving import eventually, serving
-from tests.daemon.upload import Upload
+from tests.daemon.serving import serving
 
 LASTS_S = 8.0
 """Shorter than `header_timeout`, after which those that wait are closed."""
@@ -72,20 +71,3 @@ def test_busy_connections_of_one_address(tmp_path: Path, note_figure: NoteFigure
     note_figure("answers on 400 connections", more)
     note_figure("of 400 connections were served", sum(each.answers > 0 for each in senders))
     assert not any(each.lost for each in senders)
-
-
-def test_uploads_that_stall(tmp_path: Path) -> None:
-    """They end after ten seconds, and others are answered as if they were not there."""
-    with serving(tmp_path) as daemon:
-        began_s = time.monotonic()
-        stalled = [Upload(daemon, bytes(50 << 20), sent=1024) for _ in range(2)]
-        for number in range(20):
-            size = 1000 << number % 14
-            sent_s = time.monotonic()
-            reply = daemon.post(TENCENT_PATH, body_of(f"other{number}", "x" * size))
-            assert reply.status == 200
-            assert time.monotonic() - sent_s < 5.0
-        for upload in stalled:
-            eventually(upload.is_closed, "it is cut off")
-            upload.close()
-        assert time.monotonic() - began_s > 9.0

@@ -102,15 +102,16 @@ def test_directory_that_is_elsewhere(
     """Results are stored there, small and large, and after a restart; `check` agrees."""
     ledger = Ledger()
     with elsewhere(work, root / "tencent"):
-        for _ in range(2):
+        for is_again in (False, True):
             with serving(tmp_path, output=FLAT) as daemon:
                 with senders(daemon.port, ledger):
-                    eventually(lambda: len(ledger.acknowledged) >= 100, "load")
+                    eventually(lambda: len(ledger.acknowledged) >= 50, "load")
                 for length in (300_000, 5_000_000):
                     id_ = f"large-{length}-{len(ledger.sent)}"
                     assert post(daemon, id_, length) == 200
                     ledger.note(id_, "x" * length, 200)
-                assert check(tmp_path).returncode == 0
+                if is_again:
+                    assert check(tmp_path).returncode == 0
         assert find_damage(root / "tencent", ledger) == Damage()
 
 

@@ -3,6 +3,7 @@
 import re
 import socket
 import ssl
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -81,12 +82,12 @@ def test_probes_of_https_are_not_logged_each(tmp_path: Path) -> None:
     tls = {"certificate": f"{tmp_path}/certificate.pem", "key": f"{tmp_path}/key.pem"}
     listen = [{"address": "127.0.0.1", "port": 0, "tls": tls}]
     with serving(tmp_path, listen=listen) as daemon:
-        before = len(daemon.lines)
+        before, doubting = len(daemon.lines), ssl.create_default_context()
         for _ in range(CHECKS):
             for sent in PROBES:
                 probe(daemon.port, sent)
             with suppress(ssl.SSLError), socket.create_connection(("127.0.0.1", daemon.port)) as it:
-                ssl.create_default_context().wrap_socket(it, server_hostname="localhost").close()
+                doubting.wrap_socket(it, server_hostname="localhost").close()
         trusting = ssl.create_default_context()
         authority.configure_trust(trusting)
         with (
@@ -104,15 +105,22 @@ def test_admin_answers_head(tmp_path: Path) -> None:
             assert request(daemon.admin_port, "HEAD", path) == (200, b""), path
 
 
+@pytest.fixture(scope="module")
+def named_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """Run a daemon whose admin has a name."""
+    with serving(tmp_path_factory.mktemp("named"), admin={"hosts": ["asr.example.org"]}) as started:
+        yield started
+
+
 @pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/metrics", "/status.js", "/x"])
-def test_names_of_strangers_lead_nowhere(tmp_path: Path, path: str) -> None:
+def test_names_of_strangers_lead_nowhere(named_daemon: Daemon, path: str) -> None:
     """A page in a browser gets no answer under a name that its author pointed here."""
     sentence = b"421 Misdirected Request: add the name to admin.hosts, or use the IP address\n"
-    with serving(tmp_path, admin={"hosts": ["asr.example.org"]}) as daemon:
-        headers = {"Host": f"attacker.example:{daemon.admin_port}", "Accept": "application/json"}
-        assert daemon.get(path, headers) == (421, sentence)
-        for host in ("localhost", "192.0.2.7:8788", "[2001:db8::7]:8788", "ASR.example.org:8788"):
-            assert daemon.get(path, {"Host": host}).status == (404 if path == "/x" else 200)
+    stranger = f"attacker.example:{named_daemon.admin_port}"
+    headers = {"Host": stranger, "Accept": "application/json"}
+    assert named_daemon.get(path, headers) == (421, sentence)
+    for host in ("localhost", "192.0.2.7:8788", "[2001:db8::7]:8788", "ASR.example.org:8788"):
+        assert named_daemon.get(path, {"Host": host}).status == (404 if path == "/x" else 200)
 
 
 def still_serves(daemon: Daemon) -> None:

@@ -102,7 +102,7 @@ def _is_awake(bed: Bed, ready: str) -> bool:
     return f"{ready}.json" in bed.processed()
 
 
-def load(daemon: Daemon, count: int = 200) -> set[str]:
+def load(daemon: Daemon, count: int = 100) -> set[str]:
     """Store so many results at least, and return the names of their JSON files."""
     ledger = Ledger()
     with senders(daemon.port, ledger, 4):
@@ -230,8 +230,8 @@ def test_cron(bed: Bed) -> None:
     script = ["/bin/sh", "-e", "-c", bed.recipe("cron")]
     with serving(bed.folder, output=FLAT) as daemon:
         ledger = Ledger()
-        with senders(daemon.port, ledger, 4):
-            for count in (50, 100, 150):
+        with senders(daemon.port, ledger, 1):
+            for count in (20, 40, 60):
                 eventually(lambda: len(ledger.acknowledged) >= count, "load")  # noqa: B023
                 subprocess.run(script, check=True, timeout=LONG_S)
         subprocess.run(script, check=True, timeout=LONG_S)

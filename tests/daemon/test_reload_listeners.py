@@ -46,7 +46,7 @@ def is_refused(port: int) -> bool:
     """Say whether nobody listens at a port."""
     try:
         socket.create_connection((LOCAL, port), 5.0).close()
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):  # the latter if it closes meanwhile
         return True
     return False
 

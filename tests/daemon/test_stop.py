@@ -37,7 +37,7 @@ def is_closed(daemon: Daemon) -> bool:
     """Say whether the daemon has closed its listener."""
     try:
         socket.create_connection(("127.0.0.1", daemon.port), 5.0).close()
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):  # the latter if it closes meanwhile
         return True
     return False
 
@@ -74,7 +74,7 @@ def check_stops(folder: Path, chance: Random, stops: int, note_figure: NoteFigur
 
 def test_stop_under_load(tmp_path: Path, chance: Random, note_figure: NoteFigure) -> None:
     """Acknowledged means on the disk, kept connections are answered, and the status is 0."""
-    check_stops(tmp_path, chance, 3, note_figure)
+    check_stops(tmp_path, chance, 2, note_figure)
 
 
 @pytest.mark.long
@@ -200,7 +200,7 @@ def begin(daemon: Daemon, id_: str) -> Upload:
 def test_slow_disk(tmp_path: Path) -> None:
     """A request that is being stored at the end is answered when it is, and is the last one."""
     require(requirements.strace)
-    with serving(tmp_path) as daemon, delayed(daemon, "fsync", 0.2):
+    with serving(tmp_path) as daemon, delayed(daemon, "fsync", 0.1):
         request = begin(daemon, "slow")
         eventually(lambda: in_flight(daemon, len(body_of("slow", "x"))), "it is under way")
         leave(daemon)

@@ -25,6 +25,7 @@ from asr_daemon.renderers.document import JsonRenderer
 from asr_daemon.renderers.text import TextRenderer
 from tests.renderers.transcripts import transcript_of
 
+SOON_S = 0.01
 URL = "https://a.example.com/t?sign=word"
 NOW_S = 1_795_264_496.0
 PROVIDER = Tencent(TencentSettings())
@@ -34,6 +35,12 @@ CONVERTER = Converter(
 )
 FIRST = CONVERTER.result(transcript_of(text_url=URL), Place("tencent", "7"))
 DONE = ["tencent/7.json", "tencent/7~text.json"]
+
+
+@pytest.fixture
+def try_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have little time between two tries."""
+    monkeypatch.setattr("asr_daemon.fetch.fetcher.FIRST_S", SOON_S)
 
 
 def origins(*hosts: str) -> dict[str, Origin]:
@@ -123,6 +130,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [f"{message}: {why}" for message, why in zip(caplog.messages, reasons, strict=True)]
 
 
+@pytest.mark.usefixtures("try_soon")
 def test_text_becomes_a_result_next_to_that_of_its_callback() -> None:
     world = World("[0:1.640,0:4.600]  你好\n".encode())
 
@@ -139,6 +147,7 @@ def test_text_becomes_a_result_next_to_that_of_its_callback() -> None:
     assert world.outcomes == {"fetched": 1}
 
 
+@pytest.mark.usefixtures("try_soon")
 def test_failure_is_tried_again_and_logged_without_the_url(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -162,6 +171,7 @@ def test_failure_is_tried_again_and_logged_without_the_url(
     assert not any("word" in str(record.__dict__) for record in caplog.records)
 
 
+@pytest.mark.usefixtures("try_soon")
 def test_what_is_refused_is_tried_again_only_with_other_hosts() -> None:
     world = World(FetchRefused("not there"), b"text")
 
@@ -178,6 +188,7 @@ def test_what_is_refused_is_tried_again_only_with_other_hosts() -> None:
     assert world.asked == [(URL, ("b.example.com",)), (URL, ("a.example.com",))]
 
 
+@pytest.mark.usefixtures("try_soon")
 def test_what_is_no_text_is_refused() -> None:
     world = World(b"\n".join([b"x"] * 1_000_001))
 
@@ -189,6 +200,7 @@ def test_what_is_no_text_is_refused() -> None:
     assert world.outcomes == {"refused": 1}
 
 
+@pytest.mark.usefixtures("try_soon")
 def test_text_that_is_not_there_after_a_day_is_given_up() -> None:
     world = World(b"text")
 
@@ -201,6 +213,7 @@ def test_text_that_is_not_there_after_a_day_is_given_up() -> None:
     assert (world.asked, world.outcomes) == ([], {"expired": 1})
 
 
+@pytest.mark.usefixtures("try_soon")
 def test_pending_texts_are_found_at_a_start_unless_they_are_older() -> None:
     world = World(b"text")
     assert FIRST.follow_up is not None
@@ -213,6 +226,7 @@ def test_pending_texts_are_found_at_a_start_unless_they_are_older() -> None:
     assert world.paths == ["tencent/7~text.json"]
 
 
+@pytest.mark.usefixtures("try_soon")
 def test_nothing_is_fetched_unless_it_is_configured_wanted_and_new() -> None:
     world = World()
 

@@ -291,8 +291,9 @@ def test_a_refusal_reaches_its_sender_alone() -> None:
     assert isinstance(refused, CannotStore)
 
 
-def test_storage_that_is_unhealthy_and_recovers() -> None:
+def test_storage_that_is_unhealthy_and_recovers(monkeypatch: pytest.MonkeyPatch) -> None:
     """What refuses results is known while it lasts, and an idle committer sees that it is over."""
+    monkeypatch.setattr("asr_daemon.output.committer.LOOK_S", 0.1)
     output = Output()
     output.refused = {"1"}
 

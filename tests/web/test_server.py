@@ -32,6 +32,12 @@ REQUEST = b"POST /in?key=good HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe
 SHORT_S = 0.2
 LONG_S = 10.0
 
+
+@pytest.fixture(autouse=True)
+def _sweep_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asr_daemon.web.connections.SWEEP_S", 0.05)
+
+
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Connect = Callable[[], "asyncio.Future[Streams]"]
 
