@@ -105,11 +105,13 @@ def parse(text: str, file: str) -> Document:
     builder = _Builder(file, text)
     if raw is None or raw.tag == f"{_CORE_TAG}null":
         root = Section(1, "map")
-    elif isinstance(raw, yaml.MappingNode):
+    elif isinstance(raw, yaml.MappingNode) and raw.tag.startswith(_CORE_TAG):
         root = builder.section(raw, "", 1)
     else:
         line, wrong = raw.start_mark.line + 1, "not a mapping of settings"
         right = 'write lines of "key: value" (asr-daemon init writes an example)'
+        if not raw.tag.startswith(_CORE_TAG):
+            wrong, right = "unknown tag", "remove it, and write all settings in this file"
         raise ConfigError([Problem(file, line, "(top level)", wrong, right)])
     return Document(file, root, builder.lines, tuple(builder.problems))
 

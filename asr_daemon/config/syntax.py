@@ -7,6 +7,7 @@ they multiply, and a secret that starts with `&` or `*` would be lost silently.
 import re
 import unicodedata
 from collections.abc import Iterator
+from itertools import product
 
 import yaml
 
@@ -36,6 +37,16 @@ _INVISIBLE = {"Cf", "Zs", "Zl", "Zp"}
 _BYTE_ORDER_MARK = {"\ufeff": "byte order mark"}
 """Unicode's own name for it is one that nobody uses."""
 
+_LINES = (
+    (
+        re.compile(r"\s*(?:- )?[a-z_]+:[^\s:/]"),
+        "no space after the colon",
+        "write one, or put the text in quotes",
+    ),
+    (re.compile("<{7} |={7}$|>{7} "), "an unresolved merge", "keep one version of these lines"),
+)
+"""What YAML takes for text, so that it fails there or at the line below."""
+
 _ERRORS = (
     (r"'\\t'", "a tab where YAML allows only spaces", "replace tabs by spaces"),
     (
@@ -46,7 +57,7 @@ _ERRORS = (
     (
         r"mapping values are not allowed",
         "a colon where no key can be",
-        "look here and above for wrong indentation and colons without a space, or use quotes",
+        "look here and above for wrong indentation and missing colons, or use quotes",
     ),
     (
         r"could not find expected ':'",
@@ -56,7 +67,7 @@ _ERRORS = (
     (
         r"expected <block end>",
         "the line does not match the indentation above",
-        "indent it like the lines above, and put a value that starts with a brace in quotes",
+        "indent it like the lines above, uncomment its section, or put a brace in quotes",
     ),
     (r"unexpected end of stream", "a quote is opened here and never closed", "close it"),
     (
@@ -99,7 +110,9 @@ def compose(text: str, file: str) -> yaml.Node | None:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         wrong = f"control character U+{ord(text[error.position]):04X}"
-        raise ConfigError([Problem(file, line, _KEY, wrong, "remove it")]) from None
+        # UTF-16 without a byte order mark is valid UTF-8 with a NUL next to each letter.
+        right = "remove it" if text[error.position] != "\0" else "remove it, and save as UTF-8"
+        raise ConfigError([Problem(file, line, _KEY, wrong, right)]) from None
     except yaml.MarkedYAMLError as error:
         raise ConfigError([_problem(error, text, file)]) from None
     except (ValueError, OverflowError):
@@ -159,8 +172,11 @@ def _problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     for number in (line, *above):
         if odd := lookalike(lines[number - 1].partition(" #")[0]):
             return Problem(file, number, _KEY, *odd)
-    for pattern, wrong, right in _ERRORS:
-        if re.search(pattern, said):
+    for number, (pattern, wrong, right) in product((line, max(line - 1, 1)), _LINES):
+        if pattern.match(lines[number - 1]):
+            return Problem(file, number, _KEY, wrong, right)
+    for expected, wrong, right in _ERRORS:
+        if re.search(expected, said):
             return Problem(file, line, _KEY, wrong, right)
     right = "look for wrong brackets, quotes and indentation here"
     return Problem(file, line, _KEY, "invalid YAML", right)

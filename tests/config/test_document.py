@@ -87,6 +87,14 @@ def test_a_file_without_settings_is_refused(text: str) -> None:
         parse(text, "f")
 
 
+@pytest.mark.parametrize("text", ["!include other.yaml\n", "!config\nlog: {level: info}\n"])
+def test_a_tag_of_the_whole_file_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text, "f")
+    said = "f:1: (top level): unknown tag; remove it, and write all settings in this file"
+    assert str(caught.value) == said
+
+
 def test_a_missing_space_does_not_show_the_value() -> None:
     """In `{key:SECRET}` everything is the key."""
     assert join("providers", "key:hunter2") == 'providers."key:..."'
