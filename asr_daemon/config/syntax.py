@@ -85,6 +85,11 @@ _ERRORS = (
     (r"chomping|line break", "a value starts with | or >", "put the value in quotes"),
     (r"another document", "a second document starts here", "keep one document and remove ---"),
     (
+        r"found '<stream end>'",
+        "a brace or bracket is opened and never closed",
+        "close it",
+    ),
+    (
         r"expected the node content",
         "a value is missing, or starts with a character that is special in YAML",
         "put the value in quotes",
@@ -165,8 +170,8 @@ def _name(character: str) -> str:
 
 
 def _problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
-    line, said = _line(error), error.problem or ""
-    lines = text.split("\n")
+    lines, said = text.rstrip().split("\n"), error.problem or ""
+    line = min(_line(error), len(lines))
     # YAML takes a setting with a wrong colon for text, and fails only on the line below.
     above = [line - 1] if line > 1 and ":" not in lines[line - 2] else []
     for number in (line, *above):

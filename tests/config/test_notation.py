@@ -354,15 +354,15 @@ def test_time_zones_are_read() -> None:
         (
             "GMT+8",
             (
-                'unknown time zone "GMT+8"; write a name such as UTC, Asia/Shanghai or Europe/Berlin, '
-                "or Etc/GMT-8 (there the sign is reversed)"
+                'unknown time zone "GMT+8"; write a name such as UTC, Asia/Shanghai or '
+                "Europe/Berlin, or Etc/GMT-8 (there the sign is reversed)"
             ),
         ),
         (
             "-03:00",
             (
-                'unknown time zone "-03:00"; write a name such as UTC, Asia/Shanghai or Europe/Berlin, '
-                "or Etc/GMT+3 (there the sign is reversed)"
+                'unknown time zone "-03:00"; write a name such as UTC, Asia/Shanghai or '
+                "Europe/Berlin, or Etc/GMT+3 (there the sign is reversed)"
             ),
         ),
         ("Asia", 'unknown time zone "Asia"; write '),

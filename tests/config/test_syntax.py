@@ -48,6 +48,7 @@ def first_problem(text: str) -> str:
             "log:\n  a: [b\nstate: x\n",
             "2: a brace or bracket is opened here and never closed, or a comma is missing",
         ),
+        ("state: x\nlog: [\n\n", "2: a brace or bracket is opened and never closed"),
         ("a: - b\n", "1: an item of a list where none can be"),
         ("a: >b\n", "1: a value starts with | or >"),
         ("a: !%f b\n", "1: a value starts with !"),
