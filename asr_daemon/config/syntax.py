@@ -43,9 +43,13 @@ _LINES = (
         "no space after the colon",
         "write one, or put the text in quotes",
     ),
+    (re.compile(r"\s*-\w"), "no space after the dash", "write one"),
     (re.compile("<{7} |={7}$|>{7} "), "an unresolved merge", "keep one version of these lines"),
 )
 """What YAML takes for text, so that it fails there or at the line below."""
+
+_IS_COMMENT = re.compile(r"\s*(#.*)?")
+_OPEN_QUOTE = re.compile(r"""[\s-]*[\w"]+:\s+(?:"[^"]*|'[^']*)$""")
 
 _ERRORS = (
     (r"'\\t'", "a tab where YAML allows only spaces", "replace tabs by spaces"),
@@ -69,7 +73,6 @@ _ERRORS = (
         "the line does not match the indentation above",
         "indent it like the lines above, uncomment its section, or put a brace in quotes",
     ),
-    (r"unexpected end of stream", "a quote is opened here and never closed", "close it"),
     (
         r"expected ',' or",
         "a brace or bracket is opened here and never closed, or a comma is missing",
@@ -84,11 +87,8 @@ _ERRORS = (
     ),
     (r"chomping|line break", "a value starts with | or >", "put the value in quotes"),
     (r"another document", "a second document starts here", "keep one document and remove ---"),
-    (
-        r"found '<stream end>'",
-        "a brace or bracket is opened and never closed",
-        "close it",
-    ),
+    (r"found '<stream end>'", "a brace or bracket is opened and never closed", "close it"),
+    (r"unexpected end of stream", "a quote is opened here and never closed", "close it"),
     (
         r"expected the node content",
         "a value is missing, or starts with a character that is special in YAML",
@@ -172,14 +172,23 @@ def _name(character: str) -> str:
 def _problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     lines, said = text.rstrip().split("\n"), error.problem or ""
     line = min(_line(error), len(lines))
+    content = [
+        number for number in range(1, line + 1) if not _IS_COMMENT.fullmatch(lines[number - 1])
+    ]
     # YAML takes a setting with a wrong colon for text, and fails only on the line below.
-    above = [line - 1] if line > 1 and ":" not in lines[line - 2] else []
-    for number in (line, *above):
-        if odd := lookalike(lines[number - 1].partition(" #")[0]):
+    near = content[:-3:-1]
+    for number in near:
+        is_text = number == line or ":" not in lines[number - 1]
+        if is_text and (odd := lookalike(lines[number - 1].partition(" #")[0])):
             return Problem(file, number, _KEY, *odd)
-    for number, (pattern, wrong, right) in product((line, max(line - 1, 1)), _LINES):
+    for number, (pattern, wrong, right) in product(near, _LINES):
         if pattern.match(lines[number - 1]):
             return Problem(file, number, _KEY, wrong, right)
+    for number in content:
+        if _OPEN_QUOTE.match(lines[number - 1]):
+            return Problem(
+                file, number, _KEY, "a quote is opened here and never closed", "close it"
+            )
     for expected, wrong, right in _ERRORS:
         if re.search(expected, said):
             return Problem(file, line, _KEY, wrong, right)

@@ -154,15 +154,13 @@ class _Validator:
         elif secret := _secret_of(entry.name, known):
             right = f'write "{secret}: !file PATH"'
             self.doubtful.add(join(key, secret))
+        elif places := _places(entry.name, key):
+            right = f"move it below {one_of(places)}"
         elif near:
             right = f'did you mean "{near[0]}"?'
             self.doubtful.add(join(key, near[0]))
         elif ":" in entry.name:
             right = "write a space after the colon"
-        elif places := _places(entry.name):
-            inside = [place for place in places if place.startswith(_INDEX.sub("[]", key))]
-            right = f"move it below {one_of(inside or places)}"
-            right += "" if inside else f", or write one of: {', '.join(known)}"
         else:
             right = f"valid here: {', '.join(known)}"
         self._note(join(key, entry.name), entry.value.line, Wrong("unknown setting", right))
@@ -376,9 +374,11 @@ def _secret_of(name: str, known: Mapping[str, structs.FieldInfo]) -> str | None:
     return setting if setting != name and is_secret else None
 
 
-def _places(name: str) -> list[str]:
-    """Return the sections that have a setting `name`."""
-    return [section for section, known in _settings(Config) if section and known == name]
+def _places(name: str, key: str) -> list[str]:
+    """Return the sections below `key` that have a setting `name`, else the only one elsewhere."""
+    places = [section for section, known in _settings(Config) if section and known == name]
+    below = [section for section in places if section.startswith(_INDEX.sub("[]", key))]
+    return below or (places if len(places) == 1 else [])
 
 
 def _spelled_out(name: str) -> tuple[str, str] | None:

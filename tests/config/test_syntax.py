@@ -45,6 +45,15 @@ def first_problem(text: str) -> str:
         ),
         ("log:\n  level: 'info\nstate: x\n", "2: a quote is opened here and never closed"),
         (
+            "log:\n  level: 'info\n  # the log's form\n  format: text\n",
+            "2: a quote is opened here and never closed",
+        ),
+        (
+            "trusted_proxies:\n  - '10.0.0.0/8\nstate: x\n",
+            "2: a quote is opened here and never closed",
+        ),
+        ("listen:\n  -address: ::1\n  # any\n    port: 0\n", "2: no space after the dash"),
+        (
             "log:\n  a: [b\nstate: x\n",
             "2: a brace or bracket is opened here and never closed, or a comma is missing",
         ),

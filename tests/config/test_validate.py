@@ -239,10 +239,11 @@ def test_a_list_as_one_value_is_shown_as_a_list(text: str, right: str) -> None:
         ("port: 80\n", "1: port: unknown setting; move it below listen[] or admin"),
         (
             "admin: {enabled: false}\n",
-            (
-                "1: admin.enabled: unknown setting; move it below providers.tencent or "
-                "providers.huawei, or write one of: address, port, hosts"
-            ),
+            ("1: admin.enabled: unknown setting; valid here: address, port, hosts"),
+        ),
+        (
+            "output: {connections: 1}\n",
+            "1: output.connections: unknown setting; move it below limits",
         ),
         (
             "listen: [{tls: , client_ca: x}]\n",
