@@ -182,6 +182,9 @@ def read_scalar(kind: Kind, node: Node, sources: Sources) -> Any:
             f"must be a single value, not {_shape(node)}",
             f"{right} (in quotes if it contains colons or braces)" if kind.text else right,
         )
+    if node.is_folded:
+        # Not quoted: a secret whose line has no space after the colon may be part of it.
+        raise Wrong("the value is on several lines", "write it on one line")
     if node.tag == "null" and kind.or_null:
         return None
     if node.tag == "null" and node.is_cut:
@@ -229,8 +232,6 @@ def _text(kind: Kind, node: Scalar, sources: Sources, right: str) -> Any:
 def _secret(kind: Kind, node: Scalar, sources: Sources) -> Any:
     if node.tag not in {"str", *_SECRET_TAGS}:
         raise Wrong("the secret is not text as written", "put it in quotes")
-    if node.is_folded:
-        raise Wrong("the secret is on several lines", "write it on one line, or in quotes")
     _check_line(node.text, f"write {describe(kind)}")
     _check_visible(node.text, "the secret")
     if not node.quoted and (odd := lookalike(node.text[:1] + node.text[-1:])):
@@ -338,10 +339,9 @@ def _right_section(kind: Kind, node: Node) -> str:
 def _right_list(kind: Kind, node: Node) -> str:
     """Say how to write as a list what is one; nothing that may be a secret is shown."""
     item = kind_of(kind.item)
-    if item.is_section and isinstance(node, Section):
-        known = {field.encode_name for field in structs.fields(item.base)}
-        if node.entries and node.entries[0].name in known:
-            first = node.entries[0].name
+    if item.is_section and isinstance(node, Section) and node.entries:
+        first = node.entries[0].name
+        if first in {field.encode_name for field in structs.fields(item.base)}:
             return f'write "- " before "{first}", and indent the lines below it as far as "{first}"'
     words = _BETWEEN_ITEMS.split(node.text) if isinstance(node, Scalar) else []
     if words and not kind.one_or_many and not item.is_section:

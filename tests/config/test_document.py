@@ -95,9 +95,18 @@ def test_a_tag_of_the_whole_file_is_refused(text: str) -> None:
     assert str(caught.value) == said
 
 
-def test_a_missing_space_does_not_show_the_value() -> None:
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("key:hunter2", '"key:..."'),
+        ("key hunter2", '"key ..."'),
+        ("key=hunter2", '"key=..."'),
+        ("k\u201d hunter2", '"k\u201d ..."'),
+    ],
+)
+def test_a_missing_colon_or_space_does_not_show_the_value(name: str, shown: str) -> None:
     """In `{key:SECRET}` everything is the key."""
-    assert join("providers", "key:hunter2") == 'providers."key:..."'
+    assert join("providers", name) == f"providers.{shown}"
 
 
 def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:

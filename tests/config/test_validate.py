@@ -141,6 +141,10 @@ def test_a_section_with_everything_commented_out_is_its_defaults(text: str) -> N
             ),
         ),
         (
+            "providers:\n  tencent:\n    path: /a\n      key:hunter2\n",
+            "3: providers.tencent.path: the value is on several lines; write it on one line",
+        ),
+        (
             "providers:\n  tencent:\n    key: []\n",
             (
                 "3: providers.tencent.key: empty list; "
