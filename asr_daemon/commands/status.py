@@ -3,7 +3,7 @@
 import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -14,6 +14,7 @@ from asr_daemon.commands.base import DONE, FAILED, Command, CommandFailed, sourc
 from asr_daemon.config.document import Document, parse, read_document
 from asr_daemon.config.load import ConfigError
 from asr_daemon.config.model import AdminSettings
+from asr_daemon.config.problems import Problem
 from asr_daemon.config.sources import Sources
 from asr_daemon.config.validate import validate
 from asr_daemon.networks import reachable
@@ -51,15 +52,22 @@ def admin_in(file: Path | None) -> AdminSettings:
         return AdminSettings()
     sources = Sources(file.absolute().parent, os.environ)
     try:
-        return validate(read_document(file), sources).config.admin
+        validated = validate(read_document(file), sources)
     except ConfigError as error:
         above = _above(file, error.problems[0].line)
         admin = AdminSettings() if above is None else validate(above, sources).config.admin
-        asking = "at the default address"
-        if admin != AdminSettings():
-            asking = "at the address above that line"
-        print(f"{error}\nasr-daemon: asking {asking}", file=sys.stderr)
+        _warn(error.problems, admin)
         return admin
+    if problems := [problem for problem in validated.problems if problem.key.startswith("admin")]:
+        _warn(problems, validated.config.admin)
+    return validated.config.admin
+
+
+def _warn(problems: Iterable[Problem], admin: AdminSettings) -> None:
+    """Say what is wrong with the file, and where the daemon is asked nevertheless."""
+    address = "the default address" if admin == AdminSettings() else "as far as the file says"
+    asking = f"asr-daemon: asking {_url(admin)} ({address}); asr-daemon check shows all mistakes"
+    print(*problems, asking, sep="\n", file=sys.stderr)
 
 
 def _above(file: Path, line: int) -> Document | None:
@@ -75,9 +83,8 @@ def _above(file: Path, line: int) -> Document | None:
 def _ask(admin: AdminSettings) -> bytes:
     if admin.port == 0:
         raise CommandFailed("admin.port is 0: only the daemon's log has the actual port")
-    host = reachable(admin.address)
-    where = f"http://{f'[{host}]' if ':' in host else host}:{admin.port}/"
-    connection = HTTPConnection(host, admin.port, timeout=ANSWER_TIMEOUT_S)
+    where = _url(admin)
+    connection = HTTPConnection(reachable(admin.address), admin.port, timeout=ANSWER_TIMEOUT_S)
     try:
         connection.request("GET", "/", headers={"Accept": "application/json"})
         response = connection.getresponse()
@@ -91,9 +98,15 @@ def _ask(admin: AdminSettings) -> bytes:
     return answer
 
 
+def _url(admin: AdminSettings) -> str:
+    host = reachable(admin.address)
+    return f"http://{f'[{host}]' if ':' in host else host}:{admin.port}/"
+
+
 def _likely_cause(error: Exception) -> str:
     if isinstance(error, ConnectionRefusedError):
-        return "asr-daemon is not running, or runs with another configuration (see --config)"
+        likely = "asr-daemon is not running (asr-daemon check may say why)"
+        return f"{likely}, or runs with another configuration (see --config)"
     if isinstance(error, TimeoutError):
         return f"asr-daemon hangs, or a firewall is in between ({ANSWER_TIMEOUT_S:g} s waited)"
     return str(error) or type(error).__name__

@@ -19,6 +19,7 @@ LARGEST_FILE_BYTES = 256 * 1024
 _CORE_TAG = "tag:yaml.org,2002:"
 _GLUED_COMMENT = re.compile(r"[ \t]+#[^\s#]")
 _BLOCKS = ("|", ">")
+_VALUE_IN_NAME = re.compile(r"(?<=\S)([\s:=]).*", re.DOTALL)
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
@@ -79,10 +80,9 @@ class Document(Struct, frozen=True):
 def join(key: str, name: str) -> str:
     """Return the path of the setting `name` in the section `key`.
 
-    Of `key:value`, written without a space, only the key is shown: the value may be a secret.
+    Of `key:value`, `key=value` and `key value` only the key is shown: the value may be a secret.
     """
-    word, colon, _ = name.partition(":")
-    shown = name if _PLAIN_NAME.fullmatch(name) else quote(f"{word}:..." if colon else name)
+    shown = name if _PLAIN_NAME.fullmatch(name) else quote(_VALUE_IN_NAME.sub(r"\1...", name))
     return f"{key}.{shown}" if key else shown
 
 
@@ -105,11 +105,13 @@ def parse(text: str, file: str) -> Document:
     builder = _Builder(file, text)
     if raw is None or raw.tag == f"{_CORE_TAG}null":
         root = Section(1, "map")
-    elif isinstance(raw, yaml.MappingNode):
+    elif isinstance(raw, yaml.MappingNode) and raw.tag.startswith(_CORE_TAG):
         root = builder.section(raw, "", 1)
     else:
         line, wrong = raw.start_mark.line + 1, "not a mapping of settings"
         right = 'write lines of "key: value" (asr-daemon init writes an example)'
+        if not raw.tag.startswith(_CORE_TAG):
+            wrong, right = "unknown tag", "remove it, and write all settings in this file"
         raise ConfigError([Problem(file, line, "(top level)", wrong, right)])
     return Document(file, root, builder.lines, tuple(builder.problems))
 

@@ -17,7 +17,9 @@ from asr_daemon.networks import CLIENT_HEADERS, Network
 from asr_daemon.secret import Secret
 
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
-_NEARLY_DURATION = re.compile(r"([0-9]{1,9})\s*(ms|s|m|h|d)?", re.IGNORECASE)
+_NEARLY_DURATION = re.compile(
+    r"([0-9]{1,9})\s*(ms|s|m|h|d)?(?:ecs?|econds?|ins?|inutes?|rs?|ours?|ays?)?", re.IGNORECASE
+)
 _MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _LONGEST_DURATION_S = 3650 * 86_400
 _SIZE = re.compile(r"([0-9]{1,15})(B|KiB|MiB|GiB)")
@@ -25,13 +27,17 @@ _NEARLY_SIZE = re.compile(r"([0-9]{1,15})\s*([kmg]?)(?:i?b)?(?:/s)?", re.IGNOREC
 _BYTES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _LARGEST_SIZE = 2**50
 _MODE = re.compile(r"0?[0-7]{3}")
+_NEARLY_MODE = re.compile(r"(?:0?o?|[0-7])([0-7]{3})", re.IGNORECASE)
+_SYMBOLIC_MODE = re.compile(r"[d-]?((?:[r-][w-][x-]){3})")
 _EVERYBODY_WRITES = 0o002
 _MAPPED_PREFIX = 96
 _LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
 _HOST_NAME = re.compile(rf"(?:{_LABEL}\.)*(?![0-9]+\Z){_LABEL}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_URL = re.compile(r"https?://([^/]*).*")
 _URL_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 _URL_KEY = re.compile(r"[A-Za-z0-9._~-]+")
+_OFFSET = re.compile(r"(?:UTC|GMT)?([+-])0?([1-9]|1[0-2])(?::?00)?", re.IGNORECASE)
 _SIMILARITY = 0.85
 """Of the name of a time zone that is suggested: Asia/Bejing is not Asia/Beirut, nor is CST UCT."""
 _ASCII_SAMPLE = "[0:1.640,0:4.600]  az AZ 09 %+&=\n"
@@ -41,7 +47,7 @@ def read_duration(text: str, least: str = "1ms") -> float:
     """Read `10s`, `5m`, `48h`, `250ms`, `7d` as seconds; at least `least`, at most ten years."""
     duration_s = _seconds(text)
     if duration_s is None:
-        raise Wrong(f"invalid duration {quote(text)}", f"write {_nearest_duration(text)}")
+        raise Wrong(f"invalid duration {quote(text)}", f"write {_nearest_duration(text, least)}")
     if duration_s < (_seconds(least) or 0):
         raise Wrong(f"{text} is too short", f"write at least {least}")
     if duration_s > _LONGEST_DURATION_S:
@@ -54,11 +60,12 @@ def _seconds(text: str) -> float | None:
     return match and int(match[1]) * _MILLISECONDS[match[2]] / 1000
 
 
-def _nearest_duration(text: str) -> str:
+def _nearest_duration(text: str, least: str) -> str:
     match = _NEARLY_DURATION.fullmatch(text)
     if match is None:
         return "a whole number and a unit (ms, s, m, h, d), such as 10s or 48h"
-    return f"{match[1]}{(match[2] or 's').lower()} (units: ms, s, m, h, d)"
+    nearest = f"{match[1]}{(match[2] or 's').lower()}" if int(match[1]) else f"at least {least}"
+    return f"{nearest} (units: ms, s, m, h, d)"
 
 
 def write_duration(duration_s: float) -> str:
@@ -71,7 +78,7 @@ def read_size(text: str, least: int = 1) -> int:
     """Read `64MiB`, `16KiB`, `1GiB`, `512B` as bytes; at least `least`, at most 1 PiB."""
     match = _SIZE.fullmatch(text)
     if match is None:
-        raise Wrong(f"invalid size {quote(text)}", f"write {_nearest_size(text)}")
+        raise Wrong(f"invalid size {quote(text)}", f"write {_nearest_size(text, least)}")
     size = int(match[1]) * _BYTES[match[2]]
     if size < least:
         raise Wrong(f"{text} is too small", f"write at least {write_size(least)}")
@@ -90,27 +97,28 @@ def _in_largest_unit(amount: int, units: Mapping[str, int]) -> str:
     return f"{amount // units[unit]}{unit}"
 
 
-def _nearest_size(text: str) -> str:
+def _nearest_size(text: str, least: int) -> str:
     match = _NEARLY_SIZE.fullmatch(text)
     if match is None:
         return "a whole number and a unit (B, KiB, MiB, GiB), such as 64MiB"
     unit = f"{match[2].upper()}iB" if match[2] else "B"
-    return f"{match[1]}{unit} (units: B, KiB, MiB, GiB)"
+    nearest = f"{match[1]}{unit}" if int(match[1]) >= least else f"at least {write_size(least)}"
+    return f"{nearest} (units: B, KiB, MiB, GiB)"
 
 
 def read_file_mode(text: str) -> int:
     """Read the mode of a file, in octal."""
-    return _mode(text, 0o600, "read and write")
+    return _mode(text, 0o600, "read and write", "0640")
 
 
 def read_directory_mode(text: str) -> int:
     """Read the mode of a directory, in octal."""
-    return _mode(text, 0o700, "read, write and enter")
+    return _mode(text, 0o700, "read, write and enter", "0750")
 
 
-def _mode(text: str, owner: int, does: str) -> int:
+def _mode(text: str, owner: int, does: str, example: str) -> int:
     if _MODE.fullmatch(text) is None:
-        raise Wrong(f"invalid mode {quote(text)}", 'write octal digits in quotes, such as "0640"')
+        raise Wrong(f"invalid mode {quote(text)}", f"write {_nearest_mode(text, example)}")
     mode = int(text, 8)
     right = f'write "{(mode | owner) & ~_EVERYBODY_WRITES:04o}"'
     if mode & owner != owner:
@@ -118,6 +126,14 @@ def _mode(text: str, owner: int, does: str) -> int:
     if mode & _EVERYBODY_WRITES:
         raise Wrong(f'"{text}" lets every user write', right)
     return mode
+
+
+def _nearest_mode(text: str, example: str) -> str:
+    if match := _NEARLY_MODE.fullmatch(text.strip()):
+        return f'"0{match[1]}" (three octal digits after a 0, in quotes)'
+    if match := _SYMBOLIC_MODE.fullmatch(text):
+        return write_mode(int(re.sub("[rwx]", "1", match[1]).replace("-", "0"), 2))
+    return f'octal digits in quotes, such as "{example}"'
 
 
 def write_mode(mode: int) -> str:
@@ -160,8 +176,9 @@ def read_host(text: str) -> str:
     bare = text.strip("[]")
     if _is_ip_address(bare):
         raise Wrong(f"{quote(text)} has brackets, which only URLs need", f"write {quote(bare)}")
-    host, _, port = text.rpartition(":")
-    if port.isdecimal() and host:
+    host, _, port = _URL.sub(r"\1", text).rpartition(":")
+    host = host.strip("[]")
+    if port.isdecimal() and (_is_ip_address(host) or _HOST_NAME.fullmatch(host)):
         raise Wrong(f"{quote(text)} contains a port", f"write {quote(host)} and port: {port}")
     right = "write an IP address such as 127.0.0.1 (0.0.0.0 for all of IPv4, :: for all of IPv6)"
     raise Wrong(f"invalid address {quote(text)}", f"{right}, or a host name")
@@ -212,8 +229,13 @@ def _is_ip_address(text: str) -> bool:
 
 def read_url_path(text: str) -> str:
     """Read the path of a URL; it is compared byte by byte with those of requests."""
+    if "?" in text or "://" in text:
+        # Not quoted: it may contain the key.
+        right = "write only the path, such as /callbacks/asr: no host, nothing from ? on"
+        raise Wrong("not a path, but a URL or a part of one", right)
     if not text.startswith("/"):
-        raise Wrong(f"{quote(text)} does not start with '/'", "write a path such as /callbacks/asr")
+        right = f"/{text}" if _URL_PATH.fullmatch(f"/{text}") else "a path such as /callbacks/asr"
+        raise Wrong(f"{quote(text)} does not start with '/'", f"write {right}")
     if _URL_PATH.fullmatch(text) is None:
         right = "write a path without ?, #, %, spaces and non-ASCII characters"
         raise Wrong(f"invalid path {quote(text)}", right)
@@ -252,10 +274,14 @@ def read_timezone(text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
     except (KeyError, ValueError, OSError):
-        near = get_close_matches(text, available_timezones(), n=1, cutoff=_SIMILARITY)
+        zones = {zone.lower(): zone for zone in available_timezones()}
+        near = get_close_matches(text.lower(), zones, n=1, cutoff=_SIMILARITY)
         right = "write a name such as UTC, Asia/Shanghai or Europe/Berlin"
-        if near:
-            right = f"did you mean {quote(near[0])}?"
+        if match := _OFFSET.fullmatch(text):
+            sign = "-" if match[1] == "+" else "+"
+            right += f", or Etc/GMT{sign}{match[2]} (there the sign is reversed)"
+        elif near:
+            right = f"did you mean {quote(zones[near[0]])}?"
         raise Wrong(f"unknown time zone {quote(text)}", right) from None
 
 

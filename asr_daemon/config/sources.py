@@ -25,9 +25,12 @@ def read_directory(text: str) -> Path:
     """Read the path of a directory, which need not exist.
 
     Raises:
-        Wrong: it is one that a shell would expand, and there is no directory of that very name.
+        Wrong: it is a URL or one that a shell would expand, and there is no directory of that very
+            name.
     """
     path = Path(text)
+    if "://" in text and not os.path.exists(path):
+        raise Wrong("a URL, not a path", "write the path of a directory of this machine")
     if (wrong := _not_expanded(text)) and not os.path.exists(path):
         raise wrong
     return path

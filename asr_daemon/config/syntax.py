@@ -7,6 +7,7 @@ they multiply, and a secret that starts with `&` or `*` would be lost silently.
 import re
 import unicodedata
 from collections.abc import Iterator
+from itertools import product
 
 import yaml
 
@@ -36,6 +37,20 @@ _INVISIBLE = {"Cf", "Zs", "Zl", "Zp"}
 _BYTE_ORDER_MARK = {"\ufeff": "byte order mark"}
 """Unicode's own name for it is one that nobody uses."""
 
+_LINES = (
+    (
+        re.compile(r"\s*(?:- )?[a-z_]+:[^\s:/]"),
+        "no space after the colon",
+        "write one, or put the text in quotes",
+    ),
+    (re.compile(r"\s*-\w"), "no space after the dash", "write one"),
+    (re.compile("<{7} |={7}$|>{7} "), "an unresolved merge", "keep one version of these lines"),
+)
+"""What YAML takes for text, so that it fails there or at the line below."""
+
+_IS_COMMENT = re.compile(r"\s*(#.*)?")
+_OPEN_QUOTE = re.compile(r"""[\s-]*[\w"]+:\s+(?:"[^"]*|'[^']*)$""")
+
 _ERRORS = (
     (r"'\\t'", "a tab where YAML allows only spaces", "replace tabs by spaces"),
     (
@@ -46,7 +61,7 @@ _ERRORS = (
     (
         r"mapping values are not allowed",
         "a colon where no key can be",
-        "look here and above for wrong indentation and colons without a space, or use quotes",
+        "look here and above for wrong indentation and missing colons, or use quotes",
     ),
     (
         r"could not find expected ':'",
@@ -56,9 +71,8 @@ _ERRORS = (
     (
         r"expected <block end>",
         "the line does not match the indentation above",
-        "indent it like the lines above, and put a value that starts with a brace in quotes",
+        "indent it like the lines above, uncomment its section, or put a brace in quotes",
     ),
-    (r"unexpected end of stream", "a quote is opened here and never closed", "close it"),
     (
         r"expected ',' or",
         "a brace or bracket is opened here and never closed, or a comma is missing",
@@ -73,6 +87,8 @@ _ERRORS = (
     ),
     (r"chomping|line break", "a value starts with | or >", "put the value in quotes"),
     (r"another document", "a second document starts here", "keep one document and remove ---"),
+    (r"found '<stream end>'", "a brace or bracket is opened and never closed", "close it"),
+    (r"unexpected end of stream", "a quote is opened here and never closed", "close it"),
     (
         r"expected the node content",
         "a value is missing, or starts with a character that is special in YAML",
@@ -99,7 +115,9 @@ def compose(text: str, file: str) -> yaml.Node | None:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         wrong = f"control character U+{ord(text[error.position]):04X}"
-        raise ConfigError([Problem(file, line, _KEY, wrong, "remove it")]) from None
+        # UTF-16 without a byte order mark is valid UTF-8 with a NUL next to each letter.
+        right = "remove it" if text[error.position] != "\0" else "remove it, and save as UTF-8"
+        raise ConfigError([Problem(file, line, _KEY, wrong, right)]) from None
     except yaml.MarkedYAMLError as error:
         raise ConfigError([_problem(error, text, file)]) from None
     except (ValueError, OverflowError):
@@ -152,15 +170,27 @@ def _name(character: str) -> str:
 
 
 def _problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
-    line, said = _line(error), error.problem or ""
-    lines = text.split("\n")
+    lines, said = text.rstrip().split("\n"), error.problem or ""
+    line = min(_line(error), len(lines))
+    content = [
+        number for number in range(1, line + 1) if not _IS_COMMENT.fullmatch(lines[number - 1])
+    ]
     # YAML takes a setting with a wrong colon for text, and fails only on the line below.
-    above = [line - 1] if line > 1 and ":" not in lines[line - 2] else []
-    for number in (line, *above):
-        if odd := lookalike(lines[number - 1].partition(" #")[0]):
+    near = content[:-3:-1]
+    for number in near:
+        is_text = number == line or ":" not in lines[number - 1]
+        if is_text and (odd := lookalike(lines[number - 1].partition(" #")[0])):
             return Problem(file, number, _KEY, *odd)
-    for pattern, wrong, right in _ERRORS:
-        if re.search(pattern, said):
+    for number, (pattern, wrong, right) in product(near, _LINES):
+        if pattern.match(lines[number - 1]):
+            return Problem(file, number, _KEY, wrong, right)
+    for number in content:
+        if _OPEN_QUOTE.match(lines[number - 1]):
+            return Problem(
+                file, number, _KEY, "a quote is opened here and never closed", "close it"
+            )
+    for expected, wrong, right in _ERRORS:
+        if re.search(expected, said):
             return Problem(file, line, _KEY, wrong, right)
     right = "look for wrong brackets, quotes and indentation here"
     return Problem(file, line, _KEY, "invalid YAML", right)

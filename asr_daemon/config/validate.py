@@ -6,7 +6,8 @@ nobody draws conclusions from them.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
@@ -24,7 +25,9 @@ from asr_daemon.secret import Secret
 _CORE_TAGS = {"str", "int", "float", "bool", "null", "timestamp", "value", "merge", "map", "seq"}
 _SECRET_TAGS = {"!file", "!env"}
 _NO_SPACE = re.compile(r"([a-z_]+):\S")
+_BETWEEN_ITEMS = re.compile(r"[\s,;\[\](){}\"']+")
 _BETWEEN_WORDS = re.compile(r"[^a-z0-9]+")
+_INDEX = re.compile(r"\[[0-9]+\]")
 _TRUE = {"yes", "true", "on"}
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
@@ -119,7 +122,7 @@ class _Validator:
         if kind.one_or_many and isinstance(node, Scalar):
             return (self._value(item, node, key),)
         if not isinstance(node, Sequence):
-            raise Wrong(f"must be a list, not {_shape(node)}", f"write {describe(kind)}")
+            raise Wrong(f"must be a list, not {_shape(node)}", _right_list(kind, node))
         if kind.one_or_many and not node.items:
             raise Wrong("empty list", f"write {describe(kind)}")
         values = (
@@ -143,18 +146,21 @@ class _Validator:
                 right = f"write {describe(kind_of(field.type))}"
                 self._note(join(key, name), node.line, Wrong("required", right))
 
-    def _note_unknown(self, entry: Entry, key: str, known: Iterable[str]) -> None:
+    def _note_unknown(self, entry: Entry, key: str, known: Mapping[str, structs.FieldInfo]) -> None:
         near = get_close_matches(entry.name.lower().replace("-", "_"), known, n=1)
         if meant := _spelled_out(entry.name):
             right = f'did you mean "{meant[1]}" below "{meant[0]}"?'
             self.doubtful.add(join(*meant))
+        elif secret := _secret_of(entry.name, known):
+            right = f'write "{secret}: !file PATH"'
+            self.doubtful.add(join(key, secret))
+        elif places := _places(entry.name, key):
+            right = f"move it below {one_of(places)}"
         elif near:
             right = f'did you mean "{near[0]}"?'
             self.doubtful.add(join(key, near[0]))
         elif ":" in entry.name:
             right = "write a space after the colon"
-        elif places := _places(entry.name):
-            right = f"move it below {one_of(places)}"
         else:
             right = f"valid here: {', '.join(known)}"
         self._note(join(key, entry.name), entry.value.line, Wrong("unknown setting", right))
@@ -174,8 +180,11 @@ def read_scalar(kind: Kind, node: Node, sources: Sources) -> Any:
     if not isinstance(node, Scalar):
         raise Wrong(
             f"must be a single value, not {_shape(node)}",
-            f"{right} (in quotes if it contains colons or braces)",
+            f"{right} (in quotes if it contains colons or braces)" if kind.text else right,
         )
+    if node.is_folded:
+        # Not quoted: a secret whose line has no space after the colon may be part of it.
+        raise Wrong("the value is on several lines", "write it on one line")
     if node.tag == "null" and kind.or_null:
         return None
     if node.tag == "null" and node.is_cut:
@@ -206,7 +215,7 @@ def _native(kind: Kind, node: Scalar, right: str) -> Any:
 
 def _text(kind: Kind, node: Scalar, sources: Sources, right: str) -> Any:
     if node.tag != "str" and not (kind.text and kind.text.numbers and node.tag == "int"):
-        raise _wrong_type(node, right)
+        raise _wrong_type(node, _right_text(kind, node, right))
     # Inside, they may be meant: there are directories with such names.
     if not node.quoted and (odd := lookalike(node.text[:1] + node.text[-1:])):
         raise Wrong(*odd)
@@ -223,8 +232,6 @@ def _text(kind: Kind, node: Scalar, sources: Sources, right: str) -> Any:
 def _secret(kind: Kind, node: Scalar, sources: Sources) -> Any:
     if node.tag not in {"str", *_SECRET_TAGS}:
         raise Wrong("the secret is not text as written", "put it in quotes")
-    if node.is_folded:
-        raise Wrong("the secret is on several lines", "write it on one line, or in quotes")
     _check_line(node.text, f"write {describe(kind)}")
     _check_visible(node.text, "the secret")
     if not node.quoted and (odd := lookalike(node.text[:1] + node.text[-1:])):
@@ -274,6 +281,17 @@ def _check_line(text: str, right: str, subject: str = "") -> None:
         raise Wrong(f"{where}contains a line break or control character", right)
 
 
+def _right_text(kind: Kind, node: Scalar, right: str) -> str:
+    """Say what to write for a value that YAML takes for no text, such as a mode without quotes."""
+    if kind.text is None:
+        return right
+    try:
+        text = kind.text.write(kind.text.read(node.text))
+    except Wrong as wrong:
+        return wrong.right
+    return f"write {quote(text) if text == node.text else text}"
+
+
 def _wrong_type(node: Scalar, right: str) -> Wrong:
     if odd := lookalike(node.text):
         return Wrong(*odd)
@@ -300,13 +318,14 @@ def _means_default(kind: Kind, node: Node) -> bool:
 def _check_tag(kind: Kind, node: Node) -> None:
     if node.tag in _CORE_TAGS:
         return
-    right = "write the value without it (a value that starts with ! needs quotes)"
+    right = "write the value itself, in this file (a value that starts with ! needs quotes)"
     if kind.base is Secret or kind.one_or_many:
         if isinstance(node, Scalar) and node.tag in _SECRET_TAGS:
             return
         right = "write !file PATH or !env NAME (a secret that starts with ! needs quotes)"
     elif node.tag in _SECRET_TAGS:
         raise Wrong(f"{node.tag} is for secrets only", "write the value itself")
+    # Not quoted: it may be the beginning of a secret.
     raise Wrong("unknown tag", right)
 
 
@@ -314,12 +333,52 @@ def _right_section(kind: Kind, node: Node) -> str:
     """Say what to write; of `key:value` only the key is shown, as the value may be a secret."""
     if isinstance(node, Scalar) and (match := _NO_SPACE.match(node.text)):
         return f'write a space after the colon: "{match[1]}: ..."'
-    return f"write {describe(kind)}"
+    return f"write {describe(kind)}{_keys(kind)}"
 
 
-def _places(name: str) -> list[str]:
-    """Return the sections that have a setting `name`."""
-    return [section for section, known in _settings(Config) if section and known == name]
+def _right_list(kind: Kind, node: Node) -> str:
+    """Say how to write as a list what is one; nothing that may be a secret is shown."""
+    item = kind_of(kind.item)
+    if item.is_section and isinstance(node, Section) and node.entries:
+        first = node.entries[0].name
+        if first in {field.encode_name for field in structs.fields(item.base)}:
+            return f'write "- " before "{first}", and indent the lines below it as far as "{first}"'
+    words = _BETWEEN_ITEMS.split(node.text) if isinstance(node, Scalar) else []
+    if words and not kind.one_or_many and not item.is_section:
+        with suppress(Wrong):
+            return f"write [{', '.join(_written(item, word) for word in words if word)}]"
+    return f"write {describe(kind)}{_keys(item) if item.is_section else ''}"
+
+
+def _keys(section: Kind) -> str:
+    names = (field.encode_name for field in structs.fields(section.base))
+    return f" (keys: {', '.join(names)})"
+
+
+def _written(kind: Kind, text: str) -> str:
+    """Return `text` as an item in brackets.
+
+    Raises:
+        Wrong: it is not valid.
+    """
+    if kind.choices and text not in kind.choices:
+        raise Wrong(f"{quote(text)} not supported", f"write {describe(kind)}")
+    item = kind.text.write(kind.text.read(text)) if kind.text else text
+    return quote(item) if ":" in item else item
+
+
+def _secret_of(name: str, known: Mapping[str, structs.FieldInfo]) -> str | None:
+    """Return the setting whose secret is meant to be read from the file of such as `key_file`."""
+    setting = name.removesuffix("_file")
+    is_secret = setting in known and kind_of(known[setting].type).one_or_many
+    return setting if setting != name and is_secret else None
+
+
+def _places(name: str, key: str) -> list[str]:
+    """Return the sections below `key` that have a setting `name`, else the only one elsewhere."""
+    places = [section for section, known in _settings(Config) if section and known == name]
+    below = [section for section in places if section.startswith(_INDEX.sub("[]", key))]
+    return below or (places if len(places) == 1 else [])
 
 
 def _spelled_out(name: str) -> tuple[str, str] | None:

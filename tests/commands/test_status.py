@@ -182,11 +182,15 @@ def test_a_file_that_cannot_be_read(
     assert admin_in(file) == AdminSettings(address="127.0.0.1", port=8788)
     told, asking = capsys.readouterr().err.splitlines()
     assert told.startswith(f"{file}:1: {problem}")
-    assert asking == "asr-daemon: asking at the default address"
+    assert asking == (
+        "asr-daemon: asking http://127.0.0.1:8788/ (the default address); "
+        "asr-daemon check shows all mistakes"
+    )
 
 
 @pytest.mark.parametrize(
-    "broken", ["log: [", "log:\n\tlevel: info", "log: {level: info}\n=======\n", "state: \xe4"]
+    "broken",
+    ["log: [", "log: [\n\n", "log:\n\tlevel: info", "log: {level: info}\n=======\n", "state: \xe4"],
 )
 def test_a_file_that_is_half_edited(
     broken: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -196,7 +200,23 @@ def test_a_file_that_is_half_edited(
     file.write_text(f"admin:\n  port: 9000\n{broken}", encoding="latin-1")
     assert admin_in(file).port == 9000
     *_, asking = capsys.readouterr().err.splitlines()
-    assert asking == "asr-daemon: asking at the address above that line"
+    assert asking == (
+        "asr-daemon: asking http://127.0.0.1:9000/ (as far as the file says); "
+        "asr-daemon check shows all mistakes"
+    )
+
+
+def test_an_admin_address_that_is_wrong_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "asr-daemon.yaml"
+    file.write_text("lisen: []\nadmin: {address: 127.0.0.2, port: x}\n")
+    assert admin_in(file) == AdminSettings(address="127.0.0.2", port=8788)
+    assert capsys.readouterr().err == (
+        f'{file}:2: admin.port: "x" is text; write a whole number from 0 to 65535\n'
+        "asr-daemon: asking http://127.0.0.2:8788/ (as far as the file says); "
+        "asr-daemon check shows all mistakes\n"
+    )
 
 
 def test_no_daemon(run: Run, tmp_path: Path) -> None:
@@ -209,8 +229,8 @@ def test_no_daemon(run: Run, tmp_path: Path) -> None:
         1,
         "",
         (
-            f"asr-daemon: no answer from http://127.0.0.1:{port}/: asr-daemon is not running, "
-            "or runs with another configuration (see --config)\n"
+            f"asr-daemon: no answer from http://127.0.0.1:{port}/: asr-daemon is not running "
+            "(asr-daemon check may say why), or runs with another configuration (see --config)\n"
         ),
     )
 

@@ -87,9 +87,26 @@ def test_a_file_without_settings_is_refused(text: str) -> None:
         parse(text, "f")
 
 
-def test_a_missing_space_does_not_show_the_value() -> None:
+@pytest.mark.parametrize("text", ["!include other.yaml\n", "!config\nlog: {level: info}\n"])
+def test_a_tag_of_the_whole_file_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text, "f")
+    said = "f:1: (top level): unknown tag; remove it, and write all settings in this file"
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("key:hunter2", '"key:..."'),
+        ("key hunter2", '"key ..."'),
+        ("key=hunter2", '"key=..."'),
+        ("k\u201d hunter2", '"k\u201d ..."'),
+    ],
+)
+def test_a_missing_colon_or_space_does_not_show_the_value(name: str, shown: str) -> None:
     """In `{key:SECRET}` everything is the key."""
-    assert join("providers", "key:hunter2") == 'providers."key:..."'
+    assert join("providers", name) == f"providers.{shown}"
 
 
 def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:

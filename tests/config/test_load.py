@@ -98,7 +98,7 @@ def test_a_secret_that_a_comment_cuts_is_a_warning(
     ("secret", "said"),
     [
         ("#abc", "empty: what starts with # is a comment; put the value in quotes"),
-        ("abc\n       def", "the secret is on several lines; write it on one line, or in quotes"),
+        ("abc\n       def", "the value is on several lines; write it on one line"),
     ],
 )
 def test_a_secret_that_yaml_changes_is_reported(told: Told, secret: str, said: str) -> None:

@@ -35,6 +35,11 @@ def test_durations_become_seconds(text: str, seconds: float) -> None:
     ("text", "said"),
     [
         ("3600", 'invalid duration "3600"; write 3600s (units: ms, s, m, h, d)'),
+        ("5 min", 'invalid duration "5 min"; write 5m (units: ms, s, m, h, d)'),
+        ("10sec", 'invalid duration "10sec"; write 10s (units: ms, s, m, h, d)'),
+        ("2 hours", 'invalid duration "2 hours"; write 2h (units: ms, s, m, h, d)'),
+        ("1 month", 'invalid duration "1 month"; write a whole number'),
+        ("0", 'invalid duration "0"; write at least 1ms (units: ms, s, m, h, d)'),
         ("10 S", 'invalid duration "10 S"; write 10s (units: ms, s, m, h, d)'),
         ("1.5h", 'invalid duration "1.5h"; write a whole number and a unit (ms, s, m, h, d), such'),
         ("-1s", 'invalid duration "-1s"; write a whole number'),
@@ -72,6 +77,7 @@ def test_sizes_become_bytes_and_back(text: str, size: int) -> None:
         ("64MB", 'invalid size "64MB"; write 64MiB (units: B, KiB, MiB, GiB)'),
         ("64 mib", 'invalid size "64 mib"; write 64MiB (units: B, KiB, MiB, GiB)'),
         ("16KiB/s", 'invalid size "16KiB/s"; write 16KiB (units: B, KiB, MiB, GiB)'),
+        ("0", 'invalid size "0"; write at least 1B (units: B, KiB, MiB, GiB)'),
         ("512", 'invalid size "512"; write 512B (units: B, KiB, MiB, GiB)'),
         (
             "much",
@@ -103,9 +109,13 @@ def test_modes_are_octal() -> None:
 @pytest.mark.parametrize(
     ("read", "text", "said"),
     [
-        (notation.read_file_mode, "0o640", 'invalid mode "0o640"; write octal digits in quotes'),
-        (notation.read_file_mode, "rw-r-----", 'invalid mode "rw-r-----"'),
-        (notation.read_file_mode, "4640", 'invalid mode "4640"'),
+        (notation.read_file_mode, "0o640", 'invalid mode "0o640"; write "0640" (three octal'),
+        (notation.read_file_mode, "644 ", 'invalid mode "644 "; write "0644" (three octal'),
+        (notation.read_file_mode, "rw-r-----", 'invalid mode "rw-r-----"; write "0640"'),
+        (notation.read_directory_mode, "drwxr-x---", 'invalid mode "drwxr-x---"; write "0750"'),
+        (notation.read_file_mode, "4640", 'invalid mode "4640"; write "0640" (three octal digits'),
+        (notation.read_file_mode, "0888", 'write octal digits in quotes, such as "0640"'),
+        (notation.read_directory_mode, "u=rwx", 'write octal digits in quotes, such as "0750"'),
         (notation.read_file_mode, "0440", '"0440" does not let the owner read and write'),
         (notation.read_file_mode, "0666", '"0666" lets every user write; '),
         (notation.read_directory_mode, "0640", 'read, write and enter; write "0740"'),
@@ -156,6 +166,9 @@ def test_hosts_are_read(text: str) -> None:
     [
         ("[::1]", '"[::1]" has brackets, which only URLs need; write "::1"'),
         ("127.0.0.1:80", '"127.0.0.1:80" contains a port; write "127.0.0.1" and port: 80'),
+        ("[::1]:80", '"[::1]:80" contains a port; write "::1" and port: 80'),
+        ("http://127.0.0.1:80/", '"http://127.0.0.1:80/" contains a port; write "127.0.0.1" and'),
+        ("*:80", 'invalid address "*:80"; write an IP address such as 127.0.0.1 (0.0.0.0 for all'),
         ("127.0.0.256", 'invalid address "127.0.0.256"; write an IP address'),
         ("127.1", 'invalid address "127.1"'),
         (
@@ -278,8 +291,10 @@ def test_other_header_names_are_refused(text: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("callbacks", "\"callbacks\" does not start with '/'; write a path"),
-        ("/a?b", 'invalid path "/a?b"'),
+        ("callbacks", "\"callbacks\" does not start with '/'; write /callbacks"),
+        ("oifde/a b", "\"oifde/a b\" does not start with '/'; write a path such as /callbacks/asr"),
+        ("/a?key=hunter2", "not a path, but a URL or a part of one; write only the path"),
+        ("https://a/hunter2", "not a path, but a URL or a part of one; write only the path"),
         ("/a#b", 'invalid path "/a#b"'),
         ("/a%2Fb", 'invalid path "/a%2Fb"'),
         ("/a b", 'invalid path "/a b"'),
@@ -334,7 +349,22 @@ def test_time_zones_are_read() -> None:
     [
         ("Asia/Shangai", 'unknown time zone "Asia/Shangai"; did you mean "Asia/Shanghai"?'),
         ("Asia/Bejing", 'unknown time zone "Asia/Bejing"; write a name such as UTC'),
+        ("asia/shanghai", 'unknown time zone "asia/shanghai"; did you mean "Asia/Shanghai"?'),
         ("CST", 'unknown time zone "CST"; write a name such as UTC'),
+        (
+            "GMT+8",
+            (
+                'unknown time zone "GMT+8"; write a name such as UTC, Asia/Shanghai or '
+                "Europe/Berlin, or Etc/GMT-8 (there the sign is reversed)"
+            ),
+        ),
+        (
+            "-03:00",
+            (
+                'unknown time zone "-03:00"; write a name such as UTC, Asia/Shanghai or '
+                "Europe/Berlin, or Etc/GMT+3 (there the sign is reversed)"
+            ),
+        ),
         ("Asia", 'unknown time zone "Asia"; write '),
         ("../UTC", 'unknown time zone "../UTC"; '),
         ("/etc/localtime", 'unknown time zone "/etc/localtime"; write '),

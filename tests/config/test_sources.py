@@ -140,6 +140,13 @@ def test_what_a_shell_would_expand_is_reported(name: str, shown: str) -> None:
     assert str(caught.value) == said
 
 
+@pytest.mark.parametrize("name", ["s3://user:hunter2@bucket/x", "file:///srv/asr"])
+def test_a_url_is_no_directory(name: str) -> None:
+    with pytest.raises(Wrong) as caught:
+        read_directory(name)
+    assert str(caught.value) == "a URL, not a path; write the path of a directory of this machine"
+
+
 @pytest.mark.parametrize("name", ["/srv/a~", "a~/b", "/srv/~/a", "/srv/$/a", "5$", "./~"])
 def test_other_paths_are_as_written(name: str) -> None:
     assert read_directory(name) == Path(name)

@@ -21,8 +21,19 @@ def first_problem(text: str) -> str:
         ("log:\n\tlevel: info\n", "2: a tab where YAML allows only spaces"),
         ("log:\n  level: a: b\n", "2: a colon where no key can be"),
         (
-            "log:\n  format: text\n  level:info\nstate: x\n",
+            "log:\n  format: text\n  level info\nstate: x\n",
             "3: neither a setting nor an item of a list",
+        ),
+        ("log:\n  level:info\n  format: text\n", "2: no space after the colon"),
+        ("listen:\n  - port:80\n    address: ::1\n", "2: no space after the colon"),
+        (
+            "log:\n<<<<<<< HEAD\n  level: info\n=======\n  level: debug\n>>>>>>> other\n",
+            "2: an unresolved merge",
+        ),
+        ("l\0o\0g\0:\0", "1: control character U+0000"),
+        (
+            "log:\n  format: text\n  level:info\nstate: x\n",
+            "3: no space after the colon",
         ),
         (
             "log:\n  level: info\n format: text\n",
@@ -34,9 +45,19 @@ def first_problem(text: str) -> str:
         ),
         ("log:\n  level: 'info\nstate: x\n", "2: a quote is opened here and never closed"),
         (
+            "log:\n  level: 'info\n  # the log's form\n  format: text\n",
+            "2: a quote is opened here and never closed",
+        ),
+        (
+            "trusted_proxies:\n  - '10.0.0.0/8\nstate: x\n",
+            "2: a quote is opened here and never closed",
+        ),
+        ("listen:\n  -address: ::1\n  # any\n    port: 0\n", "2: no space after the dash"),
+        (
             "log:\n  a: [b\nstate: x\n",
             "2: a brace or bracket is opened here and never closed, or a comma is missing",
         ),
+        ("state: x\nlog: [\n\n", "2: a brace or bracket is opened and never closed"),
         ("a: - b\n", "1: an item of a list where none can be"),
         ("a: >b\n", "1: a value starts with | or >"),
         ("a: !%f b\n", "1: a value starts with !"),

@@ -88,14 +88,28 @@ def test_a_section_with_everything_commented_out_is_its_defaults(text: str) -> N
             "listen:\n  -\n",
             (
                 "2: listen[0]: must be a section, not a single value; "
-                'write indented lines of "key: value" below it'
+                'write indented lines of "key: value" below it (keys: address, port, tls)'
             ),
         ),
         (
             "listen: {port: 1}\n",
             (
                 "1: listen: must be a list, not a section; "
-                'write a list, each item on a line of its own after "- "'
+                'write "- " before "port", and indent the lines below it as far as "port"'
+            ),
+        ),
+        (
+            "listen: 127.0.0.1:8787\n",
+            (
+                "1: listen: must be a list, not a single value; write a list, "
+                'each item on a line of its own after "- " (keys: address, port, tls)'
+            ),
+        ),
+        (
+            "providers: {huawei: {clients: {ODFS: hunter2}}}\n",
+            (
+                "1: providers.huawei.clients: must be a list, not a section; write a list, "
+                'each item on a line of its own after "- " (keys: app_key, app_secret)'
             ),
         ),
         (
@@ -116,7 +130,7 @@ def test_a_section_with_everything_commented_out_is_its_defaults(text: str) -> N
             "log: info\n",
             (
                 "1: log: must be a section, not a single value; "
-                'write indented lines of "key: value" below it'
+                'write indented lines of "key: value" below it (keys: level, format)'
             ),
         ),
         (
@@ -125,6 +139,10 @@ def test_a_section_with_everything_commented_out_is_its_defaults(text: str) -> N
                 "1: providers.tencent.key: must be a list, not a section; "
                 "write a key, !file PATH or !env NAME, or a list of them"
             ),
+        ),
+        (
+            "providers:\n  tencent:\n    path: /a\n      key:hunter2\n",
+            "3: providers.tencent.path: the value is on several lines; write it on one line",
         ),
         (
             "providers:\n  tencent:\n    key: []\n",
@@ -159,7 +177,7 @@ def test_a_section_with_everything_commented_out_is_its_defaults(text: str) -> N
             "log: !!python/object:os.system {level: info}\n",
             (
                 "1: log: unknown tag; "
-                "write the value without it (a value that starts with ! needs quotes)"
+                "write the value itself, in this file (a value that starts with ! needs quotes)"
             ),
         ),
         (
@@ -184,6 +202,27 @@ def test_a_wrong_shape_is_reported(text: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("output: {formats: json}", "write [json]"),
+        ('output: {formats: "json,txt"}', "write [json, txt]"),
+        ("output:\n  formats: json, txt", "write [json, txt]"),
+        ("output:\n  formats: json txt", "write [json, txt]"),
+        ("output:\n  formats:\n    json\n    txt", "write [json, txt]"),
+        ('output: {formats: "[json, txt]"}', "write [json, txt]"),
+        ("output: {formats: text}", 'write a list, each item on a line of its own after "- "'),
+        ("trusted_proxies: 10.0.0.0/8, ::1", 'write [10.0.0.0/8, "::1/128"]'),
+        ("admin: {hosts: a.example}", "write [a.example]"),
+        ("providers: {tencent: {fetch_hosts: '*.a.example'}}", 'write ["*.a.example"]'),
+        ("providers: {tencent: {appids: 1300000000}}", "write [1300000000]"),
+    ],
+)
+def test_a_list_as_one_value_is_shown_as_a_list(text: str, right: str) -> None:
+    [said] = told(text)
+    assert said.partition(": must be a list, not a single value; ")[2] == right
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("stat: x\n", '1: stat: unknown setting; did you mean "state"?'),
@@ -202,6 +241,22 @@ def test_a_wrong_shape_is_reported(text: str, said: str) -> None:
         ),
         ("layout: x\n", "1: layout: unknown setting; move it below output"),
         ("port: 80\n", "1: port: unknown setting; move it below listen[] or admin"),
+        (
+            "admin: {enabled: false}\n",
+            ("1: admin.enabled: unknown setting; valid here: address, port, hosts"),
+        ),
+        (
+            "output: {connections: 1}\n",
+            "1: output.connections: unknown setting; move it below limits",
+        ),
+        (
+            "listen: [{tls: , client_ca: x}]\n",
+            "1: listen[0].client_ca: unknown setting; move it below listen[].tls",
+        ),
+        (
+            "providers: {tencent: {key_file: x}}\n",
+            '1: providers.tencent.key_file: unknown setting; write "key: !file PATH"',
+        ),
         (
             "log: {colour: on}\n",
             "1: log.colour: unknown setting; valid here: level, format",

@@ -17,6 +17,7 @@ from asr_daemon.config.values import (
     Name,
     Port,
     ReadFile,
+    TimeZone,
     UrlKey,
     kind_of,
 )
@@ -90,7 +91,11 @@ def test_truth_values_are_read(read: Read, text: str, value: bool) -> None:
             plain("bool", "no"),
             "no without quotes is a boolean; write auto or never",
         ),
-        (Name, plain("timestamp", "2026-11-21"), "2026-11-21 without quotes is a date; write a"),
+        (
+            Name,
+            plain("timestamp", "2026-11-21"),
+            '2026-11-21 without quotes is a date; write "2026-11-21"',
+        ),
         (Name, Scalar(1, "str", "", quoted=True), "empty; write a name"),
         (
             Name,
@@ -108,10 +113,26 @@ def test_truth_values_are_read(read: Read, text: str, value: bool) -> None:
             "must be a single value, not a section; write a name (in quotes if",
         ),
         (Name, Sequence(1, "seq"), "must be a single value, not a list; write a name"),
+        (Port, Sequence(1, "seq"), "must be a single value, not a list; write a whole number from"),
         (
             FileMode,
             plain("int", "0640"),
-            '0640 without quotes is a number; write an octal mode in quotes such as "0640"',
+            '0640 without quotes is a number; write "0640"',
+        ),
+        (FileMode, plain("int", "640"), '640 without quotes is a number; write "0640"'),
+        (FileMode, plain("int", "0777"), '0777 without quotes is a number; write "0775"'),
+        (
+            FileMode,
+            plain("int", "488"),
+            '488 without quotes is a number; write octal digits in quotes, such as "0640"',
+        ),
+        (
+            TimeZone,
+            plain("int", "+8"),
+            (
+                "+8 without quotes is a number; write a name such as UTC, Asia/Shanghai or "
+                "Europe/Berlin, or Etc/GMT-8 (there the sign is reversed)"
+            ),
         ),
         (Duration, plain("int", "3600"), 'invalid duration "3600"; write 3600s'),
         (ReadFile, plain("str", "no.pem"), "no such file: "),
