@@ -182,7 +182,7 @@ def read_scalar(kind: Kind, node: Node, sources: Sources) -> Any:
             f"must be a single value, not {_shape(node)}",
             f"{right} (in quotes if it contains colons or braces)" if kind.text else right,
         )
-    if node.is_folded:
+    if node.is_folded and (kind.base is Secret or not node.quoted):
         # Not quoted: a secret whose line has no space after the colon may be part of it.
         raise Wrong("the value is on several lines", "write it on one line")
     if node.tag == "null" and kind.or_null:

@@ -66,6 +66,11 @@ def test_lists_of_sections_are_bound() -> None:
     assert config.trusted_proxies == (ip_network("10.0.0.0/8"),)
 
 
+def test_a_value_in_quotes_may_be_on_several_lines() -> None:
+    config = validated('output:\n  root: "/srv/a\n    b"\n').config
+    assert str(config.output.root) == "/srv/a b"
+
+
 @pytest.mark.parametrize("value", ["hunter2", "!env KEY", "[hunter2]", "[!env KEY]"])
 def test_one_secret_is_a_list_of_one(value: str) -> None:
     """Several are only needed while they change."""
