@@ -14,7 +14,6 @@ from msgspec import Struct
 
 from asr_daemon.body import Body, Spool
 from asr_daemon.errors import CallbackError, CannotStore, NoRoomForRejected, NotUnderstood
-from asr_daemon.large_bodies import Worker, WorkerFailed
 from asr_daemon.layout import Layout, Place
 from asr_daemon.output.base import Commits, Content, Result, Stored
 from asr_daemon.providers.base import Answer, Callback, Head, Provider
@@ -22,6 +21,7 @@ from asr_daemon.renderers.base import Omitted, Renderer
 from asr_daemon.renderers.document import JsonRenderer, render_follow_up
 from asr_daemon.renderers.rejection import Rejection
 from asr_daemon.transcript import Transcript
+from asr_daemon.worker import Worker, WorkerFailed
 
 if TYPE_CHECKING:
     # A worker imports this module too, and counts nothing.

@@ -13,8 +13,8 @@ from jsonschema import Draft202012Validator
 
 from asr_daemon.config.model import OutputSettings
 from asr_daemon.renderers.document import JsonRenderer
+from asr_daemon.renderers.document_reader import read_transcript
 from asr_daemon.renderers.document_schema import transcript_schema
-from asr_daemon.renderers.read_json import read_transcript
 from asr_daemon.renderers.registry import FORMATS, make_renderers
 from tests.durability.requirements import require
 

@@ -18,7 +18,6 @@ from asr_daemon.errors import (
     NotUnderstood,
     Unauthorized,
 )
-from asr_daemon.large_bodies import Worker
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics
 from asr_daemon.output.base import Content, Result, Stored
@@ -31,6 +30,7 @@ from asr_daemon.renderers.document import JsonRenderer
 from asr_daemon.renderers.srt import SrtRenderer
 from asr_daemon.renderers.text import TextRenderer
 from asr_daemon.transcript import Segment, Transcript, VendorError
+from asr_daemon.worker import Worker
 
 HEAD = Head(b"/in", b"", {}, "127.0.0.1")
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

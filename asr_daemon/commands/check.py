@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from asr_daemon.commands.base import DONE, Command, source
 from asr_daemon.config.load import ConfigError, load_with_warnings, problem_at, warning_at
-from asr_daemon.daemon.app import check_start
+from asr_daemon.daemon.lifecycle import check_start
 
 NOT_TRIED = "not tried until these are fixed: certificates, directories, ports"
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from asr_daemon.commands.base import DONE, Command, CommandFailed
-from asr_daemon.commands.results import add_filters, facts_of, filter_in, places_in
+from asr_daemon.commands.find_results import add_filters, facts_of, filter_in, places_in
 from asr_daemon.index.feed import Feed, Item, first_cursor
 from asr_daemon.index.queries import Cursor, IndexUnavailable, InvalidCursor, Queries
 from asr_daemon.output.filesystem.sync import sync_directory

@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec import structs
 
 from asr_daemon.commands.base import DONE, Command
-from asr_daemon.commands.results import add_filters, facts_of, filter_in, places_in, shown_time
+from asr_daemon.commands.find_results import add_filters, facts_of, filter_in, places_in, shown_time
 from asr_daemon.index.queries import Filter, Queries, Row
 
 _PAGE = 10_000

@@ -10,13 +10,13 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from asr_daemon.commands.base import DONE, FAILED, Command, configuration
+from asr_daemon.commands.new_file import make_directories, write_new
 from asr_daemon.commands.progress import Progress
 from asr_daemon.config.model import OutputSettings
 from asr_daemon.layout import name_in
-from asr_daemon.output.filesystem.new_file import make_directories, write_new
 from asr_daemon.output.filesystem.staging import STAGING
 from asr_daemon.renderers.base import Omitted, Renderer
-from asr_daemon.renderers.read_json import NoDocument, RejectionFound, read_transcript
+from asr_daemon.renderers.document_reader import NoDocument, RejectionFound, read_transcript
 from asr_daemon.renderers.registry import FORMATS, make_renderers
 from asr_daemon.transcript import Transcript
 

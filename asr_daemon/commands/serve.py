@@ -13,7 +13,7 @@ from asr_daemon import logs
 from asr_daemon.commands.base import DONE, Command, source
 from asr_daemon.config.load import load_with_warnings
 from asr_daemon.config.model import Config
-from asr_daemon.daemon.app import Server
+from asr_daemon.daemon.lifecycle import Server
 from asr_daemon.daemon.systemd import Manager
 
 _log = logging.getLogger(__name__)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from asr_daemon.config.checks import check
-from asr_daemon.config.document import Document, read_document
+from asr_daemon.config.cross_checks import check
 from asr_daemon.config.model import Config
 from asr_daemon.config.problems import ConfigError, Finding, Problem, by_line
-from asr_daemon.config.sources import Sources
+from asr_daemon.config.references import Sources
 from asr_daemon.config.validate import validate
+from asr_daemon.config.yaml_tree import Document, read_document
 
 __all__ = [
     "DEFAULT_FILE",

@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 from msgspec import NODEFAULT, Struct, structs
 
-from asr_daemon.config.document import join
 from asr_daemon.config.model import REMOVED, Config
 from asr_daemon.config.values import Kind, describe, kind_of
+from asr_daemon.config.yaml_tree import join
 from asr_daemon.errors import AsrDaemonError
 
 _WIDTH = 100

@@ -5,9 +5,9 @@ from typing import Any
 
 from msgspec import structs
 
-from asr_daemon.config.document import join
 from asr_daemon.config.reference import written
 from asr_daemon.config.values import Kind, kind_of
+from asr_daemon.config.yaml_tree import join
 from asr_daemon.secret import Secret
 
 HIDDEN = "(hidden)"

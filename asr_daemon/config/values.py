@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 
 from asr_daemon.config import notation
 from asr_daemon.config.problems import one_of
-from asr_daemon.config.sources import read_directory
+from asr_daemon.config.references import read_directory
 from asr_daemon.layout import FIELDS
 from asr_daemon.networks import CLIENT_HEADERS, Network
 from asr_daemon.secret import Secret

@@ -16,7 +16,7 @@ from asr_daemon.daemon.sockets import Ports, netloc
 from asr_daemon.daemon.wiring import make_tls
 from asr_daemon.errors import UnusableSetting
 from asr_daemon.web.connections import Connections
-from asr_daemon.web.intake import Routing
+from asr_daemon.web.interfaces import Routing
 from asr_daemon.web.requests_in_flight import InFlight
 from asr_daemon.web.server import CallbackServer
 from asr_daemon.web.tls import BETTER_FILES, Tls, UnfitFile

@@ -22,10 +22,10 @@ from asr_daemon.daemon.wiring import make_intake
 from asr_daemon.errors import UnusableSetting
 from asr_daemon.metrics import Metrics
 from asr_daemon.status import CertificateStatus
-from asr_daemon.web.access_log import AccessLog
 from asr_daemon.web.admin import AdminServer
 from asr_daemon.web.connection import Timeouts
 from asr_daemon.web.connections import Connections, affordable_connections
+from asr_daemon.web.refusal_log import RefusalLog
 from asr_daemon.web.requests_in_flight import InFlight
 from asr_daemon.web.routing import Router
 from asr_daemon.web.throttle import Throttle
@@ -57,7 +57,7 @@ class Service:
         self._in_flight = InFlight()
         self._connections = Connections(_timeouts(LimitsSettings()))
         self._throttle = Throttle()
-        self._access_log = AccessLog()
+        self._access_log = RefusalLog()
         self._router = Router(lambda: not (self._in_flight.is_draining or self._storage.unhealthy))
         self._listeners = Listeners(ports, self._connections, self._router, self._in_flight)
 

@@ -18,7 +18,7 @@ from asr_daemon.metrics import Metrics
 from asr_daemon.output.base import reason_of
 from asr_daemon.output.committer import Committer
 from asr_daemon.status import OutputStatus
-from asr_daemon.web.intake import Endpoint
+from asr_daemon.web.interfaces import Endpoint
 
 LAST_BATCH_S = 1.0
 """How long the committer may take to stop when every request is answered."""

@@ -7,15 +7,15 @@ from datetime import datetime
 from functools import partial
 
 from asr_daemon.clock import Clock
-from asr_daemon.config.checks import enabled_vendors
+from asr_daemon.config.cross_checks import enabled_vendors
 from asr_daemon.config.model import Config, ListenSettings
 from asr_daemon.fetch.client import Downloader
 from asr_daemon.fetch.fetcher import Fetcher
-from asr_daemon.fetch.origin import Origin
 from asr_daemon.fetch.pending import find_pending
 from asr_daemon.fetch.policy import Policy, is_public
+from asr_daemon.fetch.text_result import Origin
 from asr_daemon.index.index import Index
-from asr_daemon.large_bodies import Worker
+from asr_daemon.index_entry import read_entry
 from asr_daemon.layout import Layout
 from asr_daemon.metrics import Metrics
 from asr_daemon.output.base import Commits, Output
@@ -23,14 +23,14 @@ from asr_daemon.output.filesystem.output import FilesystemOutput, MarkerReaders,
 from asr_daemon.output.filesystem.staging import Modes, check_writable
 from asr_daemon.pipeline import Converter, Pipeline
 from asr_daemon.providers.base import Provider
-from asr_daemon.providers.registry import SIBLINGS
-from asr_daemon.reading import read_entry
+from asr_daemon.providers.registry import OTHER_SERVICES
 from asr_daemon.renderers.document import read_fingerprint
 from asr_daemon.renderers.registry import make_document_renderer, make_renderers
-from asr_daemon.web.access_log import AccessLog
-from asr_daemon.web.intake import Endpoint, Intake
+from asr_daemon.web.interfaces import Endpoint, Intake
+from asr_daemon.web.refusal_log import RefusalLog
 from asr_daemon.web.throttle import Throttle
 from asr_daemon.web.tls import Tls, load_tls
+from asr_daemon.worker import Worker
 
 
 def make_output(config: Config) -> FilesystemOutput:
@@ -86,7 +86,7 @@ def make_endpoints(
 
     endpoints: dict[str, Endpoint] = {}
     for vendor, settings in enabled_vendors(config):
-        endpoints[settings.path] = pipeline(vendor.make_provider(settings, SIBLINGS))
+        endpoints[settings.path] = pipeline(vendor.make_provider(settings, OTHER_SERVICES))
         endpoints.update(vendor.make_interfaces(settings))
     return endpoints
 
@@ -104,7 +104,7 @@ def make_origins(config: Config) -> Mapping[str, Origin]:
     for vendor, settings in enabled_vendors(config):
         source = vendor.make_text_source(settings)
         if source is not None:
-            render = converter(vendor.make_provider(settings, SIBLINGS)).result
+            render = converter(vendor.make_provider(settings, OTHER_SERVICES)).result
             origins[vendor.name] = Origin(source.hosts, source.with_text, render)
     return origins
 
@@ -120,7 +120,7 @@ def make_intake(
     config: Config,
     output: FilesystemOutput,
     throttle: Throttle,
-    access_log: AccessLog,
+    refusal_log: RefusalLog,
     metrics: Metrics,
 ) -> Intake:
     """Return what the HTTP side needs besides endpoints."""
@@ -131,7 +131,7 @@ def make_intake(
         open_spool=output.open_spool,
         now=output.clock.now,
         throttle=throttle,
-        access_log=access_log,
+        refusal_log=refusal_log,
         answered=metrics.answered,
     )
 

@@ -16,8 +16,8 @@ from typing import Any, Protocol, TypeVar
 from asr_daemon.clock import Clock
 from asr_daemon.errors import CannotStore, NotUnderstood
 from asr_daemon.fetch.client import MOST_AT_ONCE, Download, FetchFailed
-from asr_daemon.fetch.origin import Origin, PendingText, read_pending
 from asr_daemon.fetch.policy import FetchRefused
+from asr_daemon.fetch.text_result import Origin, PendingText, read_pending
 from asr_daemon.index.queries import FollowUp, IndexUnavailable
 from asr_daemon.metrics import Fetch, Metrics
 from asr_daemon.output.base import Commits, Result, Stored

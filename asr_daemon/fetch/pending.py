@@ -6,7 +6,7 @@ what was fetched. An index that was lost is filled from the tree, where both are
 
 from pathlib import Path
 
-from asr_daemon.fetch.origin import MARKER, SUFFIX
+from asr_daemon.fetch.text_result import MARKER, SUFFIX
 from asr_daemon.index.queries import FollowUp, Queries
 
 

@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from msgspec import Struct
 
 from asr_daemon.providers.huawei.vendor import HUAWEI
-from asr_daemon.providers.siblings import OTHERS, Siblings
+from asr_daemon.providers.other_services import OTHERS, OtherServices
 from asr_daemon.providers.tencent.vendor import TENCENT
 from asr_daemon.providers.vendor import Vendor
 
@@ -45,6 +45,6 @@ VENDORS: tuple[Vendor, ...] = (
 )
 """In the order of the configuration."""
 
-_KINDS = (*(kind for vendor in VENDORS for kind in vendor.siblings), *OTHERS)
-SIBLINGS = Siblings(tuple(sorted(_KINDS, key=lambda kind: not kind.is_taken)))
+_KINDS = (*(kind for vendor in VENDORS for kind in vendor.other_services), *OTHERS)
+OTHER_SERVICES = OtherServices(tuple(sorted(_KINDS, key=lambda kind: not kind.is_taken)))
 """What may come to the wrong path: bodies that some vendor here takes, then the others."""

@@ -13,7 +13,7 @@ from msgspec import Struct
 from asr_daemon.errors import AsrDaemonError
 
 ANSWER_TIMEOUT_S = 5.0
-"""What a sibling of Tencent's callback waits; for others it is not documented."""
+"""How long a similar callback of Tencent's waits; for others it is not documented."""
 
 
 class SendError(AsrDaemonError):

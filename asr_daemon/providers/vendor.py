@@ -13,7 +13,7 @@ from msgspec import Struct
 from asr_daemon.config.problems import Finding
 from asr_daemon.errors import CallbackError
 from asr_daemon.providers.base import Answer, Head, Provider
-from asr_daemon.providers.siblings import Sibling, Siblings
+from asr_daemon.providers.other_services import OtherService, OtherServices
 from asr_daemon.providers.simulator import Simulator
 from asr_daemon.transcript import Transcript
 
@@ -72,8 +72,8 @@ class Vendor(Struct, frozen=True, kw_only=True):
     setting of type `UrlPath` is a path that is served."""
     credentials: str
     """The setting, as the file has it, without which anybody is let in."""
-    make_provider: Callable[[Any, Siblings], Provider]
-    """Makes the provider; it may name the siblings that come to its path."""
+    make_provider: Callable[[Any, OtherServices], Provider]
+    """Makes the provider; it may name bodies of other services that come to its path."""
     make_interfaces: Callable[[Any], Mapping[str, Interface]] = _no_interfaces
     """Makes what is served besides callbacks, by path."""
     make_text_source: Callable[[Any], TextSource | None] = _no_text_source
@@ -86,5 +86,5 @@ class Vendor(Struct, frozen=True, kw_only=True):
     """Returns the documented callback as task N of a series; 0 is the example itself."""
     check: Callable[[Any, str], Iterator[Finding]] = _no_findings
     """Yields the broken rules across settings of this vendor alone, whose path is the key."""
-    siblings: tuple[Sibling, ...] = ()
+    other_services: tuple[OtherService, ...] = ()
     """The bodies of the vendor's services, its results among them."""

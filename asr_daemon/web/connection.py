@@ -19,7 +19,7 @@ from tornado.http1connection import (
 from tornado.httputil import HTTPConnection, HTTPMessageDelegate, HTTPServerConnectionDelegate
 
 from asr_daemon.networks import network_of
-from asr_daemon.web.stream import MAX_HEAD_BYTES, AcceptedStream, make_stream
+from asr_daemon.web.iostream import MAX_HEAD_BYTES, AcceptedStream, make_stream
 
 RATE_WINDOW_S = 10.0
 """The time over which the rate of an upload is measured."""

@@ -19,7 +19,7 @@ from asr_daemon.errors import (
 )
 from asr_daemon.networks import find_client
 from asr_daemon.providers.base import Head
-from asr_daemon.web.intake import HEALTH_PATH, Endpoint, Routing, internal_error
+from asr_daemon.web.interfaces import HEALTH_PATH, Endpoint, Routing, internal_error
 
 MAX_PARAMETERS = 1000
 """Of a URL; a sender without credentials could have a hundred thousand of them parsed."""
@@ -87,7 +87,7 @@ def judge_head(
     else:
         error = MethodNotAllowed("only POST is served here")
     if line.method == "POST":
-        intake.access_log.note_client(client)
+        intake.refusal_log.note_client(client)
     return JudgedHead(endpoint, head, request, most_bytes, error)
 
 

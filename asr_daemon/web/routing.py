@@ -17,7 +17,7 @@ from asr_daemon.errors import (
 )
 from asr_daemon.providers.base import Answer, Head
 from asr_daemon.providers.urls import rest_of_path
-from asr_daemon.web.intake import Endpoint, Intake
+from asr_daemon.web.interfaces import Endpoint, Intake
 
 
 class Router:

@@ -14,11 +14,11 @@ from tornado.httputil import HTTPMessageDelegate
 
 from asr_daemon.errors import NotHttp
 from asr_daemon.networks import unmapped
-from asr_daemon.web.access_log import Refusal
 from asr_daemon.web.connection import Connection
 from asr_daemon.web.connections import Connections
-from asr_daemon.web.handler import CallbackRequest
-from asr_daemon.web.intake import Routing
+from asr_daemon.web.interfaces import Routing
+from asr_daemon.web.refusal_log import Refusal
+from asr_daemon.web.request import CallbackRequest
 from asr_daemon.web.requests_in_flight import InFlight
 
 ACCEPT_AGAIN_S = 0.1
@@ -105,7 +105,7 @@ class CallbackServer:
             body_bytes=0,
             took_s=0.0,
         )
-        intake.access_log.note(refusal)
+        intake.refusal_log.note(refusal)
         intake.answered(endpoint.name, _BAD_REQUEST)
 
     def _accept(self, listening: socket.socket) -> None:

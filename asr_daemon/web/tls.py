@@ -9,7 +9,7 @@ from tempfile import NamedTemporaryFile
 
 from msgspec import Struct
 
-from asr_daemon.web.chain import WHOLE_CHAIN, Link, doubts, try_certificate
+from asr_daemon.web.certificate_chain import WHOLE_CHAIN, Link, doubts, try_certificate
 from asr_daemon.web.pem import certificates, misfit
 
 WARN_AHEAD_S = 14 * 86_400.0

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from asr_daemon.config.document import parse
 from asr_daemon.config.load import example, packaged
 from asr_daemon.config.model import Config, TlsSettings
 from asr_daemon.config.reference import Setting, Undocumented, settings, written
 from asr_daemon.config.values import Duration, kind_of
+from asr_daemon.config.yaml_tree import parse
 from asr_daemon.providers.huawei.settings import HuaweiClientSettings
 from asr_daemon.secret import Secret
 from tests.config import reference_of

@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from asr_daemon.config.document import parse
 from asr_daemon.config.model import (
     AdminSettings,
     Config,
@@ -16,8 +15,9 @@ from asr_daemon.config.model import (
     OutputSettings,
     TextSettings,
 )
-from asr_daemon.config.sources import Sources
+from asr_daemon.config.references import Sources
 from asr_daemon.config.validate import Validated, validate
+from asr_daemon.config.yaml_tree import parse
 from asr_daemon.providers.huawei.settings import HuaweiClientSettings
 from asr_daemon.secret import Secret
 

@@ -6,9 +6,8 @@ from typing import Literal
 
 import pytest
 
-from asr_daemon.config.document import Node, Scalar, Section, Sequence
 from asr_daemon.config.problems import Wrong
-from asr_daemon.config.sources import Sources
+from asr_daemon.config.references import Sources
 from asr_daemon.config.validate import read_scalar
 from asr_daemon.config.values import (
     AnySecret,
@@ -21,6 +20,7 @@ from asr_daemon.config.values import (
     UrlKey,
     kind_of,
 )
+from asr_daemon.config.yaml_tree import Node, Scalar, Section, Sequence
 from asr_daemon.providers.tencent.settings import AppId
 from asr_daemon.secret import Secret
 

@@ -10,7 +10,7 @@ import pytest
 from watchdog.events import FileClosedEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
-from asr_daemon.output.filesystem.upcoming import AHEAD
+from asr_daemon.output.filesystem.upcoming_directories import AHEAD
 from tests.conftest import NoteFigure
 from tests.daemon import timezones
 from tests.daemon.clients import TENCENT_PATH, Ledger, body_of, find_damage, senders

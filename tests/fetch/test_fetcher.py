@@ -11,8 +11,8 @@ from asr_daemon.clock import Clock
 from asr_daemon.errors import CannotStore
 from asr_daemon.fetch.client import Download, FetchFailed
 from asr_daemon.fetch.fetcher import LIFE_S, Fetcher, next_wait_s
-from asr_daemon.fetch.origin import Origin
 from asr_daemon.fetch.policy import FetchRefused
+from asr_daemon.fetch.text_result import Origin
 from asr_daemon.index.queries import FollowUp
 from asr_daemon.layout import Layout, Place
 from asr_daemon.metrics import Metrics
@@ -20,7 +20,7 @@ from asr_daemon.output.base import Result, Stored
 from asr_daemon.pipeline import Converter
 from asr_daemon.providers.tencent.provider import Tencent
 from asr_daemon.providers.tencent.settings import TencentSettings
-from asr_daemon.providers.tencent.text_source import make_text_source
+from asr_daemon.providers.tencent.text_url import make_text_source
 from asr_daemon.renderers.document import JsonRenderer
 from asr_daemon.renderers.text import TextRenderer
 from tests.renderers.transcripts import transcript_of

@@ -11,7 +11,7 @@ _SYNC = "asr_daemon/output/filesystem/sync.py"
 _OUTPUT = "asr_daemon/output/filesystem/output.py"
 _COMMITTER = "asr_daemon/output/committer.py"
 _PIPELINE = "asr_daemon/pipeline.py"
-_HANDLER = "asr_daemon/web/handler.py"
+_HANDLER = "asr_daemon/web/request.py"
 _IN_FLIGHT = "asr_daemon/web/requests_in_flight.py"
 
 _CHECK_SPACE = "self._space.check(settings.free_space_bytes)"
@@ -32,7 +32,7 @@ STOP_TESTS = (
     "tests/daemon/test_stop.py::test_upload_that_is_completed_late",
 )
 
-END_TESTS = ("tests/web/test_handler.py::test_uploads_are_refused_at_the_end",)
+END_TESTS = ("tests/web/test_request.py::test_uploads_are_refused_at_the_end",)
 
 
 class Mutant(NamedTuple):

@@ -64,8 +64,8 @@ def test_upgrade(machine: Machine) -> None:
 @pytest.mark.parametrize(
     "broken",
     [
-        "echo 'raise SystemExit(3)' > asr_daemon/daemon/app.py",
-        "echo 'import time; time.sleep(1000)' > asr_daemon/daemon/app.py",
+        "echo 'raise SystemExit(3)' > asr_daemon/daemon/lifecycle.py",
+        "echo 'import time; time.sleep(1000)' > asr_daemon/daemon/lifecycle.py",
         "sed -i 's/^ProtectSystem=.*/BindPaths=\\/nowhere/' systemd/asr-daemon.service",
     ],
     ids=["ends", "hangs", "unit"],
@@ -99,7 +99,7 @@ def test_upgrade_that_cannot_be_put_in_place(machine: Machine) -> None:
 @pytest.mark.parametrize("number", ["HUP", "INT", "TERM"])
 def test_upgrade_that_is_interrupted(machine: Machine, number: str) -> None:
     """Whoever loses the connection, or patience, has the version before it."""
-    hang = "echo 'import time; time.sleep(1000)' > asr_daemon/daemon/app.py"
+    hang = "echo 'import time; time.sleep(1000)' > asr_daemon/daemon/lifecycle.py"
     install = machine.start(f"{NEXT} {hang}; echo $$ > /run/pid; exec setsid scripts/install")
     starting = "[ $(systemctl is-active asr-daemon) = activating ]"
     eventually(lambda: machine.attempt(starting).returncode == 0, "it is started", 60)

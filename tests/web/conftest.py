@@ -11,10 +11,10 @@ from tornado.ioloop import IOLoop
 from asr_daemon.body import Body, StagedContent
 from asr_daemon.errors import BodyTooLarge, CallbackError, NotFound, WrongCredentials
 from asr_daemon.providers.base import Answer, Head
-from asr_daemon.web.access_log import AccessLog
 from asr_daemon.web.connection import Timeouts
 from asr_daemon.web.connections import Connections
-from asr_daemon.web.intake import Intake
+from asr_daemon.web.interfaces import Intake
+from asr_daemon.web.refusal_log import RefusalLog
 from asr_daemon.web.requests_in_flight import InFlight
 from asr_daemon.web.routing import Router
 from asr_daemon.web.server import CallbackServer
@@ -164,7 +164,7 @@ def app(
         body_bytes=MAX_BODY_BYTES,
         open_spool=open_spool,
         throttle=throttle,
-        access_log=AccessLog(),
+        refusal_log=RefusalLog(),
         answered=lambda endpoint, status: None,
     )
     router = Router()

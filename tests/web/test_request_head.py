@@ -14,8 +14,8 @@ from asr_daemon.errors import (
     WrongCredentials,
 )
 from asr_daemon.providers.base import Head
-from asr_daemon.web.access_log import AccessLog
-from asr_daemon.web.intake import Intake
+from asr_daemon.web.interfaces import Intake
+from asr_daemon.web.refusal_log import RefusalLog
 from asr_daemon.web.request_head import (
     MAX_PARAMETERS,
     JudgedHead,
@@ -191,7 +191,7 @@ def judged(start: str, *lines: str, endpoint: Recorder | None = None) -> JudgedH
         body_bytes=100,
         open_spool=_open_spool,
         throttle=Throttle(),
-        access_log=AccessLog(),
+        refusal_log=RefusalLog(),
         answered=lambda name, status: None,
     )
     router.serve({"/in": endpoint or Recorder()}, intake)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from asr_daemon.providers.base import Answer, Head
-from asr_daemon.web.access_log import AccessLog
-from asr_daemon.web.intake import Intake
+from asr_daemon.web.interfaces import Intake
+from asr_daemon.web.refusal_log import RefusalLog
 from asr_daemon.web.routing import Router
 from asr_daemon.web.throttle import Throttle
 from tests.web.conftest import MemorySpool, Recorder
@@ -24,7 +24,7 @@ def router(*paths: str) -> Router:
         body_bytes=1,
         open_spool=_open_spool,
         throttle=Throttle(),
-        access_log=AccessLog(),
+        refusal_log=RefusalLog(),
         answered=lambda endpoint, status: None,
     )
     endpoints = {path: Recorder() for path in paths}

@@ -17,10 +17,10 @@ import pytest
 import trustme
 from tornado.netutil import bind_sockets
 
-from asr_daemon.web.access_log import AccessLog
 from asr_daemon.web.connection import Timeouts
 from asr_daemon.web.connections import Connections
-from asr_daemon.web.intake import Intake
+from asr_daemon.web.interfaces import Intake
+from asr_daemon.web.refusal_log import RefusalLog
 from asr_daemon.web.requests_in_flight import InFlight
 from asr_daemon.web.routing import Router
 from asr_daemon.web.server import CallbackServer
@@ -102,7 +102,7 @@ async def listening(
         body_bytes=1000,
         open_spool=open_spool,
         throttle=Throttle(),
-        access_log=AccessLog(),
+        refusal_log=RefusalLog(),
         answered=lambda endpoint, status: None,
     )
     router = Router()

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from asr_daemon.web.stream import MAX_HEAD_BYTES, MAX_HEADER_LINES
+from asr_daemon.web.iostream import MAX_HEAD_BYTES, MAX_HEADER_LINES
 from tests.web.conftest import Recorder
 
 pytestmark = pytest.mark.usefixtures("http_server")

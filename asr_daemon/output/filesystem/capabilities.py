@@ -13,7 +13,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from asr_daemon.output.filesystem.boundaries import kind_of
+from asr_daemon.output.filesystem.mount_boundaries import kind_of
 
 OPEN_FILES = "/proc/self/fd"
 NAMED = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

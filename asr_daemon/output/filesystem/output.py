@@ -11,7 +11,6 @@ from msgspec import Struct, structs
 from asr_daemon.errors import CannotStore, NoRoomForRejected
 from asr_daemon.index.index import Entry, Index, Known
 from asr_daemon.output.base import Outcome, Result, Stored, reason_of, refusal_of
-from asr_daemon.output.filesystem.finder import Finder, Found, ReadEntry, no_entry
 from asr_daemon.output.filesystem.names import (
     UNNAMEABLE,
     BatchNames,
@@ -20,12 +19,17 @@ from asr_daemon.output.filesystem.names import (
     ReadFingerprint,
     plainly_named,
 )
-from asr_daemon.output.filesystem.rejected import Quota
+from asr_daemon.output.filesystem.rejected_quota import Quota
 from asr_daemon.output.filesystem.space import Room, Space
 from asr_daemon.output.filesystem.spool import SpooledBody
 from asr_daemon.output.filesystem.staging import Modes, StagedFile, Staging
 from asr_daemon.output.filesystem.tree import Tree
-from asr_daemon.output.filesystem.upcoming import Expected, UpcomingDirectories, none_expected
+from asr_daemon.output.filesystem.tree_scan import Found, ReadEntry, TreeScan, no_entry
+from asr_daemon.output.filesystem.upcoming_directories import (
+    Expected,
+    UpcomingDirectories,
+    none_expected,
+)
 
 REJECTED = "rejected"
 """The status, and the first folder below the root, of rejected bodies."""
@@ -87,7 +91,7 @@ class FilesystemOutput:
         self._staging = Staging(path, settings.modes, durable=durable, now_s=self.clock.now_s)
         self._tree = Tree(path, self._staging)
         self._names = Names(path, reading.fingerprint)
-        self._finder = Finder(path, reading.entry)
+        self._finder = TreeScan(path, reading.entry)
         self._unrecorded: list[Found] = []
         self._finds_older = False
         self._root = path

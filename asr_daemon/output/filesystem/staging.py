@@ -15,7 +15,6 @@ from threading import Lock
 
 from msgspec import Struct
 
-from asr_daemon.output.filesystem.boundaries import boundaries_of
 from asr_daemon.output.filesystem.capabilities import (
     NAMED,
     OPEN_FILES,
@@ -27,6 +26,7 @@ from asr_daemon.output.filesystem.capabilities import (
     rename,
 )
 from asr_daemon.output.filesystem.lock import is_left, lock_directory, temporary_prefix
+from asr_daemon.output.filesystem.mount_boundaries import boundaries_of
 from asr_daemon.output.filesystem.sync import sync_directory
 
 STAGING = ".staging"

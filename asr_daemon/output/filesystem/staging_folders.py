@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from asr_daemon.output.filesystem.boundaries import boundaries_of, outermost
+from asr_daemon.output.filesystem.mount_boundaries import boundaries_of, outermost
 from asr_daemon.output.filesystem.space import Room, Space
 from asr_daemon.output.filesystem.staging import Modes, Staging
 

@@ -17,7 +17,7 @@ from asr_daemon.providers.huawei.result import read_result
 from asr_daemon.providers.huawei.settings import HuaweiSettings
 from asr_daemon.providers.huawei.tokens import check_token
 from asr_daemon.providers.json_body import decode_json
-from asr_daemon.providers.siblings import NO_SIBLINGS, Siblings
+from asr_daemon.providers.other_services import NO_OTHER_SERVICES, OtherServices
 from asr_daemon.providers.text_encoding import declared_encoding, json_to_utf8
 from asr_daemon.providers.urls import split_fields, split_url
 from asr_daemon.transcript import Transcript
@@ -34,12 +34,12 @@ class Huawei:
     def __init__(
         self,
         settings: HuaweiSettings,
-        siblings: Siblings = NO_SIBLINGS,
+        other_services: OtherServices = NO_OTHER_SERVICES,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`clock` returns the time in Unix seconds."""
         self._settings = settings
-        self._siblings = siblings
+        self._other_services = other_services
         self._secrets = secrets_by_app_key(settings)
         self._clock = clock
 
@@ -74,8 +74,8 @@ class Huawei:
         try:
             return self._parse(callback)
         except NotUnderstood as error:
-            sibling = self._siblings.describe(callback.body, self.name)
-            raise NotUnderstood(sibling or str(error)) from None
+            other_service = self._other_services.describe(callback.body, self.name)
+            raise NotUnderstood(other_service or str(error)) from None
 
     def _parse(self, callback: Callback) -> Transcript:
         declared = declared_encoding(callback.head.headers.get("content-type", ""))

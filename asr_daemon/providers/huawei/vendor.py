@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 from asr_daemon.config.problems import Finding
+from asr_daemon.providers.huawei.other_services import OTHER_SERVICES
 from asr_daemon.providers.huawei.provider import Huawei
 from asr_daemon.providers.huawei.samples import huawei_callback
 from asr_daemon.providers.huawei.settings import HuaweiSettings
-from asr_daemon.providers.huawei.siblings import SIBLINGS
 from asr_daemon.providers.huawei.simulator import callback_url, make_simulator
 from asr_daemon.providers.huawei.token_interface import TokenInterface
 from asr_daemon.providers.vendor import Vendor
@@ -36,5 +36,5 @@ HUAWEI = Vendor(
     callback_url=callback_url,
     sample=huawei_callback,
     check=_distinct_clients,
-    siblings=SIBLINGS,
+    other_services=OTHER_SERVICES,
 )

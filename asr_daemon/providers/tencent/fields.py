@@ -20,7 +20,7 @@ from asr_daemon.providers.form import (
     to_texts,
 )
 from asr_daemon.providers.json_body import decode_json
-from asr_daemon.providers.siblings import NO_SIBLINGS, Siblings
+from asr_daemon.providers.other_services import NO_OTHER_SERVICES, OtherServices
 from asr_daemon.providers.text_encoding import json_to_utf8
 
 VENDOR_NAMES = frozenset(
@@ -67,7 +67,7 @@ def read_fields(
     parameters: Sequence[Pair],
     path_pairs: bytes,
     encoding: str,
-    siblings: Siblings = NO_SIBLINGS,
+    other_services: OtherServices = NO_OTHER_SERVICES,
 ) -> tuple[Fields, Sequence[Pair]]:
     """Return the vendor's fields, and those of the URL's `parameters` that are none of them.
 
@@ -78,7 +78,7 @@ def read_fields(
     """
     body = body.strip().removeprefix(_BOM).lstrip()
     if body:
-        return _read_body(body, encoding, siblings), parameters
+        return _read_body(body, encoding, other_services), parameters
     ours = [pair for pair in parameters if is_vendor_name(pair[0])]
     others = [pair for pair in parameters if not is_vendor_name(pair[0])]
     for pairs, remaining in ((ours, others), (split_pairs(path_pairs), parameters)):
@@ -99,7 +99,7 @@ def is_pairs(rest: bytes) -> bool:
     return b"=" in element and any(is_vendor_name(name) for name, _ in split_pairs(element))
 
 
-def _read_body(body: bytes, encoding: str, siblings: Siblings) -> Fields:
+def _read_body(body: bytes, encoding: str, other_services: OtherServices) -> Fields:
     """Read a body by what it looks like, whatever its Content-Type says.
 
     A brace and a quote start JSON and no form. A form made of broken JSON would be worse than
@@ -111,11 +111,11 @@ def _read_body(body: bytes, encoding: str, siblings: Siblings) -> Fields:
         fields = _from_pairs(split_pairs(body), encoding)
     else:
         raise NotUnderstood(f"the body has more than {_MOST_PAIRS} fields")
-    # Some siblings have a code and a message as well, and their text in another place.
-    sibling = None if fields.has_text_or_id else siblings.describe(body, "tencent")
-    if sibling or not fields.is_result:
+    # Some have a code and a message as well, and their text in another place.
+    other_service = None if fields.has_text_or_id else other_services.describe(body, "tencent")
+    if other_service or not fields.is_result:
         reason = "the body holds none of the fields code, requestId and text"
-        raise NotUnderstood(sibling or reason)
+        raise NotUnderstood(other_service or reason)
     return fields
 
 

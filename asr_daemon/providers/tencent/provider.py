@@ -17,8 +17,8 @@ from asr_daemon.providers.form import (
     percent_decode,
     to_texts,
 )
+from asr_daemon.providers.other_services import NO_OTHER_SERVICES, OtherServices
 from asr_daemon.providers.scalars import as_label, as_text, seconds_as_ms
-from asr_daemon.providers.siblings import NO_SIBLINGS, Siblings
 from asr_daemon.providers.tencent.answers import SUCCESS, refusal
 from asr_daemon.providers.tencent.fields import Fields, is_pairs, read_fields
 from asr_daemon.providers.tencent.segments import Speech, read_speech
@@ -35,9 +35,11 @@ class Tencent:
 
     name = "tencent"
 
-    def __init__(self, settings: TencentSettings, siblings: Siblings = NO_SIBLINGS) -> None:
+    def __init__(
+        self, settings: TencentSettings, other_services: OtherServices = NO_OTHER_SERVICES
+    ) -> None:
         self._settings = settings
-        self._siblings = siblings
+        self._other_services = other_services
 
     def admit(self, head: Head) -> None:
         """Judge the address, the key, and how the path goes on: with a key, with pairs, or both.
@@ -73,7 +75,7 @@ class Tencent:
         rest, given = self._read_url(callback.head)
         parameters, path_pairs = _without_key(given), self._path_pairs(rest or b"")
         fields, others = read_fields(
-            callback.body, parameters, path_pairs, encoding, self._siblings
+            callback.body, parameters, path_pairs, encoding, self._other_services
         )
         appid = as_label(fields.get("appid"))
         if self._settings.appids and appid not in self._settings.appids:

@@ -13,8 +13,8 @@ from asr_daemon.errors import (
 from asr_daemon.providers.base import Answer, Callback, Head, check_address
 from asr_daemon.providers.digest import digest_json
 from asr_daemon.providers.json_body import decode_json
+from asr_daemon.providers.other_services import NO_OTHER_SERVICES, OtherServices
 from asr_daemon.providers.scalars import as_label, as_text
-from asr_daemon.providers.siblings import NO_SIBLINGS, Siblings
 from asr_daemon.providers.urls import rest_of_path
 from asr_daemon.secret import Secret
 from asr_daemon.transcript import Segment, Transcript
@@ -26,9 +26,11 @@ class Acme:
 
     name = "acme"
 
-    def __init__(self, settings: AcmeSettings, siblings: Siblings = NO_SIBLINGS) -> None:
+    def __init__(
+        self, settings: AcmeSettings, other_services: OtherServices = NO_OTHER_SERVICES
+    ) -> None:
         self._settings = settings
-        self._siblings = siblings
+        self._other_services = other_services
 
     def admit(self, head: Head) -> None:
         """Judge the address, the path and the key."""
@@ -43,8 +45,8 @@ class Acme:
         document = decode_json(callback.body)
         said = as_text(document.get("said")) if isinstance(document, dict) else None
         if said is None:
-            sibling = self._siblings.describe(callback.body, self.name)
-            raise NotUnderstood(sibling or "said is missing")
+            other_service = self._other_services.describe(callback.body, self.name)
+            raise NotUnderstood(other_service or "said is missing")
         job = as_label(document.get("job"))
         return Transcript(
             provider=self.name,

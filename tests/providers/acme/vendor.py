@@ -1,6 +1,6 @@
 """What the rest of the package uses of Acme."""
 
-from asr_daemon.providers.siblings import sibling
+from asr_daemon.providers.other_services import other_service
 from asr_daemon.providers.simulator import Poster, Reply, says
 from asr_daemon.providers.vendor import Vendor
 from tests.providers.acme.provider import Acme
@@ -47,5 +47,5 @@ ACME = Vendor(
     make_simulator=make_simulator,
     callback_url=callback_url,
     sample=sample,
-    siblings=(sibling("a result of Acme", "job", "said", provider="acme"),),
+    other_services=(other_service("a result of Acme", "job", "said", provider="acme"),),
 )

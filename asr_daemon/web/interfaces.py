@@ -11,7 +11,7 @@ from asr_daemon.body import Body, OpenSpool
 from asr_daemon.errors import CallbackError, CannotStore
 from asr_daemon.networks import CLIENT_HEADERS, Network
 from asr_daemon.providers.base import Answer, Head
-from asr_daemon.web.access_log import AccessLog
+from asr_daemon.web.refusal_log import RefusalLog
 from asr_daemon.web.throttle import Throttle
 
 MEMORY_BYTES = 256 * 1024
@@ -74,7 +74,7 @@ class Intake(Struct, frozen=True, kw_only=True):
     now: Callable[[], datetime] = _utc_now
     """Returns when a body was complete."""
     throttle: Throttle
-    access_log: AccessLog
+    refusal_log: RefusalLog
     answered: Callable[[str, int], None]
     """Called with the endpoint and status of every answer."""
 

@@ -52,7 +52,7 @@ class Refusal(Struct, frozen=True):
     """Since the head was received."""
 
 
-class AccessLog:
+class RefusalLog:
     """Logs refusals, and counts those that it does not log."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -17,7 +17,7 @@ class Minute(Struct, frozen=True):
     """By provider and outcome."""
 
 
-class History:
+class MinuteCounts:
     """Turns counters that only grow into counts of a minute."""
 
     def __init__(self, read: Callable[[], Mapping[str, Mapping[str, int]]]) -> None:

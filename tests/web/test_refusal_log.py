@@ -12,12 +12,12 @@ from asr_daemon.errors import (
     WrongCredentials,
 )
 from asr_daemon.networks import Client
-from asr_daemon.web.access_log import (
+from asr_daemon.web.refusal_log import (
     MAX_CLIENTS,
     QUIET_ABOUT_PROBES_S,
     QUIET_S,
-    AccessLog,
     Refusal,
+    RefusalLog,
 )
 
 
@@ -50,7 +50,7 @@ def fields(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
 
 def test_one_line(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     """A refusal is one line with what an admin asks for."""
-    AccessLog(clock).note(refusal(WrongCredentials("the key is wrong")))
+    RefusalLog(clock).note(refusal(WrongCredentials("the key is wrong")))
     assert fields(caplog) == [
         {
             "provider": "tencent",
@@ -66,7 +66,7 @@ def test_one_line(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
 
 def test_failed_attempts_are_counted(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     """An address that guesses gets a line a minute, with how many more there were."""
-    refusals = AccessLog(clock)
+    refusals = RefusalLog(clock)
     for _ in range(30):
         refusals.note(refusal(WrongCredentials("wrong")))
     refusals.note(refusal(WrongCredentials("wrong"), "192.0.2.2"))
@@ -81,7 +81,7 @@ def test_failed_attempts_are_counted(clock: Clock, caplog: pytest.LogCaptureFixt
 
 def test_health_checks_get_a_line_a_day(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     """A load balancer that asks every five seconds by another method than POST."""
-    refusals = AccessLog(clock)
+    refusals = RefusalLog(clock)
     for seconds in range(0, int(QUIET_ABOUT_PROBES_S) + 1, 5):
         clock.now = float(seconds)
         refusals.note(refusal(MethodNotAllowed("only POST is served here")))
@@ -92,7 +92,7 @@ def test_proxy_that_does_not_name_its_clients(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It gets one line a day and reason, with what to do."""
-    log = AccessLog(clock)
+    log = RefusalLog(clock)
     missing = "the header x-forwarded-for is missing or empty; this request has x-real-ip"
     for _ in range(3):
         log.note_client(Client("198.51.100.7"))
@@ -114,7 +114,7 @@ def test_proxy_that_does_not_name_its_clients(
 
 def test_each_result_is_logged(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     """What may have been a result is named each time."""
-    refusals = AccessLog(clock)
+    refusals = RefusalLog(clock)
     for _ in range(3):
         refusals.note(refusal(NotUnderstood("no result")))
     assert len(fields(caplog)) == 3
@@ -124,13 +124,13 @@ def test_storage_failures_are_logged_elsewhere(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A full disk is not logged again for every result."""
-    AccessLog(clock).note(refusal(CannotStore("disk full")))
+    RefusalLog(clock).note(refusal(CannotStore("disk full")))
     assert fields(caplog) == []
 
 
 def test_memory_is_bounded(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     """Whoever is forgotten among too many is logged again, without a count."""
-    refusals = AccessLog(clock)
+    refusals = RefusalLog(clock)
     for number in range(MAX_CLIENTS + 1):
         for _ in range(2):
             refusals.note(refusal(WrongCredentials("wrong"), str(number)))

@@ -6,7 +6,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from asr_daemon.config.document import (
+from asr_daemon.config.problems import ConfigError
+from asr_daemon.config.yaml_tree import (
     LARGEST_FILE_BYTES,
     Entry,
     Scalar,
@@ -16,7 +17,6 @@ from asr_daemon.config.document import (
     parse,
     read_document,
 )
-from asr_daemon.config.problems import ConfigError
 
 
 def problem_of(file: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from asr_daemon.output.filesystem.upcoming import AHEAD, UpcomingDirectories
+from asr_daemon.output.filesystem.upcoming_directories import AHEAD, UpcomingDirectories
 from tests.output.filesystem.conftest import SETTINGS, output_at
 
 Expected = Callable[[datetime], list[str]]

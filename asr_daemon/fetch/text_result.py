@@ -10,7 +10,7 @@ from asr_daemon.fetch.client import Download
 from asr_daemon.index.queries import FollowUp
 from asr_daemon.layout import Place, name_in
 from asr_daemon.output.base import Result
-from asr_daemon.renderers.read_json import NoDocument, read_transcript
+from asr_daemon.renderers.document_reader import NoDocument, read_transcript
 from asr_daemon.transcript import Fetched, Transcript
 
 SUFFIX = "~text"

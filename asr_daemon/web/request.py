@@ -32,9 +32,9 @@ from asr_daemon.errors import (
 )
 from asr_daemon.networks import network_of
 from asr_daemon.providers.base import Answer
-from asr_daemon.web.access_log import Refusal
 from asr_daemon.web.connection import Connection
-from asr_daemon.web.intake import MEMORY_BYTES, Routing, internal_error
+from asr_daemon.web.interfaces import MEMORY_BYTES, Routing, internal_error
+from asr_daemon.web.refusal_log import Refusal
 from asr_daemon.web.request_head import JudgedHead, RequestHead, judge_head
 from asr_daemon.web.requests_in_flight import InFlight
 
@@ -229,7 +229,7 @@ class CallbackRequest(HTTPMessageDelegate):
             body_bytes=self._received_bytes,
             took_s=time.monotonic() - self._began_s,
         )
-        self._intake.access_log.note(refusal)
+        self._intake.refusal_log.note(refusal)
 
     def _send(self, answer: Answer, *, is_last: bool = False) -> None:
         """Send the answer; Tornado reads what is left of the body, unless it is the last one."""

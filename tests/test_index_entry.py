@@ -3,9 +3,9 @@
 from io import BytesIO
 
 from asr_daemon.index.index import Entry
-from asr_daemon.reading import read_entry
+from asr_daemon.index_entry import read_entry
 from asr_daemon.renderers.document import JsonRenderer, render_follow_up
-from asr_daemon.renderers.read_json import read_transcript
+from asr_daemon.renderers.document_reader import read_transcript
 from asr_daemon.transcript import Segment, Transcript
 from tests.renderers.transcripts import transcript_of
 

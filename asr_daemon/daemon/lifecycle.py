@@ -18,8 +18,8 @@ from asr_daemon.config.load import ConfigError, problem_at
 from asr_daemon.config.model import Config, ListenSettings, ProvidersSettings
 from asr_daemon.config.shown import shown
 from asr_daemon.config.watcher import is_other_than_file
-from asr_daemon.daemon.history import History
 from asr_daemon.daemon.listeners import unusable_tls
+from asr_daemon.daemon.minute_counts import MinuteCounts
 from asr_daemon.daemon.overview import Overview
 from asr_daemon.daemon.reload import Reloader, ReloadState
 from asr_daemon.daemon.service import Service
@@ -110,7 +110,7 @@ class Server:
         self._began_s = time.monotonic()
         self._stopping = asyncio.Event()
         reports = Reports(self._unhealthy, self._notes, self._metrics.exposition)
-        self._history = History(self._metrics.callbacks)
+        self._history = MinuteCounts(self._metrics.callbacks)
         self._overview = Overview(config.state, config.output.root.absolute(), self._history_begins)
         ports = Ports(self._manager.sockets())
         self._metrics.gauge(

@@ -130,7 +130,7 @@ class Worker:
         lifeline, held = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "asr_daemon.large_bodies", str(lifeline)),
+                *(sys.executable, "-P", "-m", "asr_daemon.worker", str(lifeline)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from asr_daemon.errors import CannotStore, NotUnderstood, Unauthorized
-from asr_daemon.large_bodies import Worker, WorkerFailed
 from asr_daemon.output.base import Result
 from asr_daemon.output.filesystem.spool import SpooledBody
 from asr_daemon.output.filesystem.staging import Modes, StagedFile, Staging
 from asr_daemon.providers.base import Callback, Head
+from asr_daemon.worker import Worker, WorkerFailed
 
 HEAD = Head(b"/in", b"job=42", {"content-type": "text/plain"}, "127.0.0.1")
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

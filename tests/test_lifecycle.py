@@ -11,7 +11,7 @@ import pytest
 from tornado.httpclient import AsyncHTTPClient
 
 from asr_daemon.config.load import load
-from asr_daemon.daemon.app import Server, StartError
+from asr_daemon.daemon.lifecycle import Server, StartError
 from asr_daemon.daemon.systemd import Manager
 from tests.free_port import free_port
 

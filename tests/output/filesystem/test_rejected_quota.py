@@ -5,8 +5,8 @@ from threading import Event
 
 import pytest
 
-from asr_daemon.output.filesystem import rejected
-from asr_daemon.output.filesystem.rejected import COUNT_AGAIN_S, SLICE, Quota
+from asr_daemon.output.filesystem import rejected_quota
+from asr_daemon.output.filesystem.rejected_quota import COUNT_AGAIN_S, SLICE, Quota
 
 
 def counted(folder: Path) -> Quota:
@@ -52,7 +52,7 @@ def test_full_folder_is_counted_again_after_a_minute(
         counts.append(now)
         return [100] if now < 150.0 else []
 
-    monkeypatch.setattr(rejected, "_sizes_below", sizes)
+    monkeypatch.setattr(rejected_quota, "_sizes_below", sizes)
     quota.start_count().join()
     assert not quota.take(1, 100)
     now += COUNT_AGAIN_S
@@ -93,7 +93,7 @@ def test_count_that_fails_is_logged(
     def broken(folder: Path) -> list[int]:
         raise MemoryError("too many")
 
-    monkeypatch.setattr(rejected, "_sizes_below", broken)
+    monkeypatch.setattr(rejected_quota, "_sizes_below", broken)
     assert counted(tmp_path).take(1, 100)
     assert "rejected bodies not counted" in caplog.text
     assert "too many" in caplog.text

@@ -7,7 +7,7 @@ from typing import BinaryIO
 from asr_daemon.index.index import Entry
 from asr_daemon.layout import encode_name
 from asr_daemon.renderers.document import Facts, read_facts, render_follow_up
-from asr_daemon.renderers.read_json import NoDocument, read_transcript
+from asr_daemon.renderers.document_reader import NoDocument, read_transcript
 from asr_daemon.transcript import identity_of
 
 _REJECTED = "rejected"

@@ -6,7 +6,7 @@ from asr_daemon.errors import NotUnderstood
 from asr_daemon.providers.base import Provider
 from asr_daemon.providers.huawei.provider import Huawei
 from asr_daemon.providers.huawei.settings import HuaweiSettings
-from asr_daemon.providers.registry import SIBLINGS
+from asr_daemon.providers.registry import OTHER_SERVICES
 from asr_daemon.providers.tencent.provider import Tencent
 from asr_daemon.providers.tencent.settings import TencentSettings
 from tests.providers.callbacks import (
@@ -18,8 +18,8 @@ from tests.providers.callbacks import (
     callback,
 )
 
-TENCENT = Tencent(TencentSettings(), SIBLINGS)
-HUAWEI = Huawei(HuaweiSettings(), SIBLINGS)
+TENCENT = Tencent(TencentSettings(), OTHER_SERVICES)
+HUAWEI = Huawei(HuaweiSettings(), OTHER_SERVICES)
 
 REAL_TIME = (
     b'{"code":0,"message":"success","voice_id":"v","message_id":"v_11_0","result":{"slice_type":2,'
@@ -123,12 +123,12 @@ def test_token_request_at_a_callback_path(provider: Provider) -> None:
 @pytest.mark.parametrize("provider", ["tencent", "huawei"])
 def test_unknown(provider: str, body: bytes) -> None:
     """What is known by no name is not guessed at."""
-    assert SIBLINGS.describe(body, provider) is None
+    assert OTHER_SERVICES.describe(body, provider) is None
 
 
 def test_own_results() -> None:
     """A provider's own results, whatever is wrong with them, are not named as another's."""
-    assert SIBLINGS.describe(b"code=0&requestId=1&voice_id=v", "tencent") is None
+    assert OTHER_SERVICES.describe(b"code=0&requestId=1&voice_id=v", "tencent") is None
     with pytest.raises(NotUnderstood, match="aid"):
         HUAWEI.parse(callback(b'{"body":{"body":{}},"voice_id":"v"}'))
 

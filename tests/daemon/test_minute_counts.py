@@ -1,6 +1,6 @@
 """Callbacks are counted by the minute."""
 
-from asr_daemon.daemon.history import History
+from asr_daemon.daemon.minute_counts import MinuteCounts
 
 BEGAN = 1_795_264_500
 """The first second of a minute."""
@@ -18,7 +18,7 @@ class Counters:
 
 def test_each_minute_has_its_own() -> None:
     counters = Counters()
-    history = History(counters.read)
+    history = MinuteCounts(counters.read)
     for second, committed in ((0, 0), (30, 2), (59, 3), (61, 4), (200, 10)):
         counters.committed = committed
         history.note(BEGAN + second)
@@ -32,7 +32,7 @@ def test_each_minute_has_its_own() -> None:
 
 def test_an_hour_later_only_that_hour_is_left() -> None:
     counters = Counters()
-    history = History(counters.read)
+    history = MinuteCounts(counters.read)
     for minute in range(200):
         counters.committed += minute
         history.note(BEGAN + 60 * minute)
@@ -44,6 +44,6 @@ def test_an_hour_later_only_that_hour_is_left() -> None:
 def test_quiet_hour() -> None:
     counters = Counters()
     counters.committed = 7
-    history = History(counters.read)
+    history = MinuteCounts(counters.read)
     history.note(BEGAN)
     assert all(not minute.counts for minute in history.minutes(BEGAN + 7200))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from asr_daemon.config.checks import check, is_loopback
+from asr_daemon.config.cross_checks import check, is_loopback
 from asr_daemon.config.model import (
     AdminSettings,
     Config,

@@ -8,7 +8,7 @@ from typing import BinaryIO
 import pytest
 
 from asr_daemon.index.index import Entry
-from asr_daemon.output.filesystem.finder import Finder
+from asr_daemon.output.filesystem.tree_scan import TreeScan
 from tests.daemon.serving import eventually
 
 
@@ -19,9 +19,9 @@ def read_entry(file: BinaryIO, path: str) -> Entry | None:
 
 
 @pytest.fixture
-def finder(tmp_path: Path) -> Iterator[Finder]:
+def finder(tmp_path: Path) -> Iterator[TreeScan]:
     """Return what finds results below `tmp_path`."""
-    finder = Finder(str(tmp_path), read_entry)
+    finder = TreeScan(str(tmp_path), read_entry)
     yield finder
     finder.stop()
 
@@ -35,7 +35,7 @@ def put(folder: Path, name: str, time_s: int, content: str = "x") -> None:
     os.utime(path.parent, (time_s, time_s))
 
 
-def found(finder: Finder, since_s: float, *, oldest_first: bool = False) -> list[str]:
+def found(finder: TreeScan, since_s: float, *, oldest_first: bool = False) -> list[str]:
     """Return the paths that are found, in their order."""
     paths: list[str] = []
     finder.start(since_s, oldest_first=oldest_first)
@@ -48,7 +48,7 @@ def found(finder: Finder, since_s: float, *, oldest_first: bool = False) -> list
     return paths
 
 
-def test_markers_are_found_newest_first(finder: Finder, tmp_path: Path) -> None:
+def test_markers_are_found_newest_first(finder: TreeScan, tmp_path: Path) -> None:
     """Also of failed tasks; texts, staged files and what is not ours are left out."""
     put(tmp_path, "day/1/1.json", 1000)
     put(tmp_path, "day/1/1.txt", 1001)
@@ -62,7 +62,7 @@ def test_markers_are_found_newest_first(finder: Finder, tmp_path: Path) -> None:
     assert found(finder, 0, oldest_first=True) == paths[::-1]
 
 
-def test_old_results_are_not_looked_for(finder: Finder, tmp_path: Path) -> None:
+def test_old_results_are_not_looked_for(finder: TreeScan, tmp_path: Path) -> None:
     """Neither in folders that nothing was added to since, nor among newer ones."""
     put(tmp_path, "1/1.json", 1000)
     put(tmp_path, "2/2.json", 2000)
@@ -70,7 +70,7 @@ def test_old_results_are_not_looked_for(finder: Finder, tmp_path: Path) -> None:
     assert found(finder, 2500) == ["2/3.json"]
 
 
-def test_links_are_followed_once(finder: Finder, tmp_path: Path) -> None:
+def test_links_are_followed_once(finder: TreeScan, tmp_path: Path) -> None:
     """A folder may be elsewhere; one that leads back does not go on for ever."""
     put(tmp_path, "1/1.json", 1000)
     (tmp_path / "1/back").symlink_to(tmp_path)
@@ -79,4 +79,4 @@ def test_links_are_followed_once(finder: Finder, tmp_path: Path) -> None:
 
 def test_tree_that_is_not_there(tmp_path: Path) -> None:
     """Nothing is found."""
-    assert found(Finder(str(tmp_path / "missing"), read_entry), 0) == []
+    assert found(TreeScan(str(tmp_path / "missing"), read_entry), 0) == []

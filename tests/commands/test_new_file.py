@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from asr_daemon.output.filesystem.new_file import make_directories, write_new
+from asr_daemon.commands.new_file import make_directories, write_new
 
 Forbid = Callable[[str, int], None]
 

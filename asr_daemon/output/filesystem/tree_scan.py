@@ -36,7 +36,7 @@ def no_entry(file: BinaryIO, path: str) -> Entry | None:
     return None
 
 
-class Finder:
+class TreeScan:
     """Looks for results on a thread of its own. `start` and `take` are one other thread's."""
 
     def __init__(self, root: str, read_entry: ReadEntry) -> None:

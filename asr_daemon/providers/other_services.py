@@ -1,6 +1,6 @@
 """Bodies of other services, which come to a provider's path when a callback URL was mixed up.
 
-Each vendor's package lists the bodies of its services (`siblings.py`). A kind is known by
+Each vendor's package lists the bodies of its services (`other_services.py`). A kind is known by
 names that its documents print, and by nothing else: no values are looked at.
 """
 
@@ -21,7 +21,7 @@ _START_BYTES = 64 * 1024
 _TAG = re.compile(rb"<([A-Za-z]++)>")
 
 
-class Sibling(Struct, frozen=True):
+class OtherService(Struct, frozen=True):
     """A kind of body."""
 
     what: str
@@ -37,24 +37,24 @@ class Sibling(Struct, frozen=True):
         return self.taker != _NOBODY
 
 
-def sibling(what: str, *names: str, provider: str = "", taker: str = _NOBODY) -> Sibling:
+def other_service(what: str, *names: str, provider: str = "", taker: str = _NOBODY) -> OtherService:
     """Return the kind `what`; `provider` takes it, or `taker` says who does."""
     taker = f"the provider {provider} takes at its path" if provider else taker
-    return Sibling(what, frozenset(names), provider, taker)
+    return OtherService(what, frozenset(names), provider, taker)
 
 
 OTHERS = (
-    sibling("a result of iFLYTEK recording recognition", "content.orderresult"),
-    sibling("a result of iFLYTEK recording recognition", "lattice"),
-    sibling("a notice of iFLYTEK recording recognition", "orderid", "status"),
+    other_service("a result of iFLYTEK recording recognition", "content.orderresult"),
+    other_service("a result of iFLYTEK recording recognition", "lattice"),
+    other_service("a notice of iFLYTEK recording recognition", "orderid", "status"),
 )
 """Bodies of vendors that have no provider here."""
 
 
-class Siblings(Struct, frozen=True):
+class OtherServices(Struct, frozen=True):
     """The kinds of bodies that are known; the first that fits is it."""
 
-    kinds: tuple[Sibling, ...] = ()
+    kinds: tuple[OtherService, ...] = ()
 
     def describe(self, body: bytes, provider: str) -> str | None:
         """Say in a sentence what a body is that is not a result of `provider`, if it is known.
@@ -68,7 +68,7 @@ class Siblings(Struct, frozen=True):
         return f"this looks like {found.what}, which {found.taker}"
 
 
-NO_SIBLINGS = Siblings()
+NO_OTHER_SERVICES = OtherServices()
 
 
 def _names(body: bytes) -> Iterator[str]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from asr_daemon.renderers.document import JsonRenderer
-from asr_daemon.renderers.read_json import NoDocument, read_transcript
+from asr_daemon.renderers.document_reader import NoDocument, read_transcript
 from asr_daemon.transcript import Fetched, Segment, Transcript, VendorError, Word
 from tests.renderers.transcripts import TEXTS, transcript_of
 
