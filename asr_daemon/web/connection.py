@@ -262,9 +262,13 @@ class Connection(HTTPServerConnectionDelegate):
         """Answer what begins with TLS at a listener without, for its client would wait."""
         reason = "this is TLS, and the listener has none: use http://, or set tls for it"
         self._listener.note_malformed(self, reason)
-        stream = cast(AcceptedStream, self._stream)
-        asyncio.get_running_loop().call_soon(stream.write, _BAD_REQUEST)
-        asyncio.get_running_loop().call_soon(self.close)
+        # Tornado reads on its stream in this moment.
+        asyncio.get_running_loop().call_soon(self._answer_bad_request)
+
+    def _answer_bad_request(self) -> None:
+        if self._stream is not None and not self._stream.closed():
+            self._stream.write(_BAD_REQUEST)
+            self.close()
 
     def _linger(self, lingering: socket.socket) -> None:
         """Shut down the sending half, and discard what is received until the client closes."""

@@ -78,6 +78,7 @@ async def test_blank_lines_before_a_request(http_port: int, endpoint: Recorder) 
         (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n" + START + b"\r\n", "the PROXY protocol"),
         (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + START + b"\r\n", "the PROXY protocol"),
         (b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", "this is TLS, and the listener has none"),
+        (b"\x16\x03\x01\r\n\r\n", "this is TLS, and the listener has none"),
         (b"SSH-2.0-x\r\n\r\n", "no request of HTTP/1.1"),
         (START + CHUNKED + b"\r\nzz\r\n", "no request of HTTP/1.1"),
     ],
@@ -91,6 +92,7 @@ async def test_something_else_is_logged(
     for _ in range(2):
         assert await answered(http_port, sent) == TORNADOS_400
     [record] = [line for line in caplog.records if line.message == "request refused"]
+    assert [line for line in caplog.records if line.levelname == "ERROR"] == []
     fields = record.__dict__["fields"]
     assert (fields["outcome"], fields["address"]) == ("NotHttp", "127.0.0.1")
     assert reason in fields["reason"]
