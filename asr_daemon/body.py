@@ -1,7 +1,21 @@
-"""The body of a request: in memory, or on disk where it is longer."""
+"""The body of a request: in memory, or on disk where it is longer; its size decides what happens.
+
+A body is received into memory or spooled (`web/request.py`), and converted on the event loop, in a
+thread, or in a child process (`pipeline.py`, `worker.py`). One larger than `limits.body` is refused
+by its head (`web/request_head.py`).
+"""
 
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Protocol
+
+SMALL_BODY_BYTES = 32 * 1024
+"""Up to this size a body is converted on the event loop: that takes a millisecond or two."""
+
+MEMORY_BYTES = 256 * 1024
+"""Up to this size a body is held in memory; a longer one is spooled while it arrives."""
+
+LARGE_BODY_BYTES = 4 * 1024 * 1024
+"""Beyond this size a body is converted in a child process: it takes ten times its size."""
 
 
 class StagedContent(Protocol):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
 
-from asr_daemon.body import Body, Spool
+from asr_daemon.body import LARGE_BODY_BYTES, SMALL_BODY_BYTES, Body, Spool
 from asr_daemon.errors import CallbackError, CannotStore, NoRoomForRejected, NotUnderstood
 from asr_daemon.layout import Layout, Place
 from asr_daemon.output.base import Commits, Content, Result, Stored
@@ -26,12 +26,6 @@ from asr_daemon.worker import Worker, WorkerFailed
 if TYPE_CHECKING:
     # A worker imports this module too, and counts nothing.
     from asr_daemon.metrics import CallbackOutcome, Metrics
-
-SMALL_BODY_BYTES = 32 * 1024
-"""Up to this size a body is converted on the event loop: that takes a millisecond or two."""
-
-LARGE_BODY_BYTES = 4 * 1024 * 1024
-"""Beyond this size a body is converted in a child process: it takes ten times its size."""
 
 T = TypeVar("T")
 

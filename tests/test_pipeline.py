@@ -10,7 +10,7 @@ from threading import current_thread
 
 import pytest
 
-from asr_daemon.body import Body
+from asr_daemon.body import LARGE_BODY_BYTES, SMALL_BODY_BYTES, Body
 from asr_daemon.errors import (
     CallbackError,
     CannotStore,
@@ -23,7 +23,7 @@ from asr_daemon.metrics import Metrics
 from asr_daemon.output.base import Content, Result, Stored
 from asr_daemon.output.filesystem.spool import SpooledBody
 from asr_daemon.output.filesystem.staging import Modes, Staging
-from asr_daemon.pipeline import LARGE_BODY_BYTES, SMALL_BODY_BYTES, Converter, Pipeline
+from asr_daemon.pipeline import Converter, Pipeline
 from asr_daemon.providers.base import Answer, Callback, Head
 from asr_daemon.renderers.captions import LineLimits
 from asr_daemon.renderers.document import JsonRenderer

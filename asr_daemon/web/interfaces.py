@@ -14,9 +14,6 @@ from asr_daemon.providers.base import Answer, Head
 from asr_daemon.web.refusal_log import RefusalLog
 from asr_daemon.web.throttle import Throttle
 
-MEMORY_BYTES = 256 * 1024
-"""Bodies up to this size are held in memory; longer ones are spooled while they arrive."""
-
 HEALTH_PATH = "/healthz"
 """The path of health checks, by GET or HEAD."""
 

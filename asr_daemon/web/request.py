@@ -23,7 +23,7 @@ from tornado.httputil import (
     ResponseStartLine,
 )
 
-from asr_daemon.body import Body, Spool
+from asr_daemon.body import MEMORY_BYTES, Body, Spool
 from asr_daemon.errors import (
     BodyTooLarge,
     CallbackError,
@@ -33,7 +33,7 @@ from asr_daemon.errors import (
 from asr_daemon.networks import network_of
 from asr_daemon.providers.base import Answer
 from asr_daemon.web.connection import Connection
-from asr_daemon.web.interfaces import MEMORY_BYTES, Routing, internal_error
+from asr_daemon.web.interfaces import Routing, internal_error
 from asr_daemon.web.refusal_log import Refusal
 from asr_daemon.web.request_head import JudgedHead, RequestHead, judge_head
 from asr_daemon.web.requests_in_flight import InFlight

@@ -8,6 +8,7 @@ _NAMES = "asr_daemon/output/filesystem/names.py"
 _STAGING = "asr_daemon/output/filesystem/staging.py"
 _LOCK = "asr_daemon/output/filesystem/lock.py"
 _SYNC = "asr_daemon/output/filesystem/sync.py"
+_DUPLICATES = "asr_daemon/output/filesystem/duplicates.py"
 _OUTPUT = "asr_daemon/output/filesystem/output.py"
 _COMMITTER = "asr_daemon/output/committer.py"
 _PIPELINE = "asr_daemon/pipeline.py"
@@ -19,7 +20,7 @@ _LINK = "            _each(attempts, partial(self._link, plan_again))\n"
 
 _FOLDER = "tests/output/filesystem"
 OUTPUT_TESTS = tuple(
-    f"{_FOLDER}/test_{part}.py" for part in ("tree", "directories", "names", "output")
+    f"{_FOLDER}/test_{part}.py" for part in ("tree", "directories", "names", "duplicates", "output")
 )
 SYNC_TESTS = (f"{_FOLDER}/test_sync.py",)
 STAGING_TESTS = (f"{_FOLDER}/test_staging.py",)
@@ -190,7 +191,7 @@ SYNCS = (
     Mutant(
         "syncing a staged file does nothing",
         _STAGING,
-        "os.fsync(self.descriptor)",
+        "sync_file(self.descriptor)",
         "pass",
     ),
     Mutant(
@@ -323,9 +324,9 @@ ORDER = (
     ),
     Mutant(
         "a result that was only found in the tree counts as durable",
-        _OUTPUT,
-        "return known.is_found and ",
-        "return False and ",
+        _DUPLICATES,
+        "elif before.is_found and ",
+        "elif False and ",
         FOUND_TESTS,
     ),
     Mutant(
@@ -364,7 +365,7 @@ FAILURES = (
     ),
     Mutant(
         "the second of two equal results in a batch counts as stored whatever becomes of the first",
-        _OUTPUT,
+        _DUPLICATES,
         "    if isinstance(outcome, Stored):\n        settled[identity] = Stored(",
         '    if True:\n        outcome = Stored("", True)\n        settled[identity] = Stored(',
     ),

@@ -10,9 +10,9 @@ import pytest
 from msgspec import structs
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 
+from asr_daemon.body import MEMORY_BYTES
 from asr_daemon.errors import CannotStore, ShuttingDown, WrongCredentials
 from asr_daemon.web.connections import Connections
-from asr_daemon.web.interfaces import MEMORY_BYTES
 from asr_daemon.web.requests_in_flight import InFlight
 from asr_daemon.web.routing import Router
 from asr_daemon.web.throttle import FREE_ATTEMPTS, INTERVAL_S, Throttle

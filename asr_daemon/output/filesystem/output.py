@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from asr_daemon.errors import CannotStore, NoRoomForRejected
-from asr_daemon.index.index import Entry, Index, Known
+from asr_daemon.index.index import Entry, Index
 from asr_daemon.output.base import Outcome, Result, Stored, reason_of, refusal_of
+from asr_daemon.output.filesystem.duplicates import Deduplicated
 from asr_daemon.output.filesystem.names import (
     UNNAMEABLE,
     BatchNames,
@@ -172,22 +173,11 @@ class FilesystemOutput:
         self._make_upcoming(settings)
         identities = {result.identity for result in batch}
         known = self._index.find(identities, settings.duplicate_window_s)
-        again = {identity for identity, one in known.items() if self._is_to_confirm(one)}
-        settled: dict[str, Outcome] = {
-            identity: Stored(one.path, duplicate=True)
-            for identity, one in known.items()
-            if identity not in again
-        }
-        new: dict[str, Result] = {}
-        for result in batch:
-            if result.identity in again:
-                new[result.identity] = _placed_at(result, known[result.identity].path)
-            elif result.identity not in settled:
-                new.setdefault(result.identity, result)
-        outcomes = self._store_new(list(new.values()), settings) if new else []
-        settled.update(zip(new, outcomes, strict=True))
+        deduplicated = Deduplicated(batch, known, self._is_there)
+        new = deduplicated.new
+        stored = self._store_new(new, settings) if new else []
         self._fill(FOUND_A_BATCH)
-        return [_take(settled, result.identity) for result in batch]
+        return deduplicated.outcomes(stored)
 
     def check_health(self, *, thoroughly: bool) -> str | None:
         """Return why results cannot be stored now, `None` if they can.
@@ -305,9 +295,8 @@ class FilesystemOutput:
         written = iter(self._tree.write(writable, names.plan_again))
         return [next(written) if isinstance(plan, Plan) else plan for plan in plans]
 
-    def _is_to_confirm(self, known: Known) -> bool:
-        """Return whether a result was only found in the tree, and is there still."""
-        return known.is_found and os.path.lexists(os.path.join(self._root, known.path))
+    def _is_there(self, path: str) -> bool:
+        return os.path.lexists(os.path.join(self._root, path))
 
     def _fill(self, most: int) -> None:
         """Index results in the tree that the index does not know; nothing waits for that."""
@@ -329,13 +318,6 @@ class FilesystemOutput:
         since_s = max(missing_since_s, self.clock.now_s() - self._settings.history_s)
         self._finder.start(since_s, oldest_first=not self._finds_older)
         return True
-
-
-def _placed_at(result: Result, marker: str) -> Result:
-    """Return a result with the name that it has already."""
-    directory, _, name = marker.rpartition("/")
-    stem = name.removesuffix(result.files[-1][0])
-    return structs.replace(result, directory=directory, stem=stem)
 
 
 def _planned(names: BatchNames, result: Result) -> Plan | OSError:
@@ -370,11 +352,3 @@ def _entry(plan: Plan) -> Entry:
         result.status,
         result.follow_up,
     )
-
-
-def _take(settled: dict[str, Outcome], identity: str) -> Outcome:
-    """Return what became of a result; for the next one of the same identity it is a duplicate."""
-    outcome = settled[identity]
-    if isinstance(outcome, Stored):
-        settled[identity] = Stored(outcome.path, duplicate=True)
-    return outcome

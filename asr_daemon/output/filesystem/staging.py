@@ -27,7 +27,7 @@ from asr_daemon.output.filesystem.capabilities import (
 )
 from asr_daemon.output.filesystem.lock import is_left, lock_directory, temporary_prefix
 from asr_daemon.output.filesystem.mount_boundaries import boundaries_of
-from asr_daemon.output.filesystem.sync import sync_directory
+from asr_daemon.output.filesystem.sync import sync_directory, sync_file
 
 STAGING = ".staging"
 
@@ -108,7 +108,7 @@ class StagedFile:
             if self._is_distrusted:
                 raise OSError(errno.EIO, "an earlier sync of this file failed")
             try:
-                os.fsync(self.descriptor)
+                sync_file(self.descriptor)
             except OSError:
                 self._is_distrusted = True
                 raise

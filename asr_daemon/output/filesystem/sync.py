@@ -32,6 +32,11 @@ _NOT_FOR_DIRECTORIES = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def sync_file(descriptor: int) -> None:
+    """Put what was written to an open file on stable storage. Raise `OSError` if that fails."""
+    os.fsync(descriptor)
+
+
 def sync_directory(descriptor: int) -> None:
     """Put the entries of an open directory on stable storage, where the file system knows how."""
     try:
