@@ -90,6 +90,10 @@ class _Validator:
             kind = kind_of(field.type)
             if not _means_default(kind, entry.value):
                 values[field.name] = self._try(kind, entry.value, path)
+            elif kind.is_section and field.default is None:
+                right = f"write its settings below it, or remove it{_keys(kind)}"
+                empty = Wrong("the section is empty and has no effect", right)
+                self.warnings.append(self._problem(path, entry.value.line, empty))
         self._note_missing(fields, node, key)
         values = {name: value for name, value in values.items() if value is not UNSET}
         complete = all(field.name in values for field in fields.values() if field.required)

@@ -66,6 +66,18 @@ def test_lists_of_sections_are_bound() -> None:
     assert config.trusted_proxies == (ip_network("10.0.0.0/8"),)
 
 
+def test_an_empty_section_of_what_is_off_by_default_is_a_warning() -> None:
+    """Whoever uncomments `tls:` alone serves plain HTTP."""
+    found = validated("listen:\n  - port: 443\n    tls:\n")
+    assert found.problems == ()
+    assert [str(warning) for warning in found.warnings] == [
+        (
+            "f:3: listen[0].tls: the section is empty and has no effect; write its settings below it, "
+            "or remove it (keys: certificate, key, client_ca)"
+        )
+    ]
+
+
 def test_a_value_in_quotes_may_be_on_several_lines() -> None:
     config = validated('output:\n  root: "/srv/a\n    b"\n').config
     assert str(config.output.root) == "/srv/a b"
