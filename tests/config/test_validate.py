@@ -72,8 +72,8 @@ def test_an_empty_section_of_what_is_off_by_default_is_a_warning() -> None:
     assert found.problems == ()
     assert [str(warning) for warning in found.warnings] == [
         (
-            "f:3: listen[0].tls: the section is empty and has no effect; write its settings below it, "
-            "or remove it (keys: certificate, key, client_ca)"
+            "f:3: listen[0].tls: the section is empty and has no effect; write its settings below "
+            "it, or remove it (keys: certificate, key, client_ca)"
         )
     ]
 
