@@ -16,7 +16,7 @@ from asr_daemon.config.model import AdminSettings
 from asr_daemon.config.problems import Problem
 from asr_daemon.config.references import Sources
 from asr_daemon.config.validate import validate
-from asr_daemon.config.yaml_tree import Document, parse, read_document
+from asr_daemon.config.yaml_tree import YamlDocument, parse, read_document
 from asr_daemon.networks import reachable
 from asr_daemon.status import Status
 
@@ -70,7 +70,7 @@ def _warn(problems: Iterable[Problem], admin: AdminSettings) -> None:
     print(*problems, asking, sep="\n", file=sys.stderr)
 
 
-def _above(file: Path, line: int) -> Document | None:
+def _above(file: Path, line: int) -> YamlDocument | None:
     """Return the document above a line that is not YAML; `None` if that is not YAML either."""
     if not file.is_file():  # a pipe is read only once
         return None

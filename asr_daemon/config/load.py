@@ -11,12 +11,12 @@ from asr_daemon.config.model import Config
 from asr_daemon.config.problems import ConfigError, Finding, Problem, by_line
 from asr_daemon.config.references import Sources
 from asr_daemon.config.validate import validate
-from asr_daemon.config.yaml_tree import Document, read_document
+from asr_daemon.config.yaml_tree import YamlDocument, read_document
 
 __all__ = [
     "DEFAULT_FILE",
     "ConfigError",
-    "Reading",
+    "LoadedConfig",
     "example",
     "find",
     "load",
@@ -52,7 +52,7 @@ def find(
     return default
 
 
-class Reading(Struct, frozen=True):
+class LoadedConfig(Struct, frozen=True):
     """The content of a file: a configuration, or what is wrong with it."""
 
     config: Config | None
@@ -66,7 +66,7 @@ class Reading(Struct, frozen=True):
     """Whether the file has no setting, so that everything is the default."""
 
 
-def read(path: Path, environ: Mapping[str, str]) -> Reading:
+def read(path: Path, environ: Mapping[str, str]) -> LoadedConfig:
     """Read the configuration in `path`, secrets included.
 
     Reads the file, and the files and variables that it refers to, again at each call; opens nothing
@@ -77,9 +77,9 @@ def read(path: Path, environ: Mapping[str, str]) -> Reading:
         document = read_document(path)
         config, warnings = _configure(document, sources)
     except ConfigError as error:
-        return Reading(None, error.problems, _looked_at(path, sources), error.warnings)
+        return LoadedConfig(None, error.problems, _looked_at(path, sources), error.warnings)
     files = _looked_at(path, sources)
-    return Reading(config, (), files, warnings, is_empty=not document.root.entries)
+    return LoadedConfig(config, (), files, warnings, is_empty=not document.root.entries)
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -97,10 +97,10 @@ def load_with_warnings(
     """Return the configuration as `load` does, and what is valid in the file and hardly meant."""
     if path is None:
         return Config(), ()
-    reading = read(path, environ)
-    if reading.config is None:
-        raise ConfigError(reading.problems, reading.warnings)
-    return reading.config, reading.warnings
+    loaded = read(path, environ)
+    if loaded.config is None:
+        raise ConfigError(loaded.problems, loaded.warnings)
+    return loaded.config, loaded.warnings
 
 
 def example() -> str:
@@ -137,7 +137,7 @@ def _looked_at(path: Path, sources: Sources) -> frozenset[Path]:
     return frozenset({path.absolute(), *sources.files})
 
 
-def _configure(document: Document, sources: Sources) -> tuple[Config, tuple[Problem, ...]]:
+def _configure(document: YamlDocument, sources: Sources) -> tuple[Config, tuple[Problem, ...]]:
     validated = validate(document, sources)
     doubtful = validated.doubtful.union(problem.key for problem in document.problems)
     found: dict[bool, list[Problem]] = {False: [], True: []}
@@ -163,7 +163,7 @@ def _is_within(key: str, section: str) -> bool:
     return key == section or key.startswith((f"{section}.", f"{section}["))
 
 
-def _locate(finding: Finding, document: Document) -> Problem:
+def _locate(finding: Finding, document: YamlDocument) -> Problem:
     named = (key for key in (finding.key, *finding.depends) if key in document.lines)
     line = document.line_of(next(named, finding.key))
     return Problem(document.file, line, finding.key, finding.wrong, finding.right)

@@ -19,7 +19,15 @@ from asr_daemon.config.problems import Problem, Wrong, one_of, quote
 from asr_daemon.config.references import Sources
 from asr_daemon.config.syntax import invisible, lookalike
 from asr_daemon.config.values import Kind, describe, kind_of
-from asr_daemon.config.yaml_tree import Document, Entry, Node, Scalar, Section, Sequence, join
+from asr_daemon.config.yaml_tree import (
+    Node,
+    Scalar,
+    Section,
+    Sequence,
+    YamlDocument,
+    YamlSetting,
+    join,
+)
 from asr_daemon.secret import Secret
 
 _CORE_TAGS = {"str", "int", "float", "bool", "null", "timestamp", "value", "merge", "map", "seq"}
@@ -56,7 +64,7 @@ class Validated(Struct, frozen=True):
     """What is valid and yet hardly meant."""
 
 
-def validate(document: Document, sources: Sources) -> Validated:
+def validate(document: YamlDocument, sources: Sources) -> Validated:
     """Make a configuration of a document as far as possible, and report every problem in it."""
     validator = _Validator(document.file, sources)
     config = validator.section(Config, document.root, "")
@@ -150,7 +158,9 @@ class _Validator:
                 right = f"write {describe(kind_of(field.type))}"
                 self._note(join(key, name), node.line, Wrong("required", right))
 
-    def _note_unknown(self, entry: Entry, key: str, known: Mapping[str, structs.FieldInfo]) -> None:
+    def _note_unknown(
+        self, entry: YamlSetting, key: str, known: Mapping[str, structs.FieldInfo]
+    ) -> None:
         near = get_close_matches(entry.name.lower().replace("-", "_"), known, n=1)
         if meant := _spelled_out(entry.name):
             right = f'did you mean "{meant[1]}" below "{meant[0]}"?'

@@ -47,7 +47,7 @@ class Sequence(Node, frozen=True):
     items: tuple[Node, ...] = ()
 
 
-class Entry(Struct, frozen=True):
+class YamlSetting(Struct, frozen=True):
     """A key in a section, and its value."""
 
     name: str
@@ -57,10 +57,10 @@ class Entry(Struct, frozen=True):
 class Section(Node, frozen=True):
     """A mapping; no key occurs twice."""
 
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[YamlSetting, ...] = ()
 
 
-class Document(Struct, frozen=True):
+class YamlDocument(Struct, frozen=True):
     """A file that is valid YAML."""
 
     file: str
@@ -86,7 +86,7 @@ def join(key: str, name: str) -> str:
     return f"{key}.{shown}" if key else shown
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path) -> YamlDocument:
     """Read and parse one file.
 
     Raises:
@@ -95,7 +95,7 @@ def read_document(path: Path) -> Document:
     return parse(_decode(_read(path), path), str(path))
 
 
-def parse(text: str, file: str) -> Document:
+def parse(text: str, file: str) -> YamlDocument:
     """Parse `text`; `file` is its name in messages.
 
     Raises:
@@ -113,7 +113,7 @@ def parse(text: str, file: str) -> Document:
         if not raw.tag.startswith(_CORE_TAG):
             wrong, right = "unknown tag", "remove it, and write all settings in this file"
         raise ConfigError([Problem(file, line, "(top level)", wrong, right)])
-    return Document(file, root, builder.lines, tuple(builder.problems))
+    return YamlDocument(file, root, builder.lines, tuple(builder.problems))
 
 
 def _read(path: Path) -> bytes:
@@ -151,7 +151,7 @@ class _Builder:
         self._text = text
 
     def section(self, raw: yaml.MappingNode, key: str, line: int) -> Section:
-        entries: dict[str, Entry] = {}
+        entries: dict[str, YamlSetting] = {}
         for raw_name, raw_value in raw.value:
             name = str(raw_name.value) if isinstance(raw_name, yaml.ScalarNode) else "?"
             path, name_line = join(key, name), _line(raw_name)
@@ -162,7 +162,7 @@ class _Builder:
                 self.problems.append(problem)
             else:
                 self.lines[path] = name_line
-                entries[name] = Entry(name, self._node(raw_value, path, name_line))
+                entries[name] = YamlSetting(name, self._node(raw_value, path, name_line))
         return Section(line, _short(raw.tag), tuple(entries.values()))
 
     def _sequence(self, raw: yaml.SequenceNode, key: str, line: int) -> Sequence:

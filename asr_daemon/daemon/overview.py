@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from asr_daemon.index.queries import Filter, IndexUnavailable, Queries, Row
 from asr_daemon.web.status.pages import SHOWN, ResultLine, ShownResult, Wanted
-from asr_daemon.web.status.timeline import Segment
+from asr_daemon.web.status.timeline import TimelineSegment
 
 LARGEST_BYTES = 64 * 1024 * 1024
 """A larger document is not shown: it is in memory while it is read."""
@@ -44,7 +44,7 @@ class _Document(Struct, frozen=True):
     error: _Error | None = None
     reason: str | None = None
     audio: _Audio = _Audio()
-    segments: list[Segment] = []
+    segments: list[TimelineSegment] = []
 
 
 class Overview:

@@ -11,7 +11,7 @@ from typing import Protocol
 from msgspec import Struct, structs
 
 from asr_daemon import logs
-from asr_daemon.config.load import ConfigError, Reading, problem_at, read
+from asr_daemon.config.load import ConfigError, LoadedConfig, problem_at, read
 from asr_daemon.config.model import Config
 from asr_daemon.config.problems import Problem
 from asr_daemon.config.watcher import Watcher, is_other_than_file
@@ -86,9 +86,9 @@ class Reloader:
     async def run(self) -> None:
         """Reload the file whenever it changes, until cancelled."""
         try:
-            reading = await self._read()
-            if reading.config != self._service.config:
-                await self._apply(reading)
+            loaded = await self._read()
+            if loaded.config != self._service.config:
+                await self._apply(loaded)
             else:
                 # They may have changed between the start and the watch.
                 await self._service.renew_certificates()
@@ -100,42 +100,42 @@ class Reloader:
         finally:
             self._watcher.close()
 
-    async def _read(self) -> Reading:
+    async def _read(self) -> LoadedConfig:
         """Read the file once neither it nor a file that it names is being written."""
         while True:
-            reading = await asyncio.to_thread(self._look)
+            loaded = await asyncio.to_thread(self._look)
             # Even if the file is invalid, the active certificates may be renewed.
-            files = reading.files | certificate_files(self._service.config)
+            files = loaded.files | certificate_files(self._service.config)
             if await self._watcher.aim(files):
-                return reading
+                return loaded
 
-    def _look(self) -> Reading:
+    def _look(self) -> LoadedConfig:
         if is_other_than_file(self._source):
             wrong, right = "no longer a regular file", "write the settings into a file"
             problem = Problem(str(self._source), 1, "(file)", wrong, right)
-            return Reading(None, (problem,), frozenset({self._source.absolute()}))
+            return LoadedConfig(None, (problem,), frozenset({self._source.absolute()}))
         return read(self._source, self._environ)
 
-    async def _apply(self, reading: Reading) -> None:
+    async def _apply(self, loaded: LoadedConfig) -> None:
         """Apply what was read, or report why not and keep the active configuration."""
         try:
-            needs_restart = await self._service.change(self._config_in(reading))
+            needs_restart = await self._service.change(self._config_in(loaded))
         except (ConfigError, UnusableSetting) as error:
             self._report_invalid(self._problems(error))
             await self._service.renew_certificates()
         else:
             self._report_applied(needs_restart)
-            for warning in reading.warnings:
+            for warning in loaded.warnings:
                 _log.warning("%s", warning)
 
-    def _config_in(self, reading: Reading) -> Config:
-        if reading.config is None:
-            raise ConfigError(reading.problems)
-        if reading.is_empty and reading.config != self._service.config:
+    def _config_in(self, loaded: LoadedConfig) -> Config:
+        if loaded.config is None:
+            raise ConfigError(loaded.problems)
+        if loaded.is_empty and loaded.config != self._service.config:
             # An emptied file is more likely a mistake than the wish for all defaults.
             wrong, right = "contains no settings", "write them, or restart with the defaults"
             raise ConfigError([Problem(str(self._source), 1, "(file)", wrong, right)])
-        return reading.config
+        return loaded.config
 
     def _problems(self, error: ConfigError | UnusableSetting) -> tuple[str, ...]:
         if isinstance(error, ConfigError):

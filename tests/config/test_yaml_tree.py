@@ -9,10 +9,10 @@ import pytest
 from asr_daemon.config.problems import ConfigError
 from asr_daemon.config.yaml_tree import (
     LARGEST_FILE_BYTES,
-    Entry,
     Scalar,
     Section,
     Sequence,
+    YamlSetting,
     join,
     parse,
     read_document,
@@ -30,15 +30,15 @@ def test_values_stay_as_they_were_written() -> None:
     """YAML's view of a value is in its tag; its characters are untouched."""
     root = parse('mode: 0640\nname: "yes"\n', "f").root
     assert root.entries == (
-        Entry("mode", Scalar(1, "int", "0640")),
-        Entry("name", Scalar(2, "str", "yes", quoted=True)),
+        YamlSetting("mode", Scalar(1, "int", "0640")),
+        YamlSetting("name", Scalar(2, "str", "yes", quoted=True)),
     )
 
 
 def test_lists_and_sections_nest() -> None:
     """Every item and setting has the line on which it starts."""
     document = parse("listen:\n  - port: 1\n  - !env X\n", "f")
-    first = Section(2, "map", (Entry("port", Scalar(2, "int", "1")),))
+    first = Section(2, "map", (YamlSetting("port", Scalar(2, "int", "1")),))
     second = Scalar(3, "!env", "X")
     assert document.root.entries[0].value == Sequence(1, "seq", (first, second))
     assert document.lines == {
@@ -113,7 +113,7 @@ def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
     """Editors on Windows write one."""
     file = tmp_path / "bom.yaml"
     file.write_bytes(b"\xef\xbb\xbfstate: x\r\n")
-    assert read_document(file).root.entries == (Entry("state", Scalar(1, "str", "x")),)
+    assert read_document(file).root.entries == (YamlSetting("state", Scalar(1, "str", "x")),)
 
 
 def test_other_encodings_are_refused_with_the_line(tmp_path: Path) -> None:

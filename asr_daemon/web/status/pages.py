@@ -14,7 +14,7 @@ from tornado.template import Loader
 
 from asr_daemon.status import Status
 from asr_daemon.web.admin import AdminHandler
-from asr_daemon.web.status.timeline import MOST_NAMED, Segment, timeline
+from asr_daemon.web.status.timeline import MOST_NAMED, TimelineSegment, timeline
 
 SHOWN = 25
 """Results on a page."""
@@ -64,7 +64,7 @@ class ShownResult(Struct, frozen=True):
 
     line: ResultLine
     facts: Sequence[tuple[str, str]]
-    segments: Sequence[Segment]
+    segments: Sequence[TimelineSegment]
     duration_s: float | None
     problem: str | None = None
     """Why the rest is missing."""

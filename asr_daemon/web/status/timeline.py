@@ -12,7 +12,7 @@ COLOURS = 8
 MOST_NAMED = 20
 
 
-class Segment(Struct, frozen=True):
+class TimelineSegment(Struct, frozen=True):
     """A sentence or turn, in seconds."""
 
     text: str
@@ -38,7 +38,7 @@ class Timeline(Struct, frozen=True):
     duration_s: float
 
 
-def timeline(segments: Sequence[Segment], duration_s: float | None) -> Timeline:
+def timeline(segments: Sequence[TimelineSegment], duration_s: float | None) -> Timeline:
     """Return the picture of a transcript; without times there are no runs."""
     speakers = list(dict.fromkeys(segment.speaker or "" for segment in segments))
     colours = {speaker: number % COLOURS for number, speaker in enumerate(speakers)}

@@ -26,7 +26,7 @@ from asr_daemon.web.status.pages import (
     span,
     status_routes,
 )
-from asr_daemon.web.status.timeline import Segment
+from asr_daemon.web.status.timeline import TimelineSegment
 
 EVIL = "<script>alert(1)</script>\"'&"
 ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&amp;"
@@ -55,7 +55,9 @@ class Server:
         """Begin with one result."""
         self.status = STATUS
         self.lines: Sequence[ResultLine] | str = [LINE]
-        self.result = ShownResult(LINE, [("language", EVIL)], [Segment(EVIL, 1, 2, EVIL)], 4.0)
+        self.result = ShownResult(
+            LINE, [("language", EVIL)], [TimelineSegment(EVIL, 1, 2, EVIL)], 4.0
+        )
         self.asked: list[Wanted] = []
 
     async def results(self, wanted: Wanted) -> Sequence[ResultLine] | str:
@@ -222,7 +224,7 @@ def test_result(server: Server) -> None:
 
 
 def test_long_result_comes_in_pages(server: Server) -> None:
-    segments = [Segment(f"text {number}", number, number + 1) for number in range(1200)]
+    segments = [TimelineSegment(f"text {number}", number, number + 1) for number in range(1200)]
     server.result = ShownResult(LINE, [], segments, None)
     page = server.text("/results/7?from=500")
     assert "Segments 501 to 1000 of 1200" in page
