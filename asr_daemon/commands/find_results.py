@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 
 from asr_daemon.commands.base import source
+from asr_daemon.config.external_values import Sources
 from asr_daemon.config.load import ConfigError
 from asr_daemon.config.model import Config, ProvidersSettings
 from asr_daemon.config.notation import read_duration
 from asr_daemon.config.problems import Problem, Wrong
-from asr_daemon.config.references import Sources
 from asr_daemon.config.validate import validate
 from asr_daemon.config.yaml_tree import read_document
 from asr_daemon.index.queries import Filter, Row

@@ -11,10 +11,10 @@ from pathlib import Path
 import msgspec
 
 from asr_daemon.commands.base import DONE, FAILED, Command, CommandFailed, source
+from asr_daemon.config.external_values import Sources
 from asr_daemon.config.load import ConfigError
 from asr_daemon.config.model import AdminSettings
 from asr_daemon.config.problems import Problem
-from asr_daemon.config.references import Sources
 from asr_daemon.config.validate import validate
 from asr_daemon.config.yaml_tree import YamlDocument, parse, read_document
 from asr_daemon.networks import reachable

@@ -7,9 +7,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from asr_daemon.config.cross_checks import check
+from asr_daemon.config.external_values import Sources
 from asr_daemon.config.model import Config
 from asr_daemon.config.problems import ConfigError, Finding, Problem, by_line
-from asr_daemon.config.references import Sources
 from asr_daemon.config.validate import validate
 from asr_daemon.config.yaml_tree import YamlDocument, read_document
 

@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, structs
 
+from asr_daemon.config.external_values import Sources
 from asr_daemon.config.model import REMOVED, Config
 from asr_daemon.config.problems import Problem, Wrong, one_of, quote
-from asr_daemon.config.references import Sources
 from asr_daemon.config.syntax import invisible, lookalike
 from asr_daemon.config.values import Kind, describe, kind_of
 from asr_daemon.config.yaml_tree import (

@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from msgspec import Meta, Struct
 
 from asr_daemon.config import notation
+from asr_daemon.config.external_values import read_directory
 from asr_daemon.config.problems import one_of
-from asr_daemon.config.references import read_directory
 from asr_daemon.layout import FIELDS
 from asr_daemon.networks import CLIENT_HEADERS, Network
 from asr_daemon.secret import Secret

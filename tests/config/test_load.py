@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asr_daemon.config.external_values import Sources
 from asr_daemon.config.load import example, find, load, load_with_warnings, problem_at
 from asr_daemon.config.model import Config, LimitsSettings
 from asr_daemon.config.problems import ConfigError
-from asr_daemon.config.references import Sources
 from asr_daemon.config.validate import validate
 from asr_daemon.config.yaml_tree import parse
 from asr_daemon.secret import Secret

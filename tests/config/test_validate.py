@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from asr_daemon.config.external_values import Sources
 from asr_daemon.config.model import (
     AdminSettings,
     Config,
@@ -15,7 +16,6 @@ from asr_daemon.config.model import (
     OutputSettings,
     TextSettings,
 )
-from asr_daemon.config.references import Sources
 from asr_daemon.config.validate import Validated, validate
 from asr_daemon.config.yaml_tree import parse
 from asr_daemon.providers.huawei.settings import HuaweiClientSettings

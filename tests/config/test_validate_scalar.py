@@ -6,8 +6,8 @@ from typing import Literal
 
 import pytest
 
+from asr_daemon.config.external_values import Sources
 from asr_daemon.config.problems import Wrong
-from asr_daemon.config.references import Sources
 from asr_daemon.config.validate import read_scalar
 from asr_daemon.config.values import (
     AnySecret,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from asr_daemon.config.external_values import LARGEST_SECRET_BYTES, Sources, read_directory
 from asr_daemon.config.problems import Wrong
-from asr_daemon.config.references import LARGEST_SECRET_BYTES, Sources, read_directory
 
 WITHOUT_RIGHTS = ["setpriv", "--bounding-set=-all"] if os.geteuid() == 0 else []
 """What a command follows that is to respect modes even if it is run by root."""
@@ -19,7 +19,7 @@ LOCATE = """
 import sys
 from pathlib import Path
 from asr_daemon.config.problems import Wrong
-from asr_daemon.config.references import Sources
+from asr_daemon.config.external_values import Sources
 
 try:
     Sources(Path(), {}).locate(sys.argv[1])
