@@ -288,7 +288,10 @@ class Connection(HTTPServerConnectionDelegate):
     def _why_malformed(self) -> str:
         if self._begin.startswith(_PROXY_PROTOCOL):
             return "this is the PROXY protocol, which is not supported: turn it off in the proxy"
-        return "no request of HTTP/1.1, or one that can be read in two ways"
+        return (
+            "no request of HTTP/1.1, one that can be read in two ways, or one whose head has more "
+            f"than {MAX_HEAD_BYTES // 1024} KiB"
+        )
 
     def _discard_some(self) -> None:
         try:

@@ -98,6 +98,17 @@ async def test_something_else_is_logged(
     assert reason in fields["reason"]
 
 
+@pytest.mark.gen_test
+async def test_head_that_is_too_long_is_logged(
+    http_port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Tornado closes the connection without an answer."""
+    caplog.set_level(logging.INFO)
+    assert await answered(http_port, START + b"X: " + b"a" * MAX_HEAD_BYTES) == b""
+    [record] = [line for line in caplog.records if line.message == "request refused"]
+    assert "more than 256 KiB" in record.__dict__["fields"]["reason"]
+
+
 @pytest.mark.parametrize(
     "rest",
     [
