@@ -1,8 +1,8 @@
 """The body of a request: in memory, or on disk where it is longer; its size decides what happens.
 
 A body is received into memory or spooled (`web/request.py`), and converted on the event loop, in a
-thread, or in a child process (`pipeline.py`, `worker.py`). One larger than `limits.body` is refused
-by its head (`web/request_head.py`).
+thread, or in a child process (`pipeline.py`, `worker.py`). One larger than `limits.body`, 64 MiB by
+default, is refused: by its head (`web/request_head.py`), or as it arrives in chunks.
 """
 
 from collections.abc import Awaitable, Callable, Iterator

@@ -20,9 +20,9 @@ from asr_daemon.config.shown import shown
 from asr_daemon.config.watcher import is_other_than_file
 from asr_daemon.daemon.listeners import unusable_tls
 from asr_daemon.daemon.minute_counts import MinuteCounts
-from asr_daemon.daemon.overview import Overview
 from asr_daemon.daemon.reload import Reloader, ReloadState
 from asr_daemon.daemon.service import Service
+from asr_daemon.daemon.shown_results import Overview
 from asr_daemon.daemon.sockets import Ports, bind_problems
 from asr_daemon.daemon.storage import unusable_root
 from asr_daemon.daemon.systemd import Manager

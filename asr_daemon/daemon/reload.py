@@ -1,4 +1,7 @@
-"""Reload the configuration when its files change, and apply it if it is valid."""
+"""Reload the configuration when its files change (`config/watcher.py`).
+
+What is valid is applied by `Service.change` in `service.py`.
+"""
 
 import asyncio
 import logging

@@ -11,9 +11,9 @@ from asr_daemon.config.cross_checks import enabled_vendors
 from asr_daemon.config.model import Config, ListenSettings
 from asr_daemon.fetch.client import Downloader
 from asr_daemon.fetch.fetcher import Fetcher
-from asr_daemon.fetch.pending import find_pending
 from asr_daemon.fetch.policy import Policy, is_public
 from asr_daemon.fetch.text_result import Origin
+from asr_daemon.fetch.unfetched import find_pending
 from asr_daemon.index.index import Index
 from asr_daemon.index_entry import read_entry
 from asr_daemon.layout import Layout

@@ -2,7 +2,7 @@
 
 It stands between the pipelines and the committer, and sees each result once it is committed. What
 is to be done is not stored again: a start, a lost index or another configuration has it looked for
-(`pending.py`). How long to wait follows from the age of a callback, so that too needs no memory.
+(`unfetched.py`). How long to wait follows from the age of a callback, so that too needs no memory.
 """
 
 import asyncio

@@ -8,7 +8,7 @@ import re
 
 from msgspec import Struct
 
-from asr_daemon.renderers.lines import one_line
+from asr_daemon.renderers.one_line import one_line
 from asr_daemon.renderers.timing import Span, TimedSegment, time_segments
 from asr_daemon.renderers.wrapping import Line, wrap
 from asr_daemon.transcript import Transcript

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from asr_daemon.renderers.captions import clock
-from asr_daemon.renderers.lines import one_line
+from asr_daemon.renderers.one_line import one_line
 from asr_daemon.renderers.timing import span_of
 from asr_daemon.renderers.wrapping import join
 from asr_daemon.transcript import Segment, Transcript

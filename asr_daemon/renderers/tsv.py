@@ -1,7 +1,7 @@
 """A table of the segments, as whisper's `WriteTSV` makes it: no quoting, and no speakers."""
 
 from asr_daemon.renderers.base import Omitted
-from asr_daemon.renderers.lines import one_line
+from asr_daemon.renderers.one_line import one_line
 from asr_daemon.renderers.timing import TimedSegment, time_segments
 from asr_daemon.transcript import Transcript
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from asr_daemon.renderers.alignment import align
-from asr_daemon.renderers.lines import one_line
+from asr_daemon.renderers.one_line import one_line
 from asr_daemon.renderers.timing import Span, TimedSegment
 
 _WIDEST = 1000

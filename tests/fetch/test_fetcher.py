@@ -18,9 +18,9 @@ from asr_daemon.layout import Layout, Place
 from asr_daemon.metrics import Metrics
 from asr_daemon.output.base import Result, Stored
 from asr_daemon.pipeline import Converter
+from asr_daemon.providers.tencent.fetched_text import make_text_source
 from asr_daemon.providers.tencent.provider import Tencent
 from asr_daemon.providers.tencent.settings import TencentSettings
-from asr_daemon.providers.tencent.text_url import make_text_source
 from asr_daemon.renderers.document import JsonRenderer
 from asr_daemon.renderers.text import TextRenderer
 from tests.renderers.transcripts import transcript_of

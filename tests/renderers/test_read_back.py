@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from asr_daemon.renderers.base import Omitted
 from asr_daemon.renderers.captions import LineLimits
-from asr_daemon.renderers.lines import one_line
+from asr_daemon.renderers.one_line import one_line
 from asr_daemon.renderers.srt import SrtRenderer
 from asr_daemon.renderers.tsv import TsvRenderer
 from asr_daemon.renderers.vtt import VttRenderer

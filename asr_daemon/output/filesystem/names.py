@@ -1,4 +1,4 @@
-"""Decides under which names results are stored: duplicates, free names, and `~2`, `~3`."""
+"""Decides under which names results are stored: the one that they have, a free one, `~2`, `~3`."""
 
 import errno
 import math

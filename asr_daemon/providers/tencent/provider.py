@@ -20,10 +20,10 @@ from asr_daemon.providers.form import (
 from asr_daemon.providers.other_services import NO_OTHER_SERVICES, OtherServices
 from asr_daemon.providers.scalars import as_label, as_text, seconds_as_ms
 from asr_daemon.providers.tencent.answers import SUCCESS, refusal
+from asr_daemon.providers.tencent.callback_url import KEY, read_parameters, split_element
 from asr_daemon.providers.tencent.fields import Fields, is_pairs, read_fields
 from asr_daemon.providers.tencent.segments import Speech, read_speech
 from asr_daemon.providers.tencent.settings import TencentSettings
-from asr_daemon.providers.tencent.url import KEY, read_parameters, split_element
 from asr_daemon.providers.text_encoding import declared_encoding
 from asr_daemon.providers.urls import split_url, unescape_ampersands
 from asr_daemon.secret import Secret

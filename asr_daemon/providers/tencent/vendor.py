@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from asr_daemon.config.problems import Finding
+from asr_daemon.providers.tencent.fetched_text import make_text_source
 from asr_daemon.providers.tencent.other_services import OTHER_SERVICES
 from asr_daemon.providers.tencent.provider import Tencent
 from asr_daemon.providers.tencent.samples import tencent_callback
 from asr_daemon.providers.tencent.settings import TencentSettings
 from asr_daemon.providers.tencent.simulator import callback_url, make_simulator
-from asr_daemon.providers.tencent.text_url import make_text_source
 from asr_daemon.providers.vendor import Vendor
 
 

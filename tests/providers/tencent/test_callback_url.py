@@ -3,7 +3,7 @@
 import pytest
 
 from asr_daemon.providers.form import Pair
-from asr_daemon.providers.tencent.url import read_parameters, split_element
+from asr_daemon.providers.tencent.callback_url import read_parameters, split_element
 
 
 @pytest.mark.parametrize(

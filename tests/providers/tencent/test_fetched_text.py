@@ -4,9 +4,9 @@ import pytest
 
 from asr_daemon.errors import NotUnderstood
 from asr_daemon.providers.digest import digest_pairs
+from asr_daemon.providers.tencent.fetched_text import make_text_source
 from asr_daemon.providers.tencent.provider import Tencent
 from asr_daemon.providers.tencent.settings import TencentSettings
-from asr_daemon.providers.tencent.text_url import make_text_source
 from asr_daemon.transcript import Segment, Transcript, Word
 from tests.providers.callbacks import TENCENT_PATH, callback
 from tests.renderers.transcripts import transcript_of
