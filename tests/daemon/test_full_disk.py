@@ -235,13 +235,16 @@ def test_disk_that_comes_and_goes(tmp_path: Path, note_figure: NoteFigure) -> No
 
 
 @pytest.mark.long
-def test_root_that_flickers(tmp_path: Path, disk: Path, note_figure: NoteFigure) -> None:
+def test_root_that_flickers(tmp_path: Path, note_figure: NoteFigure) -> None:
     """A root that is away for moments, within batches too, is never taken for another."""
-    ledger, root = Ledger(), disk / "root"
+    require(requirements.root, requirements.loop_devices, requirements.ext4)
+    ledger = Ledger()
     with (
-        serving(tmp_path, output={"root": str(root)}) as daemon,
+        small_ext4(512) as disk,
+        serving(tmp_path, output={"root": str(disk / "root")}) as daemon,
         senders(daemon.port, ledger, SENDERS),
     ):
+        root = disk / "root"
         for number in range(300):
             eventually(more(ledger.acknowledged, 1), "results are acknowledged between")
             elsewhere = tmp_path / f"{number}"
@@ -251,7 +254,7 @@ def test_root_that_flickers(tmp_path: Path, disk: Path, note_figure: NoteFigure)
                 if number % 3:
                     eventually(refused, "results are refused")
         assert daemon.stop() == 0
-    assert find_damage(root, ledger) == Damage()
+        assert find_damage(root, ledger) == Damage()
     strays = [path for path in tmp_path.glob("[0-9]*/**/*.json") if ".staging" not in path.parts]
     note_figure("results were acknowledged", len(ledger.acknowledged))
     note_figure("results were refused", len(ledger.refused))
