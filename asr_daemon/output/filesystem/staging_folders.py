@@ -104,6 +104,13 @@ class StagingFolders:
         if folder not in self._others:
             staging = self._like_root(folder)
             staging.open()
+            try:
+                # Somebody may put another root in the place of this one for a moment.
+                self._root.check_folder()
+                staging.check_folder()
+            except OSError:
+                staging.close()
+                raise
             self._others[folder] = staging
             space = self._spaces[folder] = Space(Path(folder))
             if staging.was_tried:
