@@ -76,4 +76,4 @@ def write_durably(path: Path, content: str) -> None:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, port=int(sys.argv[1]), refusal_log=False)
+    uvicorn.run(app, port=int(sys.argv[1]), access_log=False)
