@@ -121,7 +121,7 @@ class Committer:
             async with asyncio.timeout(PATIENCE_S):
                 outcome = await waiting.outcome
         except TimeoutError:
-            self._health.silent(_SILENT)
+            self._health.silent(_SILENT, PATIENCE_S)
             raise CannotStore(f"the result cannot be stored now: {_SILENT}") from None
         if isinstance(outcome, CannotStore):
             raise outcome

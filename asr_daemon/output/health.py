@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterable, Mapping
+from math import inf
 
 from asr_daemon.errors import CannotStore, NoRoomForRejected
 from asr_daemon.output.base import Outcome, reason_of
@@ -22,6 +23,7 @@ class Health:
         self._refused = 0
         self._last_s = 0.0
         self._stored_since = False
+        self._recovered_s = -inf
 
     @property
     def reason(self) -> str | None:
@@ -47,6 +49,11 @@ class Health:
         self._stored_since = True
         self._log_recovery()
 
+    def recovered_within(self, seconds: float) -> bool:
+        """Return whether it has recovered in these last seconds."""
+        self._log_recovery()
+        return time.monotonic() - self._recovered_s < seconds
+
     def _has_recovered(self) -> bool:
         return self._stored_since and time.monotonic() - self._last_s >= CALM_S
 
@@ -56,6 +63,7 @@ class Health:
             _log.warning(message, self._refused, extra={"fields": self._fields})
             self._reason = None
             self._refused = 0
+            self._recovered_s = time.monotonic()
 
 
 class StorageHealth:
@@ -83,9 +91,13 @@ class StorageHealth:
         reasons = {provider: health.reason for provider, health in known}
         return {provider: reason for provider, reason in reasons.items() if reason is not None}
 
-    def silent(self, reason: str) -> None:
-        """Note that the store did not answer in time, and a result was refused for that."""
-        self._store.unhealthy(reason, 1)
+    def silent(self, reason: str, waited_s: float) -> None:
+        """Note that a result was refused as the store did not answer in time.
+
+        If the store has recovered while the result waited, that says nothing new.
+        """
+        if not self._store.recovered_within(waited_s):
+            self._store.unhealthy(reason, 1)
 
     def stored(self, outcomes: Iterable[tuple[str, Outcome]]) -> None:
         """Note what became of a batch: of each result its provider and its outcome."""

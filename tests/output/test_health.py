@@ -107,3 +107,26 @@ def test_rejected_bodies_without_room_say_nothing_of_the_store() -> None:
     health = StorageHealth()
     health.stored([("tencent", NoRoomForRejected("used up"))])
     assert (health.reason, health.refused) == (None, {})
+
+
+def test_result_that_has_waited_since_before_the_recovery(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its time is over while storage catches up; what waits from then on is reported again."""
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    health = StorageHealth()
+    health.silent("storage does not answer", 5.0)
+    now += 4.8
+    health.stored([("tencent", Stored("a.json", duplicate=False))])
+    now += 0.1
+    health.silent("storage does not answer", 5.0)
+    assert health.reason is None
+    now += 5.0
+    health.silent("storage does not answer", 5.0)
+    assert health.reason == "storage does not answer"
+    assert [record.getMessage() for record in caplog.records] == [
+        "results are being refused: storage does not answer",
+        "storage recovered; 1 results were refused",
+        "results are being refused: storage does not answer",
+    ]
