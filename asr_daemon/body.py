@@ -76,4 +76,4 @@ OpenSpool = Callable[[], Awaitable[Spool]]
 """Returns an empty spool; raises `CannotStore` if there is no room for it."""
 
 Body = bytes | Spool
-"""A body that was received; a spool is discarded by whoever owns it."""
+"""A body that was received; a spool is discarded by its owner."""

@@ -18,8 +18,9 @@ from benchmarks.table import Row, ratios
 
 T = TypeVar("T")
 
-_PAUSE_S, _IDLE_S = 1, 2
+_PAUSE_S = 1
 """After each load: a server may still work on requests whose sender is gone."""
+_IDLE_S = 2
 _SIZES_BYTES, _SIZES_S = (1_000, 100_000, 1_000_000, 5_000_000, 20_000_000), 25
 _STALLED_BYTES, _STALLED_PATIENCE_S = 50_000_000, 60
 _LARGE_BYTES, _LARGE_BODIES, _LARGE_PATIENCE_S = 64 << 20, 16, 900

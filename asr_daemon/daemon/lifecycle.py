@@ -110,7 +110,7 @@ class Server:
         self._began_s = time.monotonic()
         self._stopping = asyncio.Event()
         reports = Reports(self._unhealthy, self._notes, self._metrics.exposition)
-        self._history = MinuteCounts(self._metrics.callbacks)
+        self._minute_counts = MinuteCounts(self._metrics.callbacks)
         self._overview = Overview(config.state, config.output.root.absolute(), self._history_begins)
         ports = Ports(self._manager.sockets())
         self._metrics.gauge(
@@ -163,8 +163,8 @@ class Server:
 
     def _minutes(self) -> list[tuple[int, Mapping[tuple[str, str], int]]]:
         now = time.time()
-        self._history.note(now)
-        return [(minute.began_at, minute.counts) for minute in self._history.minutes(now)]
+        self._minute_counts.note(now)
+        return [(minute.began_at, minute.counts) for minute in self._minute_counts.minutes(now)]
 
     def _located(self, error: UnusableSetting) -> str:
         """Return the message with its line, as `check` does; a pipe is not read again."""
@@ -222,7 +222,7 @@ class Server:
             if watchdog_s is not None and self._service.storage.is_alive:
                 self._manager.alive()
             try:
-                self._history.note(time.time())
+                self._minute_counts.note(time.time())
                 summary = self._summary()
                 if summary != notified:
                     self._manager.status(summary)

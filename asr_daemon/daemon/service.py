@@ -57,7 +57,7 @@ class Service:
         self._in_flight = InFlight()
         self._connections = Connections(_timeouts(LimitsSettings()))
         self._throttle = Throttle()
-        self._access_log = RefusalLog()
+        self._refusal_log = RefusalLog()
         self._router = Router(lambda: not (self._in_flight.is_draining or self._storage.unhealthy))
         self._listeners = Listeners(ports, self._connections, self._router, self._in_flight)
 
@@ -163,7 +163,7 @@ class Service:
             _timeouts(limits),
         )
         output = self._storage.output
-        intake = make_intake(config, output, self._throttle, self._access_log, self._metrics)
+        intake = make_intake(config, output, self._throttle, self._refusal_log, self._metrics)
         endpoints = self._storage.apply(config)
         self._router.serve(endpoints, intake)
         self._metrics.certificates(self._listeners.certificates)

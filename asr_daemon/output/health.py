@@ -34,9 +34,14 @@ class Health:
         """
         return None if self._has_recovered() else self._reason
 
-    def unhealthy(self, reason: str, refused: int) -> None:
-        """Note why results were or would be refused, and how many were."""
+    def unhealthy(self, reason: str, refused: int, waited_s: float = 0.0) -> None:
+        """Note why results were or would be refused, and how many were.
+
+        Those that have waited since before the last recovery say nothing new.
+        """
         self._log_recovery()
+        if time.monotonic() - self._recovered_s < waited_s:
+            return
         if self._reason is None:
             _log.error("results are being refused: %s", reason, extra={"fields": self._fields})
         self._reason = reason
@@ -48,11 +53,6 @@ class Health:
         """Note that results were or would be stored."""
         self._stored_since = True
         self._log_recovery()
-
-    def recovered_within(self, seconds: float) -> bool:
-        """Return whether it has recovered in these last seconds."""
-        self._log_recovery()
-        return time.monotonic() - self._recovered_s < seconds
 
     def _has_recovered(self) -> bool:
         return self._stored_since and time.monotonic() - self._last_s >= CALM_S
@@ -92,12 +92,8 @@ class StorageHealth:
         return {provider: reason for provider, reason in reasons.items() if reason is not None}
 
     def silent(self, reason: str, waited_s: float) -> None:
-        """Note that a result was refused as the store did not answer in time.
-
-        If the store has recovered while the result waited, that says nothing new.
-        """
-        if not self._store.recovered_within(waited_s):
-            self._store.unhealthy(reason, 1)
+        """Note that a result was refused as the store did not answer while it waited."""
+        self._store.unhealthy(reason, 1, waited_s)
 
     def stored(self, outcomes: Iterable[tuple[str, Outcome]]) -> None:
         """Note what became of a batch: of each result its provider and its outcome."""

@@ -250,18 +250,19 @@ class Connection(HTTPServerConnectionDelegate):
         return self._received_bytes - began_bytes < expected_bytes
 
     def _received(self, data: bytearray | memoryview) -> None:
-        if not self._received_bytes:
-            self._begin = bytes(data[:_BEGIN_BYTES])
-        self._received_bytes += len(data)
+        is_first, self._received_bytes = not self._received_bytes, self._received_bytes + len(data)
         if self.state is State.IDLE:
             self._move(State.HEAD, self._owner.timeouts.header_s)
-        elif self._begin.startswith(_TLS_HANDSHAKE) and self.state is State.NEW:
-            self._refuse_tls()
+        elif is_first:
+            self._begin = bytes(data[:_BEGIN_BYTES])
+            if self._begin.startswith(_TLS_HANDSHAKE) and self._listener.tls is None:
+                self._refuse_tls()
 
     def _refuse_tls(self) -> None:
         """Answer what begins with TLS at a listener without, for its client would wait."""
         reason = "this is TLS, and the listener has none: use http://, or set tls for it"
         self._listener.note_malformed(self, reason)
+        self._is_closing = True
         # Tornado reads on its stream in this moment.
         asyncio.get_running_loop().call_soon(self._answer_bad_request)
 

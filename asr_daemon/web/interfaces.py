@@ -1,6 +1,5 @@
 """The interfaces between `web` and the rest: endpoints, and what applies to every request."""
 
-import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
@@ -8,7 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from asr_daemon.body import Body, OpenSpool
-from asr_daemon.errors import CallbackError, CannotStore
+from asr_daemon.errors import CallbackError
 from asr_daemon.networks import CLIENT_HEADERS, Network
 from asr_daemon.providers.base import Answer, Head
 from asr_daemon.web.refusal_log import RefusalLog
@@ -16,9 +15,6 @@ from asr_daemon.web.throttle import Throttle
 
 HEALTH_PATH = "/healthz"
 """The path of health checks, by GET or HEAD."""
-
-
-_log = logging.getLogger(__name__)
 
 
 class Endpoint(Protocol):
@@ -45,12 +41,6 @@ class Endpoint(Protocol):
     def refuse(self, error: CallbackError) -> Answer:
         """Return the answer to a request that is refused."""
         ...
-
-
-def internal_error(endpoint: Endpoint) -> CannotStore:
-    """Log the exception that is being handled, and return the refusal of its request."""
-    _log.exception("a request to %s failed", endpoint.name)
-    return CannotStore("internal error")
 
 
 def _utc_now() -> datetime:

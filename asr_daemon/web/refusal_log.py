@@ -112,3 +112,9 @@ class RefusalLog:
             forgotten, _ = self._logged_at_s.popitem(last=False)
             self._unlogged.pop(forgotten, None)
         return self._unlogged.pop(key, 0)
+
+
+def internal_error(endpoint: str) -> CannotStore:
+    """Log the exception that is being handled, and return the refusal of its request."""
+    _log.exception("a request to %s failed", endpoint)
+    return CannotStore("internal error")

@@ -33,8 +33,8 @@ from asr_daemon.errors import (
 from asr_daemon.networks import network_of
 from asr_daemon.providers.base import Answer
 from asr_daemon.web.connection import Connection
-from asr_daemon.web.interfaces import Routing, internal_error
-from asr_daemon.web.refusal_log import Refusal
+from asr_daemon.web.interfaces import Routing
+from asr_daemon.web.refusal_log import Refusal, internal_error
 from asr_daemon.web.request_head import JudgedHead, RequestHead, judge_head
 from asr_daemon.web.requests_in_flight import InFlight
 
@@ -142,7 +142,7 @@ class CallbackRequest(HTTPMessageDelegate):
             except CallbackError as error:
                 self._refuse(error)
             except Exception:  # noqa: BLE001 - it is logged, and the sender is owed an answer
-                self._refuse(internal_error(self._judged.endpoint))
+                self._refuse(internal_error(self._judged.endpoint.name))
         if self._is_answered:
             self._release()
 
@@ -194,7 +194,7 @@ class CallbackRequest(HTTPMessageDelegate):
         except CallbackError as error:
             return error
         except Exception:  # noqa: BLE001 - it is logged, and the sender is owed an answer
-            return internal_error(self._judged.endpoint)
+            return internal_error(self._judged.endpoint.name)
 
     async def _refuse_attempt(self, error: WrongCredentials) -> None:
         await self._delay()

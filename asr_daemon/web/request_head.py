@@ -19,7 +19,8 @@ from asr_daemon.errors import (
 )
 from asr_daemon.networks import find_client
 from asr_daemon.providers.base import Head
-from asr_daemon.web.interfaces import HEALTH_PATH, Endpoint, Routing, internal_error
+from asr_daemon.web.interfaces import HEALTH_PATH, Endpoint, Routing
+from asr_daemon.web.refusal_log import internal_error
 
 MAX_PARAMETERS = 1000
 """Of a URL; a sender without credentials could have a hundred thousand of them parsed."""
@@ -97,7 +98,7 @@ def _admit(endpoint: Endpoint, head: Head) -> CallbackError | None:
     except CallbackError as error:
         return error
     except Exception:  # noqa: BLE001 - it is logged, and the sender is owed an answer
-        return internal_error(endpoint)
+        return internal_error(endpoint.name)
     return None
 
 

@@ -148,11 +148,18 @@ def connections() -> Connections:
 
 
 @pytest.fixture
+def answers() -> list[tuple[str, int]]:
+    """Return endpoint and status of each answer, as they are counted."""
+    return []
+
+
+@pytest.fixture
 def app(
     endpoint: Recorder,
     throttle: Throttle,
     spools: list[MemorySpool],
     spool_failure: Exception | None,
+    answers: list[tuple[str, int]],
 ) -> Router:
     """Return what `http_server` serves: bodies up to `MAX_BODY_BYTES`."""
 
@@ -165,7 +172,7 @@ def app(
         open_spool=open_spool,
         throttle=throttle,
         refusal_log=RefusalLog(),
-        answered=lambda endpoint, status: None,
+        answered=lambda endpoint, status: answers.append((endpoint, status)),
     )
     router = Router()
     router.serve({"/in": endpoint}, intake)

@@ -79,18 +79,24 @@ async def test_blank_lines_before_a_request(http_port: int, endpoint: Recorder) 
         (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + START + b"\r\n", "the PROXY protocol"),
         (b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", "this is TLS, and the listener has none"),
         (b"\x16\x03\x01\r\n\r\n", "this is TLS, and the listener has none"),
+        (b"\x16\x03\x01" + b"x" * 40_000, "this is TLS, and the listener has none"),
         (b"SSH-2.0-x\r\n\r\n", "no request of HTTP/1.1"),
         (START + CHUNKED + b"\r\nzz\r\n", "no request of HTTP/1.1"),
     ],
 )
 @pytest.mark.gen_test
 async def test_something_else_is_logged(
-    http_port: int, sent: bytes, reason: str, caplog: pytest.LogCaptureFixture
+    http_port: int,
+    sent: bytes,
+    reason: str,
+    answers: list[tuple[str, int]],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """An administrator finds out why a proxy or a sender gets no further; once a day."""
     caplog.set_level(logging.INFO)
     for _ in range(2):
         assert await answered(http_port, sent) == TORNADOS_400
+    assert answers == [("nowhere", 400)] * 2
     [record] = [line for line in caplog.records if line.message == "request refused"]
     assert [line for line in caplog.records if line.levelname == "ERROR"] == []
     fields = record.__dict__["fields"]

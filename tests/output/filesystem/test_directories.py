@@ -150,7 +150,7 @@ def test_folder_that_is_removed_before_the_link_is_made_again(
 def test_folder_that_a_reader_removed_is_made_again(
     make_output: MakeOutput, tmp_path: Path
 ) -> None:
-    """Readers may remove folders; the next result makes them anew."""
+    """Readers may remove folders; the next result makes them again."""
     output = make_output()
     output.store([result("1")])
     folder = tmp_path / "root/tencent/2026/11/21"

@@ -40,7 +40,7 @@ def test_duplicate_is_synced_before_it_counts(
 
 
 def test_same_name_other_content(make_output: MakeOutput, tmp_path: Path) -> None:
-    """Another result of the same name is kept beside the first, as `~2`, `~3`."""
+    """Another result of the same name is kept next to the first, as `~2`, `~3`."""
     output = make_output()
     others = [result(digest=f"d{n}", text=b"%d" % n) for n in range(3)]
     outcomes = [output.store([each])[0] for each in others]
